@@ -1,0 +1,68 @@
+"""The command line: one thin file per command that parses, calls and prints.
+
+A command's file imports nothing heavy at its top (typer and the standard library only), so that `helio --help` is
+instant; what does the work is imported inside the command's function. A `HelioError` becomes one line on stderr and
+exit status 1, Ctrl-C exit status 130.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from helio import __version__
+from helio.cli import doctor
+from helio.errors import HelioError
+
+
+class _Commands(TyperGroup):
+    """Turns the errors that a user can mend into one line."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except HelioError as error:
+            typer.secho(f"Error: {' '.join(str(error).split())}", fg=typer.colors.RED, err=True)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            typer.secho("Interrupted", fg=typer.colors.RED, err=True)
+            raise typer.Exit(130) from None
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The commands in the order in which they are registered below."""
+        return list(self.commands)
+
+
+app = typer.Typer(
+    name="helio",
+    cls=_Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"helio {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _helio(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Atomistic simulation with pretrained SO3LR-type force fields."""
+
+
+# Commands: app.command()(module.function), or app.add_typer(module.app, name=...) for a family of commands.
+app.command()(doctor.doctor)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
