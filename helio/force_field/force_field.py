@@ -1,0 +1,234 @@
+"""The potential: network plus physical terms, and its derivatives."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from helio.force_field.checks import check_system
+from helio.force_field.settings import ForceFieldSettings
+from helio.neighbors import Neighbors, host_neighbors, pair_vectors, reciprocal_vectors
+from helio.network import ChargeHead, EnergyHead, HirshfeldHead, SO3krates
+from helio.network.geometry import PairGeometry
+from helio.physics import dispersion, ewald, pair
+from helio.physics.free_atoms import free_atom_table
+from helio.physics.zbl import ZBL
+from helio.prediction import Prediction
+from helio.system import System
+
+Electrostatics = Literal["shifted", "ewald"]
+
+
+class ForceField(eqx.Module):
+    """E = E_ZBL + E_SO3krates + E_electrostatics + E_dispersion (SO3LR, JACS 2025, eq. 1).
+
+    Parameters are leaves of the tree; `settings` fix the functional form. The long-range cutoff (A; None for no
+    cutoff, without periodicity) and the kind of electrostatics are choices of each simulation:
+
+    - "shifted": erf(r/sigma)/r shifted to zero at the cutoff, as published;
+    - "ewald": the exact periodic sum. Dispersion keeps its cutoff.
+    """
+
+    network: SO3krates
+    energy_head: EnergyHead
+    charge_head: ChargeHead
+    hirshfeld_head: HirshfeldHead
+    zbl: ZBL
+    settings: ForceFieldSettings = eqx.field(static=True)
+    long_range_cutoff: float | None = eqx.field(static=True, default=12.0)
+    electrostatics: Electrostatics = eqx.field(static=True, default="shifted")
+
+    @classmethod
+    def initialise(cls, settings: ForceFieldSettings, key: PRNGKeyArray) -> ForceField:
+        """A force field with random float32 parameters."""
+        network, energy, charge, hirshfeld = jax.random.split(key, 4)
+        return cls(
+            network=SO3krates(
+                num_layers=settings.num_layers,
+                features=settings.features,
+                num_heads=settings.num_heads,
+                degrees=settings.degrees,
+                num_radial=settings.num_radial,
+                spherical_hidden=settings.spherical_hidden,
+                average_neighbors=settings.average_neighbors,
+                key=network,
+            ),
+            energy_head=EnergyHead(settings.features, key=energy),
+            charge_head=ChargeHead(settings.features, key=charge),
+            hirshfeld_head=HirshfeldHead(settings.features, settings.hirshfeld_width, key=hirshfeld),
+            zbl=ZBL.universal(),
+            settings=settings,
+        )
+
+    def with_options(
+        self, *, long_range_cutoff: float | None = 12.0, electrostatics: Electrostatics = "shifted"
+    ) -> ForceField:
+        """The same model with another long-range cutoff (A) and electrostatics."""
+        return ForceField(
+            self.network,
+            self.energy_head,
+            self.charge_head,
+            self.hirshfeld_head,
+            self.zbl,
+            self.settings,
+            long_range_cutoff,
+            electrostatics,
+        )
+
+    def astype(self, dtype: str) -> ForceField:
+        """The same model with parameters in `dtype`."""
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), self)
+
+    def check(self, system: System) -> None:
+        """Raise `HelioError` if this force field cannot describe `system` (host arrays)."""
+        check_system(
+            system,
+            supported_elements=self.settings.supported_elements,
+            long_range_cutoff=self.long_range_cutoff,
+            electrostatics=self.electrostatics,
+        )
+
+    def neighbors(
+        self,
+        system: System,
+        *,
+        skin: float = 0.0,
+        rows: int | None = None,
+        widths: tuple[int, int] | None = None,
+    ) -> Neighbors:
+        """The lists that this force field needs for `system`, made on the host (numpy arrays).
+
+        `system` holds host arrays without padding; `rows` and `widths` set the padded sizes, `skin` (A) is added to
+        both cutoffs.
+        """
+        reciprocal = None
+        if self.electrostatics == "ewald":
+            longest = ewald.longest_wave_vector(self.settings.electrostatics_sigma)
+            reciprocal = reciprocal_vectors(system.cell, longest=longest)
+        return host_neighbors(
+            system.positions,
+            system.cell,
+            system.pbc,
+            short_cutoff=self.settings.cutoff,
+            long_cutoff=self.long_range_cutoff,
+            skin=skin,
+            rows=rows,
+            widths=widths,
+            reciprocal=reciprocal,
+        )
+
+    def __call__(self, system: System, neighbors: Neighbors) -> Prediction:
+        """Energy, forces, stress and per-atom quantities; JAX arrays of one precision.
+
+        Forces are -dE/dr and stress (1/V) dE/dstrain of the very energy that is returned, by automatic
+        differentiation. Use it inside `jax.jit`.
+        """
+        periodic = all(system.pbc)
+
+        def energy(positions: Array, strain: Array) -> tuple[Array, Prediction]:
+            prediction = self._energies(_deformed(system, positions, strain if periodic else None), neighbors)
+            return prediction.energy, prediction
+
+        strain = jnp.zeros((3, 3), system.positions.dtype)
+        (gradient, virial), prediction = jax.grad(energy, argnums=(0, 1), has_aux=True)(system.positions, strain)
+        stress = (virial + virial.T) / (2 * system.volume) if periodic else None
+        return eqx.tree_at(
+            lambda p: (p.forces, p.stress), prediction, (-gradient, stress), is_leaf=lambda leaf: leaf is None
+        )
+
+    def _energies(self, system: System, neighbors: Neighbors) -> Prediction:
+        """The prediction with forces and stress left at None."""
+        settings, mask = self.settings, system.atom_mask
+        short, long = neighbors.short, neighbors.long
+
+        vectors = pair_vectors(short, system.positions, system.cell)
+        distance, inside = pair.pair_distances(vectors, short.mask, settings.cutoff)
+        geometry = PairGeometry.measure(
+            short,
+            vectors,
+            distance,
+            inside,
+            cutoff=settings.cutoff,
+            num_radial=settings.num_radial,
+            gamma=settings.radial_gamma,
+            degrees=settings.degrees,
+        )
+        numbers = system.atomic_numbers
+        x = self.network(numbers, system.total_charge, system.unpaired_electrons, mask, geometry)
+        charges = self._charges(x, system)
+        ratios = jnp.where(mask, self.hirshfeld_head(x, numbers), 1)
+
+        terms = {"network": jnp.where(mask, self.energy_head(x, numbers), 0)}
+        if settings.zbl:
+            terms["zbl"] = pair.zbl_energies(
+                self.zbl, numbers, short, distance, inside, cutoff=settings.cutoff, reach=settings.zbl_reach
+            )
+        terms |= self._long_range(system, neighbors, charges, ratios)
+        atomic = sum(terms.values())
+        assert isinstance(atomic, Array)
+        return Prediction(
+            energy=atomic.sum(),
+            energy_terms={name: values.sum() for name, values in terms.items()},
+            atomic_energies=atomic,
+            forces=None,  # pyright: ignore
+            stress=None,
+            charges=charges,
+            hirshfeld_ratios=jnp.where(mask, ratios, 0),
+            dipole=charges @ system.positions,
+        )
+
+    def _charges(self, x: Float[Array, "N F"], system: System) -> Float[Array, " N"]:
+        groups, group_charges = system.fragments, system.fragment_charges
+        if groups is None or group_charges is None:
+            groups, group_charges = jnp.zeros_like(system.atomic_numbers), system.total_charge[None]
+        return self.charge_head(x, system.atomic_numbers, system.atom_mask, groups, group_charges)
+
+    def _long_range(
+        self, system: System, neighbors: Neighbors, charges: Float[Array, " N"], ratios: Float[Array, " N"]
+    ) -> dict[str, Float[Array, " N"]]:
+        settings, cutoff, long = self.settings, self.long_range_cutoff, neighbors.long
+        reach = float("inf") if cutoff is None else cutoff
+        vectors = pair_vectors(long, system.positions, system.cell)
+        distance, inside = pair.pair_distances(vectors, long.mask, reach)
+
+        terms = {}
+        if settings.electrostatics:
+            sigma = settings.electrostatics_sigma
+            if self.electrostatics == "ewald":
+                assert neighbors.reciprocal is not None
+                terms["electrostatics"] = ewald.atomic_energies(
+                    system.positions, charges, system.cell, neighbors.reciprocal, sigma
+                )
+            else:
+                terms["electrostatics"] = pair.coulomb_energies(
+                    charges, long, distance, inside, sigma=sigma, cutoff=cutoff
+                )
+        if settings.dispersion:
+            free = jnp.asarray(free_atom_table(), distance.dtype)[system.atomic_numbers]
+            polarizability, c6 = dispersion.atoms_in_molecules(free[:, 0], free[:, 1], ratios)
+            terms["dispersion"] = pair.dispersion_energies(
+                polarizability,
+                c6,
+                long,
+                distance,
+                inside,
+                scale=settings.dispersion_scale,
+                cutoff=cutoff,
+                switch_width=settings.dispersion_switch_width,
+            )
+        return terms
+
+
+def _deformed(system: System, positions: Float[Array, "N 3"], strain: Float[Array, "3 3"] | None) -> System:
+    """The system at `positions`, strained together with its cell."""
+    cell = system.cell
+    if strain is not None:
+        positions = positions + positions @ strain
+        cell = cell + cell @ strain
+    return eqx.tree_at(lambda s: (s.positions, s.cell), system, (positions, cell))
+
+

@@ -1,0 +1,74 @@
+"""The initial features: element, total charge, unpaired electrons."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from helio.network.dense import NUM_ELEMENTS, Dense, element_table, look_up
+
+
+class SystemPropertyEmbedding(eqx.Module):
+    """Distribute a property of the whole system over its atoms (SpookyNet; Unke et al., Nat. Commun. 2021).
+
+    With psi the total charge or the number of unpaired electrons, and s = 0 if psi >= 0 else 1:
+    a_i = psi y_i / sum_j y_j with y_i = softplus(q_i . k_s / sqrt(F)); z = a_i v_s; e_i = z + W2 silu(W1 silu(z)).
+    """
+
+    query: Float[Array, "Z F"]
+    key: Float[Array, "2 F"]
+    value: Float[Array, "2 F"]
+    first: Dense
+    second: Dense
+
+    def __init__(self, features: int, *, key: PRNGKeyArray):
+        """Draw the tables and layers."""
+        keys = jax.random.split(key, 5)
+        self.query = element_table(NUM_ELEMENTS, features, key=keys[0])
+        self.key = element_table(2, features, key=keys[1])
+        self.value = element_table(2, features, key=keys[2])
+        self.first = Dense(features, features, key=keys[3], bias=False)
+        self.second = Dense(features, features, key=keys[4], bias=False)
+
+    def __call__(
+        self, psi: Float[Array, ""], atomic_numbers: Int[Array, " N"], atom_mask: Bool[Array, " N"]
+    ) -> Float[Array, "N F"]:
+        """Embedding of every atom."""
+        sign = jnp.where(psi >= 0, 0, 1)
+        query = look_up(self.query, atomic_numbers)
+        score = jax.nn.softplus(query @ self.key[sign] / query.shape[-1] ** 0.5)
+        score = jnp.where(atom_mask, score, 0)
+        total = score.sum()
+        share = psi * score / jnp.where(total > 0, total, 1)  # a block of padding alone has no score
+        z = share[:, None] * self.value[sign]
+        return z + self.second(jax.nn.silu(self.first(jax.nn.silu(z))))
+
+
+class Embedding(eqx.Module):
+    """x_i = (element + charge + spin embedding) / sqrt(3)."""
+
+    element: Float[Array, "Z F"]
+    charge: SystemPropertyEmbedding
+    spin: SystemPropertyEmbedding
+
+    def __init__(self, features: int, *, key: PRNGKeyArray):
+        """Draw the three embeddings."""
+        element, charge, spin = jax.random.split(key, 3)
+        self.element = element_table(NUM_ELEMENTS, features, key=element)
+        self.charge = SystemPropertyEmbedding(features, key=charge)
+        self.spin = SystemPropertyEmbedding(features, key=spin)
+
+    def __call__(
+        self,
+        atomic_numbers: Int[Array, " N"],
+        total_charge: Float[Array, ""],
+        unpaired_electrons: Float[Array, ""],
+        atom_mask: Bool[Array, " N"],
+    ) -> Float[Array, "N F"]:
+        """Initial features."""
+        element = look_up(self.element, atomic_numbers)
+        charge = self.charge(total_charge, atomic_numbers, atom_mask)
+        spin = self.spin(unpaired_electrons, atomic_numbers, atom_mask)
+        return (element + charge + spin) / 3**0.5

@@ -1,0 +1,103 @@
+"""One layer of SO3krates: attention, residual network, exchange between features and Euclidean variables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from helio.network.attention import Filter, attention
+from helio.network.dense import Dense, LayerNorm, TwoLayers
+from helio.network.geometry import PairGeometry
+from helio.network.harmonics import degree_of_component, invariants
+
+
+class HeadProjection(eqx.Module):
+    """One matrix per head: y_h = W_h x_h, without bias."""
+
+    blocks: Float[Array, "H out in"]
+
+    def __init__(self, features: int, heads: int, *, key: PRNGKeyArray):
+        """Draw the blocks from a normal distribution of variance 1/width."""
+        width = features // heads
+        self.blocks = jax.random.normal(key, (heads, width, width), jnp.float32) / width**0.5
+
+    def __call__(self, x: Float[Array, "N F"]) -> Float[Array, "N F"]:
+        """Project each head's slice of the features."""
+        sliced = x.reshape(len(x), self.blocks.shape[0], -1)
+        return jnp.einsum("hoi,nhi->nho", self.blocks, sliced).reshape(x.shape)
+
+
+class Layer(eqx.Module):
+    """Attention on pairs, then three node-wise steps; the second layer norm comes last."""
+
+    filters: tuple[Filter, Filter]
+    query: tuple[HeadProjection, HeadProjection]
+    key: tuple[HeadProjection, HeadProjection]
+    value: HeadProjection
+    norm_attention: LayerNorm
+    residual: TwoLayers
+    exchange: Dense
+    norm_exchange: LayerNorm
+    num_heads: int = eqx.field(static=True)
+    degrees: tuple[int, ...] = eqx.field(static=True)
+    average_neighbors: float = eqx.field(static=True)
+
+    def __init__(
+        self,
+        *,
+        features: int,
+        num_heads: int,
+        degrees: Sequence[int],
+        num_radial: int,
+        spherical_hidden: int,
+        average_neighbors: float,
+        key: PRNGKeyArray,
+    ):
+        """Draw all parameters."""
+        keys = jax.random.split(key, 9)
+        num_degrees = len(degrees)
+
+        def make_filter(k: PRNGKeyArray) -> Filter:
+            return Filter(num_radial, num_degrees, features, spherical_hidden, key=k)
+
+        self.filters = (make_filter(keys[0]), make_filter(keys[1]))
+        heads = (num_heads, num_degrees)
+        self.query = tuple(HeadProjection(features, h, key=k) for h, k in zip(heads, keys[2:4], strict=True))  # pyright: ignore
+        self.key = tuple(HeadProjection(features, h, key=k) for h, k in zip(heads, keys[4:6], strict=True))  # pyright: ignore
+        self.value = HeadProjection(features, num_heads, key=keys[6])
+        self.norm_attention = LayerNorm(features)
+        self.residual = TwoLayers(features, features, features, key=keys[7])
+        self.exchange = Dense(features + num_degrees, features + num_degrees, key=keys[8])
+        self.norm_exchange = LayerNorm(features)
+        self.num_heads = num_heads
+        self.degrees = tuple(degrees)
+        self.average_neighbors = average_neighbors
+
+    def __call__(
+        self, x: Float[Array, "N F"], chi: Float[Array, "N M"] | None, pairs: PairGeometry
+    ) -> tuple[Float[Array, "N F"], Float[Array, "N M"]]:
+        """New features and Euclidean variables; `chi` None stands for zero."""
+        dx, dchi = attention(
+            self.filters,
+            (self.query[0](x), self.query[1](x)),
+            (self.key[0](x), self.key[1](x)),
+            self.value(x),
+            chi,
+            pairs,
+            num_heads=self.num_heads,
+            degrees=self.degrees,
+            average_neighbors=self.average_neighbors,
+        )
+        x = self.norm_attention(x + dx)
+        chi = dchi if chi is None else chi + dchi
+        x = x + self.residual(jax.nn.silu(x))
+        mixed = self.exchange(jnp.concatenate([x, invariants(chi, self.degrees)], axis=-1))
+        features = x.shape[-1]
+        scale = mixed[:, features:]
+        x = self.norm_exchange(x + mixed[:, :features])
+        chi = chi + scale[:, degree_of_component(self.degrees)] * chi
+        return x, chi
