@@ -1,0 +1,162 @@
+"""Model files: safetensors, with everything else that a model needs as JSON in the header.
+
+The header's metadata has one entry, `helio`: the format's number, the settings, name, licence, citation and source,
+and the SHA-256 of the weights (names, types, shapes and bytes of all tensors). Tensors are named by their path in the
+`ForceField`, like `network.layers.0.query.1.blocks`. Writing the same model twice gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from helio.errors import HelioError
+from helio.files.atomic import write_bytes
+from helio.force_field.force_field import ForceField
+from helio.force_field.settings import ForceFieldSettings
+
+FORMAT = 1
+_FLOATS = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a user of the model must know, in words."""
+
+    name: str
+    licence: str = "not stated"
+    citation: str = "not stated"
+    source: str = "not stated"
+
+
+@dataclass(frozen=True)
+class ModelHeader:
+    """What a model file says about itself."""
+
+    info: ModelInfo
+    settings: ForceFieldSettings
+    weights_sha256: str
+    num_parameters: int
+
+
+def save_model(force_field: ForceField, path: str | Path, info: ModelInfo) -> None:
+    """Write `force_field` to `path` (`*.safetensors` by custom), whole or not at all, its arrays bit by bit.
+
+    The long-range cutoff and the kind of electrostatics are choices of a simulation and are not stored.
+    """
+    tensors = named_tensors(force_field)
+    record = {
+        "format": FORMAT,
+        **asdict(info),
+        "settings": force_field.settings.to_dict(),
+        "weights_sha256": weights_sha256(tensors),
+        "num_parameters": sum(tensor.size for tensor in tensors.values()),
+    }
+    # One entry only: safetensors writes several in a random order.
+    write_bytes(path, save(tensors, {"helio": json.dumps(record, sort_keys=True)}))
+
+
+def read_model(path: str | Path) -> tuple[ForceField, ModelHeader]:
+    """The model in the file `path`, bit by bit as it was saved, and its header.
+
+    Raises `HelioError` if there is no such file, if it is damaged, or if it is not a model of Helio.
+    """
+    header, tensors = _read(path)
+    if weights_sha256(tensors) != header.weights_sha256:
+        raise HelioError(f"{path} is damaged: its weights do not fit their checksum. Fetch or copy it again")
+    return fill_force_field(header.settings, tensors, path), header
+
+
+def read_model_info(path: str | Path) -> ModelHeader:
+    """The header of the model file `path`; raises `HelioError` as `read_model`, but does not check the weights."""
+    return _read(path, weights=False)[0]
+
+
+def fill_force_field(settings: ForceFieldSettings, tensors: dict[str, np.ndarray], path: str | Path) -> ForceField:
+    """The force field of `settings` with `tensors` as its parameters, bit by bit; `path` is for messages.
+
+    Raises `HelioError` if a tensor is missing, unknown, of the wrong shape or not a floating-point number.
+    """
+    template = eqx.filter_eval_shape(ForceField.initialise, settings, jax.random.key(0))
+    leaves, structure = jax.tree_util.tree_flatten_with_path(template)
+    shapes = {_name(tree_path): leaf.shape for tree_path, leaf in leaves}
+    missing, unknown = sorted(set(shapes) - set(tensors)), sorted(set(tensors) - set(shapes))
+    if missing or unknown:
+        raise HelioError(
+            f"the weights in {path} do not fit its settings: missing {_some(missing)}; unknown {_some(unknown)}. "
+            "Choose a file written by this version of Helio or convert the original again"
+        )
+    for name, shape in shapes.items():
+        if tensors[name].shape != shape or tensors[name].dtype.name not in _FLOATS:
+            raise HelioError(
+                f"the weights in {path} do not fit its settings: {name} is {tensors[name].dtype.name} of shape "
+                f"{tensors[name].shape}, expected floating-point numbers of shape {shape}"
+            )
+    with jax.enable_x64(True):  # else float64 would lose its last digits
+        arrays = [jnp.asarray(tensors[name]) for name in shapes]
+    return jax.tree.unflatten(structure, arrays)
+
+
+def named_tensors(force_field: ForceField) -> dict[str, np.ndarray]:
+    """All parameters by their path in the tree, as contiguous host arrays."""
+    leaves = jax.tree_util.tree_flatten_with_path(force_field)[0]
+    return {_name(path): np.ascontiguousarray(leaf).reshape(np.shape(leaf)) for path, leaf in leaves}
+
+
+def weights_sha256(tensors: dict[str, np.ndarray]) -> str:
+    """SHA-256 over name, type, shape and little-endian bytes of all tensors in the order of their names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype.name} {tensor.shape}\n".encode())
+        digest.update(tensor.astype(tensor.dtype.newbyteorder("<")).tobytes())
+    return digest.hexdigest()
+
+
+def _read(path: str | Path, *, weights: bool = True) -> tuple[ModelHeader, dict[str, np.ndarray]]:
+    try:
+        with safe_open(path, framework="np") as file:
+            header = _header(file.metadata(), path)
+            tensors = {name: file.get_tensor(name) for name in file.keys()} if weights else {}
+    except FileNotFoundError as error:
+        raise HelioError(f"there is no model file {path}: check the name, or see `helio model list`") from error
+    except OSError as error:
+        raise HelioError(f"cannot read the model file {path}: {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise HelioError(
+            f"{path} is truncated, damaged or not a model file ({error}): fetch or copy it again, or convert published "
+            "weights with `helio model convert`"
+        ) from error
+    return header, tensors
+
+
+def _header(metadata: dict[str, str] | None, path: str | Path) -> ModelHeader:
+    if not metadata or "helio" not in metadata:
+        raise HelioError(f"{path} is a safetensors file, but not a model of Helio: choose another file")
+    try:
+        record: dict[str, Any] = json.loads(metadata["helio"])
+        written = record["format"]
+        if written == FORMAT:
+            info = ModelInfo(**{name: record[name] for name in ("name", "licence", "citation", "source")})
+            settings = ForceFieldSettings.from_dict(record["settings"])
+            return ModelHeader(info, settings, record["weights_sha256"], record["num_parameters"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise HelioError(f"{path} is damaged: its header cannot be read ({error}). Fetch or copy it again") from error
+    raise HelioError(f"{path} has format {written}, this Helio reads format {FORMAT}: use another version of Helio")
+
+
+def _name(path: tuple[Any, ...]) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator=".")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") or "none"
