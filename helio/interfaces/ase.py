@@ -1,0 +1,197 @@
+"""Force fields as ASE calculators."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
+from ase.outputs import Properties, all_outputs
+from ase.stress import full_3x3_to_voigt_6_stress
+
+from helio.errors import HelioError
+from helio.force_field import Electrostatics, ForceField
+from helio.neighbors import Neighbors
+from helio.neighbors.host import round_up
+from helio.neighbors.widening import sizes, widened
+from helio.precision import Precision, numerics
+from helio.prediction import Prediction
+from helio.system import System
+
+
+class HelioCalculator(Calculator):
+    """An ASE calculator for any model of Helio.
+
+    One calculator serves any number of molecules and cells in turn. Atoms and lists are padded to rounded sizes, so
+    that few programs are compiled, and lists are reused until an atom has moved more than half the skin.
+
+    The total charge and the number of unpaired electrons are read from `atoms.info["charge"]` and
+    `atoms.info["spin"]` (0 for a singlet); changing them triggers a new calculation.
+
+    Beside ASE's properties `results` holds `hirshfeld_ratios` (N,) and `energy_terms` (a dict, eV). The energy leaves
+    out the free atoms' energies: only differences have a meaning. The stress exists where all three directions are
+    periodic; its sign is ASE's, (1/V) dE/dstrain.
+
+    Args:
+        model: the name of a model ("so3lr"), a model file, or a `ForceField`.
+        long_range_cutoff: in A; None for all pairs of a system that is not periodic.
+        precision: "float32" or "float64".
+        electrostatics: "shifted" (as published) or "ewald" (exact periodic sum).
+        skin: in A, by how much lists reach beyond the cutoffs; larger means fewer new lists, each with more pairs.
+
+    Raises:
+        HelioError: at once for an unknown model or option; when calculating for atoms that the model cannot
+            describe (elements, charge and spin, overlapping atoms, positions that are no numbers).
+    """
+
+    implemented_properties: ClassVar[list[str]] = [
+        "energy",
+        "free_energy",
+        "energies",
+        "forces",
+        "stress",
+        "dipole",
+        "charges",
+    ]
+    ignored_changes: ClassVar[set[str]] = {"initial_charges", "initial_magmoms"}
+
+    def __init__(
+        self,
+        model: str | Path | ForceField = "so3lr",
+        *,
+        long_range_cutoff: float | None = 12.0,
+        precision: Precision = "float32",
+        electrostatics: Electrostatics = "shifted",
+        skin: float = 0.5,
+    ):
+        super().__init__()
+        if not skin >= 0:
+            raise HelioError(f"the skin must not be negative: {skin}")
+        force_field = _force_field(model).with_options(
+            long_range_cutoff=long_range_cutoff, electrostatics=electrostatics
+        )
+        with numerics(precision):
+            self.force_field = force_field.astype(precision)
+        self.precision: Precision = precision
+        self.skin = skin
+        self._lists: _Lists | None = None
+        self._sizes: dict[tuple[int, tuple[bool, bool, bool]], tuple[int, int, int]] = {}
+
+    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
+        """What has changed since the last calculation; charge and spin count as well."""
+        changes = list(super().check_state(atoms, tol=tol))
+        if self.atoms is not None and _electrons(self.atoms) != _electrons(atoms):
+            changes.append("info")
+        return changes
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: list[str] | tuple[str, ...] = ("energy",),
+        system_changes: list[str] = all_changes,
+    ) -> None:
+        """Fill `results` for `atoms`."""
+        self.results = {}
+        super().calculate(atoms, properties, system_changes)
+        assert self.atoms is not None
+        if "stress" in properties and not self.atoms.pbc.all():
+            raise PropertyNotImplementedError("the stress needs a cell that is periodic in all three directions")
+        system = System.from_ase(self.atoms)
+        self.force_field.check(system)
+        prediction = self._predict(system)
+        if not np.isfinite(prediction.energy):
+            raise HelioError("the energy is not a finite number: the atoms are far from any structure the model knows")
+        self.results = _results(prediction, len(system))
+
+    def export_properties(self) -> Properties:
+        """The properties that ASE defines; `hirshfeld_ratios` and `energy_terms` are not among them."""
+        return Properties({name: value for name, value in self.results.items() if name in all_outputs})
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles hold the parameters as numpy arrays, which keep their precision anywhere."""
+        return {**self.__dict__, "force_field": jax.tree.map(np.asarray, self.force_field), "_lists": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        with numerics(self.precision):
+            self.force_field = self.force_field.astype(self.precision)
+
+    def _predict(self, system: System) -> Prediction:
+        rows = round_up(len(system))
+        with numerics(self.precision):
+            if self._lists is None or not self._lists.serve(system, self.skin):
+                self._lists = self._new_lists(system, rows)
+            prediction = _predict(self.force_field, system.padded(rows).astype(self.precision), self._lists.neighbors)
+            return jax.device_get(prediction)
+
+    def _new_lists(self, system: System, rows: int) -> _Lists:
+        """Lists at least as wide as the last ones of this size, which are already compiled for."""
+        key = (rows, system.pbc)
+        neighbors = self.force_field.neighbors(system, skin=self.skin, rows=rows)
+        short, long, reciprocal = sizes(neighbors)
+        known = self._sizes.get(key, (0, 0, 0))
+        self._sizes[key] = (max(short, known[0]), max(long, known[1]), max(round_up(reciprocal), known[2]))
+        neighbors = widened(neighbors, self._sizes[key])
+        return _Lists(system, jax.tree.map(jnp.asarray, neighbors))
+
+
+class _Lists:
+    """Neighbour lists, and the system they were made for."""
+
+    def __init__(self, system: System, neighbors: Neighbors):
+        self.system = system
+        self.neighbors = neighbors
+
+    def serve(self, system: System, skin: float) -> bool:
+        """Whether the lists hold all pairs of `system`."""
+        made = self.system
+        if len(system) != len(made) or system.pbc != made.pbc or not np.array_equal(system.cell, made.cell):
+            return False
+        moved = np.linalg.norm(system.positions - made.positions, axis=1).max()
+        return bool(moved <= skin / 2)
+
+
+@eqx.filter_jit
+def _predict(force_field: ForceField, system: System, neighbors: Neighbors) -> Prediction:
+    return force_field(system, neighbors)
+
+
+def _force_field(model: str | Path | ForceField) -> ForceField:
+    if isinstance(model, str | Path):
+        from helio.force_field import load_model
+
+        return load_model(model)
+    return model
+
+
+def _electrons(atoms: Atoms) -> tuple[str, ...]:
+    """Charge and spin as they stand in `info`; as text, so that anything can be compared."""
+    names = ("charge", "total_charge", "spin", "unpaired_electrons", "num_unpaired_electrons")
+    return tuple(str(atoms.info.get(name, 0)) for name in names)
+
+
+def _results(prediction: Prediction, count: int) -> dict[str, Any]:
+    """What ASE calls the parts of a prediction; float64, without padding."""
+
+    def array(values: Any) -> np.ndarray:
+        return np.array(values, np.float64)
+
+    energy = float(prediction.energy)
+    results = {
+        "energy": energy,
+        "free_energy": energy,
+        "energies": array(prediction.atomic_energies[:count]),
+        "forces": array(prediction.forces[:count]),
+        "dipole": array(prediction.dipole),
+        "charges": array(prediction.charges[:count]),
+        "hirshfeld_ratios": array(prediction.hirshfeld_ratios[:count]),
+        "energy_terms": {name: float(value) for name, value in prediction.energy_terms.items()},
+    }
+    if prediction.stress is not None:
+        results["stress"] = full_3x3_to_voigt_6_stress(array(prediction.stress))
+    return results

@@ -1,0 +1,137 @@
+"""Tables and panels of an evaluation."""
+
+from __future__ import annotations
+
+import numpy as np
+from rich.table import Table
+
+from helio.evaluate import DimerEvaluation, Evaluation
+from helio.evaluate.dimers import DimerErrors
+from helio.evaluate.metrics import ErrorSums
+from helio.report.parity import Panel
+
+NAMES = {"energy": "relative energy", "forces": "forces", "dipole": "dipole", "hirshfeld_ratios": "Hirshfeld ratios"}
+
+
+def property_table(evaluation: Evaluation) -> Table:
+    """MAE and RMSE of each property, and how many structures were compared."""
+    table = _table("property", "unit", "MAE", "RMSE", "structures", "values", "without label", "label")
+    for name, errors in evaluation.properties.items():
+        found = ", ".join(errors.found_as)
+        row = (f"{errors.structures:,}", f"{errors.total.count:,}", f"{errors.unlabelled:,}", found or "-")
+        table.add_row(NAMES[name], errors.unit or "-", *_errors(errors.total), *row)
+        if name == "energy":
+            per_atom = evaluation.energy_per_atom
+            table.add_row("  per atom", "eV/atom", *_errors(per_atom), row[0], f"{per_atom.count:,}", "", "")
+    return table
+
+
+def element_table(evaluation: Evaluation) -> Table | None:
+    """Errors of forces and Hirshfeld ratios for the atoms of each element; None without any."""
+    shown = {name: errors for name, errors in evaluation.properties.items() if errors.by_element}
+    if not shown:
+        return None
+    headings = [
+        f"{NAMES[name]} {kind}{f' ({errors.unit})' if errors.unit else ''}"
+        for name, errors in shown.items()
+        for kind in ("MAE", "RMSE")
+    ]
+    table = _table("element", *headings)
+    for element in sorted({element for errors in shown.values() for element in errors.by_element}):
+        cells = [cell for errors in shown.values() for cell in _errors(errors.by_element.get(element, ErrorSums()))]
+        table.add_row(element, *cells)
+    return table
+
+
+def notes(evaluation: Evaluation) -> list[str]:
+    """What a reader of the tables must know."""
+    energy = evaluation.properties["energy"]
+    lines = []
+    if energy.structures:
+        lines.append(
+            "Energies are relative: the mean difference of all structures of one composition, charge and spin is "
+            "taken off, because a model's energies have no common zero."
+        )
+    if evaluation.alone:
+        lines.append(
+            f"{evaluation.alone:,} structures with an energy are alone in their composition, charge and spin; "
+            "they have no relative energy and do not enter."
+        )
+    for name, errors in evaluation.properties.items():
+        if errors.not_finite:
+            lines.append(f"{errors.not_finite:,} labels of {NAMES[name]} are not finite numbers and count as missing.")
+        if len(errors.found_as) > 1:
+            found = ", ".join(f"{key} ({count:,})" for key, count in errors.found_as.items())
+            lines.append(f"Labels of {NAMES[name]} were found under several names: {found}.")
+    if evaluation.unusable:
+        index, reason = evaluation.unusable[0]
+        lines.append(
+            f"{len(evaluation.unusable):,} structures were left out, the first is structure {index}: {reason}."
+        )
+    if hint := evaluation.unit_hint():
+        lines.append(f"Check the units: {hint}")
+    return lines
+
+
+def worst_table(evaluation: Evaluation, count: int = 5) -> Table | None:
+    """The structures with the largest errors of forces; None without force labels."""
+    ranked = sorted(
+        (entry for entry in evaluation.structures if entry.forces_mae is not None),
+        key=lambda entry: -(entry.forces_mae or 0),
+    )
+    if not ranked:
+        return None
+    table = _table("structure", "formula", "atoms", "forces MAE (eV/A)", "energy error (eV)")
+    for entry in ranked[:count]:
+        table.add_row(
+            f"{entry.index}", entry.formula, f"{entry.atoms}", _number(entry.forces_mae), _number(entry.energy)
+        )
+    return table
+
+
+def dimer_table(evaluation: DimerEvaluation) -> Table:
+    """Errors of interaction energies at each relative distance and over all."""
+    table = _table("distance", "dimers", "MAE (kcal/mol)", "RMSE (kcal/mol)", "mean error", "MAPE (%)")
+
+    def add(label: str, errors: DimerErrors) -> None:
+        cells = (_number(errors.mean), "-" if errors.relative.mae is None else f"{errors.relative.mae:.1f}")
+        table.add_row(label, f"{errors.sums.count:,}", *_errors(errors.sums), *cells)
+
+    for distance, errors in evaluation.by_distance.items():
+        add(f"{distance:g}", errors)
+    table.add_section()
+    add("all", evaluation.total)
+    return table
+
+
+def panels(evaluation: Evaluation) -> dict[str, Panel]:
+    """One panel per property, for `helio.report.parity.plot_parity`."""
+    return {
+        name: Panel(
+            NAMES[name], errors.unit, errors.sample.pairs(), errors.total.mae, errors.total.rmse, errors.sample.seen
+        )
+        for name, errors in evaluation.properties.items()
+    }
+
+
+def dimer_panels(evaluation: DimerEvaluation) -> dict[str, Panel]:
+    """The one panel of a set of dimers."""
+    pairs = np.array([(d.reference, d.predicted) for d in evaluation.dimers if d.reference is not None])
+    sums = evaluation.total.sums
+    panel = Panel("interaction energy", "kcal/mol", pairs.reshape(-1, 2), sums.mae, sums.rmse, len(pairs))
+    return {"interaction_energy": panel}
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(first)
+    for heading in others:
+        table.add_column(heading, justify="left" if heading in ("unit", "label", "formula") else "right")
+    return table
+
+
+def _errors(sums: ErrorSums) -> tuple[str, str]:
+    return _number(sums.mae), _number(sums.rmse)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
