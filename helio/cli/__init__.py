@@ -13,7 +13,8 @@ import typer
 from typer.core import TyperGroup
 
 from helio import __version__
-from helio.cli import doctor
+from helio.cli.doctor import doctor
+from helio.cli.eval import evaluate
 from helio.errors import HelioError
 
 
@@ -59,8 +60,9 @@ def _helio(
     """Atomistic simulation with pretrained SO3LR-type force fields."""
 
 
-# Commands: app.command()(module.function), or app.add_typer(module.app, name=...) for a family of commands.
-app.command()(doctor.doctor)
+# Commands, in the order in which `helio --help` lists them: app.command()(function), or app.add_typer(...) for a family.
+app.command("eval")(evaluate)
+app.command()(doctor)
 
 
 def main() -> None:
