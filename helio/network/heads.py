@@ -55,7 +55,7 @@ class ChargeHead(eqx.Module):
         """Partial charges; zero for padding."""
         raw = jnp.where(atom_mask, self.layers(x)[:, 0] + look_up(self.offset, atomic_numbers), 0)
         # One column per group: a product is cheaper than a segment sum into few bins.
-        member = (groups[:, None] == jnp.arange(len(group_charges))) & atom_mask[:, None]
+        member = (groups[:, None] == jnp.arange(len(group_charges), dtype=groups.dtype)) & atom_mask[:, None]
         member = member.astype(raw.dtype)
         size = jnp.maximum(member.sum(axis=0), 1)
         correction = (group_charges - raw @ member) / size
