@@ -32,7 +32,7 @@ _ADVICE = {
 
 
 @contextmanager
-def disk_errors(path: str | Path) -> Iterator[None]:
+def disk_errors(path: str | Path, action: str = "write") -> Iterator[None]:
     """Turn disk trouble in the block (full, read-only, no permission, no folder) into a `HelioError` about `path`.
 
     Any other `OSError` passes through unchanged.
@@ -42,7 +42,7 @@ def disk_errors(path: str | Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _ADVICE:
             raise
-        raise HelioError(f"cannot write {path}: {_ADVICE[error.errno]}") from error
+        raise HelioError(f"cannot {action} {path}: {_ADVICE[error.errno]}") from error
 
 
 @contextmanager

@@ -5,6 +5,17 @@ Imports `network`, `physics`, `neighbors` and `files`.
 """
 
 from helio.force_field.force_field import Electrostatics, ForceField
+from helio.force_field.model_file import ModelHeader, ModelInfo, read_model_info, save_model
+from helio.force_field.registry import load_model
 from helio.force_field.settings import ForceFieldSettings
 
-__all__ = ["Electrostatics", "ForceField", "ForceFieldSettings"]
+__all__ = [
+    "Electrostatics",
+    "ForceField",
+    "ForceFieldSettings",
+    "ModelHeader",
+    "ModelInfo",
+    "load_model",
+    "read_model_info",
+    "save_model",
+]

@@ -12,6 +12,7 @@ file of So3krates-torch (`so3lr.model`). Both give the same tensors, bit by bit,
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,51 +48,71 @@ _FIXED = {
 _UNUSED = "observables_0/energy_dense_final/bias"
 
 
-def convert_params(params: bytes, hyperparameters: str, path: str | Path) -> ForceField:
-    """The force field of a published params.pkl (`params`) and hyperparameters.json (both as content).
+def read_hyperparameters(content: str, path: str | Path) -> ForceFieldSettings:
+    """The settings in a published hyperparameters.json given as text; `path` is for messages.
 
-    Raises `HelioError` (about `path`, where the weights come from) if either is damaged, names anything that Helio does
-    not run, or describes another functional form.
+    Raises `HelioError` if it is damaged or describes a functional form that Helio does not have.
     """
-    published = {name.removeprefix("params/"): array for name, array in load_arrays(params, str(path)).items()}
     try:
-        values = json.loads(hyperparameters)
+        values = json.loads(content)
         values = {**values["model"], "avg_num_neighbors": values["data"]["avg_num_neighbors"]}
     except (ValueError, KeyError, TypeError) as error:
-        raise HelioError(
-            f"the hyperparameters of {path} cannot be read ({error}): give hyperparameters.json"
-        ) from error
-    return _force_field(values, published, path)
+        raise HelioError(f"{path} is damaged or is no hyperparameters.json ({error}): choose another file") from error
+    return _settings(values, path)
+
+
+def convert_published(params: str | Path, hyperparameters: str | Path) -> ForceField:
+    """The force field in the published files params.pkl and hyperparameters.json.
+
+    Raises `HelioError` as `read_hyperparameters` and `convert_params`, or if a file cannot be read.
+    """
+    settings = read_hyperparameters(_content(hyperparameters).decode(errors="replace"), hyperparameters)
+    return convert_params(_content(params), settings, params)
+
+
+def convert_published_torch(path: str | Path) -> ForceField:
+    """The force field in the model file of So3krates-torch; raises `HelioError` as `convert_published`."""
+    return convert_torch(_content(path), path)
+
+
+def convert_params(content: bytes, settings: ForceFieldSettings, path: str | Path) -> ForceField:
+    """The force field of a published params.pkl given as bytes; `path` is for messages.
+
+    The hidden widths in `settings`, which the hyperparameters do not state, are taken from the arrays. Raises
+    `HelioError` if the file is damaged, asks to run anything, or does not fit the settings.
+    """
+    published = {name.removeprefix("params/"): array for name, array in load_arrays(content, str(path)).items()}
+    return _force_field(settings, published, path)
 
 
 def convert_torch(content: bytes, path: str | Path) -> ForceField:
     """The force field of So3krates-torch's model file given as bytes; `path` is for messages.
 
-    Raises `HelioError` as `convert_params`.
+    Raises `HelioError` as `read_hyperparameters` and `convert_params`.
     """
     model = read_torch_model(content, str(path))
-    values = {
-        **model.values,
+    values = model.values | {
         "cutoff": model.values.get("r_max"),
         "cutoff_fn": model.values.get("cutoff_fn_name"),
         "activation_fn": model.values.get("activation_fn_name"),
         "energy_activation_fn": model.values.get("energy_activation_fn_name"),
     }
+    settings = _settings(values, path)
     try:
         published = published_layout(model)
-    except (KeyError, ValueError, TypeError) as error:
-        raise HelioError(f"{path} is no SO3LR model of So3krates-torch ({error}): choose another file") from error
-    return _force_field(values, published, path)
+    except (KeyError, ValueError, IndexError) as error:
+        raise HelioError(f"{path} is not a complete SO3LR model ({error}): choose another file") from error
+    return _force_field(settings, published, path)
 
 
-def _force_field(values: dict[str, Any], published: dict[str, np.ndarray], path: str | Path) -> ForceField:
+def _settings(values: dict[str, Any], path: str | Path) -> ForceFieldSettings:
     for name, value in _FIXED.items():
         if values.get(name) != value:
             raise HelioError(
                 f"{path} has {name} = {values.get(name)!r}: Helio's models have {value!r}, so it cannot be converted"
             )
     try:
-        settings = ForceFieldSettings(
+        return ForceFieldSettings(
             num_layers=values["num_layers"],
             features=values["num_features"],
             num_heads=values["num_heads"],
@@ -101,8 +122,17 @@ def _force_field(values: dict[str, Any], published: dict[str, np.ndarray], path:
             average_neighbors=values["avg_num_neighbors"],
             electrostatics_sigma=values["electrostatic_energy_scale"],
             dispersion_scale=values["dispersion_energy_scale"],
-            spherical_hidden=published["layers_0/attention_block/spherical_filter1_layer_1/bias"].shape[0],
-            hirshfeld_width=published["observables_2/hirshfeld_ratios_dense_final/bias"].shape[0],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise HelioError(f"{path} does not state the settings of an SO3LR model ({error}): choose another") from error
+
+
+def _force_field(settings: ForceFieldSettings, published: dict[str, np.ndarray], path: str | Path) -> ForceField:
+    try:
+        settings = replace(
+            settings,
+            spherical_hidden=len(published["layers_0/attention_block/spherical_filter1_layer_1/bias"]),
+            hirshfeld_width=len(published["observables_2/hirshfeld_ratios_dense_final/bias"]),
         )
         tensors = _tensors(published, settings.num_layers)
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -132,3 +162,10 @@ def _tensors(published: dict[str, np.ndarray], num_layers: int) -> dict[str, np.
     if unknown := sorted(set(published) - used):
         raise ValueError(f"unknown tensor {unknown[0]}")
     return tensors
+
+
+def _content(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise HelioError(f"cannot read {path}: {error.strerror}. Check the name") from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class ModelInfo:
     licence: str = "not stated"
     citation: str = "not stated"
     source: str = "not stated"
+    licence_text: str = ""  # where the licence asks to be passed on in full
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def _header(metadata: dict[str, str] | None, path: str | Path) -> ModelHeader:
         record: dict[str, Any] = json.loads(metadata["helio"])
         written = record["format"]
         if written == FORMAT:
-            info = ModelInfo(**{name: record[name] for name in ("name", "licence", "citation", "source")})
+            info = ModelInfo(**{field.name: record[field.name] for field in fields(ModelInfo)})
             settings = ForceFieldSettings.from_dict(record["settings"])
             return ModelHeader(info, settings, record["weights_sha256"], record["num_parameters"])
     except (KeyError, TypeError, ValueError) as error:
