@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from helio import __version__
+from helio.cli import model
 from helio.cli.doctor import doctor
 from helio.cli.eval import evaluate
 from helio.errors import HelioError
@@ -62,6 +63,7 @@ def _helio(
 
 # Commands, in the order in which `helio --help` lists them: app.command()(function), or app.add_typer(...) for a family.
 app.command("eval")(evaluate)
+app.add_typer(model.app, name="model")
 app.command()(doctor)
 
 
