@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from helio.force_field.checks import check_system
 from helio.force_field.settings import ForceFieldSettings
-from helio.neighbors import Neighbors, host_neighbors, pair_vectors, reciprocal_vectors
+from helio.neighbors import Neighbors, half_pairs, host_neighbors, reciprocal_vectors, round_up, sizes, widened
 from helio.network import ChargeHead, EnergyHead, HirshfeldHead, SO3krates
 from helio.network.geometry import PairGeometry
 from helio.physics import dispersion, ewald, pair
@@ -98,18 +98,17 @@ class ForceField(eqx.Module):
         *,
         skin: float = 0.0,
         rows: int | None = None,
-        widths: tuple[int, int] | None = None,
     ) -> Neighbors:
         """The lists that this force field needs for `system`, made on the host (numpy arrays).
 
-        `system` holds host arrays without padding; `rows` and `widths` set the padded sizes, `skin` (A) is added to
-        both cutoffs.
+        `system` holds host arrays without padding; `rows` sets the number of rows, N or more, and `skin` (A) is added
+        to both cutoffs. Sizes are rounded up, so that compiled programs are reused.
         """
         reciprocal = None
         if self.electrostatics == "ewald":
             longest = ewald.longest_wave_vector(self.settings.electrostatics_sigma)
             reciprocal = reciprocal_vectors(system.cell, longest=longest)
-        return host_neighbors(
+        neighbors = host_neighbors(
             system.positions,
             system.cell,
             system.pbc,
@@ -117,9 +116,10 @@ class ForceField(eqx.Module):
             long_cutoff=self.long_range_cutoff,
             skin=skin,
             rows=rows,
-            widths=widths,
             reciprocal=reciprocal,
         )
+        made = sizes(neighbors)
+        return widened(neighbors, made._replace(reciprocal=round_up(made.reciprocal) if made.reciprocal else 0))
 
     def __call__(self, system: System, neighbors: Neighbors) -> Prediction:
         """Energy, forces, stress and per-atom quantities; JAX arrays of one precision.
@@ -143,15 +143,9 @@ class ForceField(eqx.Module):
     def _energies(self, system: System, neighbors: Neighbors) -> Prediction:
         """The prediction with forces and stress left at None."""
         settings, mask = self.settings, system.atom_mask
-        short, long = neighbors.short, neighbors.long
-
-        vectors = pair_vectors(short, system.positions, system.cell)
-        distance, inside = pair.pair_distances(vectors, short.mask, settings.cutoff)
-        geometry = PairGeometry.measure(
+        short = pair.measure(half_pairs(neighbors.short, system.positions, system.cell), settings.cutoff)
+        geometry = PairGeometry.describe(
             short,
-            vectors,
-            distance,
-            inside,
             cutoff=settings.cutoff,
             num_radial=settings.num_radial,
             gamma=settings.radial_gamma,
@@ -164,12 +158,13 @@ class ForceField(eqx.Module):
 
         terms = {"network": jnp.where(mask, self.energy_head(x, numbers), 0)}
         if settings.zbl:
-            terms["zbl"] = pair.zbl_energies(
-                self.zbl, numbers, short, distance, inside, cutoff=settings.cutoff, reach=settings.zbl_reach
+            terms["zbl"] = pair.per_atom(
+                pair.zbl_energies(self.zbl, numbers, short, cutoff=settings.cutoff, reach=settings.zbl_reach),
+                short,
+                len(system),
             )
         terms |= self._long_range(system, neighbors, charges, ratios)
-        atomic = sum(terms.values())
-        assert isinstance(atomic, Array)
+        atomic = jnp.sum(jnp.stack(list(terms.values())), axis=0)
         return Prediction(
             energy=atomic.sum(),
             energy_terms={name: values.sum() for name, values in terms.items()},
@@ -190,10 +185,10 @@ class ForceField(eqx.Module):
     def _long_range(
         self, system: System, neighbors: Neighbors, charges: Float[Array, " N"], ratios: Float[Array, " N"]
     ) -> dict[str, Float[Array, " N"]]:
-        settings, cutoff, long = self.settings, self.long_range_cutoff, neighbors.long
-        reach = float("inf") if cutoff is None else cutoff
-        vectors = pair_vectors(long, system.positions, system.cell)
-        distance, inside = pair.pair_distances(vectors, long.mask, reach)
+        """Terms over the long list, as energies per atom."""
+        settings, cutoff, count = self.settings, self.long_range_cutoff, len(system)
+        pairs = half_pairs(neighbors.long, system.positions, system.cell)
+        long = pair.measure(pairs, float("inf") if cutoff is None else cutoff)
 
         terms = {}
         if settings.electrostatics:
@@ -204,22 +199,20 @@ class ForceField(eqx.Module):
                     system.positions, charges, system.cell, neighbors.reciprocal, sigma
                 )
             else:
-                terms["electrostatics"] = pair.coulomb_energies(
-                    charges, long, distance, inside, sigma=sigma, cutoff=cutoff
-                )
+                energies = pair.coulomb_energies(charges, long, sigma=sigma, cutoff=cutoff)
+                terms["electrostatics"] = pair.per_atom(energies, long, count)
         if settings.dispersion:
-            free = jnp.asarray(free_atom_table(), distance.dtype)[system.atomic_numbers]
+            free = jnp.asarray(free_atom_table(), charges.dtype)[system.atomic_numbers]
             polarizability, c6 = dispersion.atoms_in_molecules(free[:, 0], free[:, 1], ratios)
-            terms["dispersion"] = pair.dispersion_energies(
+            energies = pair.dispersion_energies(
                 polarizability,
                 c6,
                 long,
-                distance,
-                inside,
                 scale=settings.dispersion_scale,
                 cutoff=cutoff,
                 switch_width=settings.dispersion_switch_width,
             )
+            terms["dispersion"] = pair.per_atom(energies, long, count)
         return terms
 
 

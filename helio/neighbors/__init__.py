@@ -5,8 +5,21 @@ are full: if j stands in row i, i stands in row j with the opposite shift. Lists
 what uses them measures distances anew and cuts off itself. May import `helio.errors` and numerical libraries only.
 """
 
-from helio.neighbors.host import host_list, host_neighbors
-from helio.neighbors.padded import NeighborList, Neighbors, pair_vectors
+from helio.neighbors.host import host_list, host_neighbors, round_up
+from helio.neighbors.padded import HalfPairs, NeighborList, Neighbors, half_pairs
 from helio.neighbors.reciprocal import reciprocal_vectors
+from helio.neighbors.widening import Sizes, sizes, widened
 
-__all__ = ["NeighborList", "Neighbors", "host_list", "host_neighbors", "pair_vectors", "reciprocal_vectors"]
+__all__ = [
+    "HalfPairs",
+    "NeighborList",
+    "Neighbors",
+    "Sizes",
+    "half_pairs",
+    "host_list",
+    "host_neighbors",
+    "reciprocal_vectors",
+    "round_up",
+    "sizes",
+    "widened",
+]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import vesin
 
@@ -26,8 +24,6 @@ def host_list(
     *,
     cutoff: float | None,
     rows: int | None = None,
-    width: int | None = None,
-    rounding: Callable[[int], int] = round_up,
 ) -> NeighborList:
     """All pairs within `cutoff`, as a padded matrix of numpy arrays.
 
@@ -37,8 +33,6 @@ def host_list(
         pbc: the periodic directions.
         cutoff: in A; None takes every pair of a system that is not periodic.
         rows: number of rows, N or more (rows of padding atoms stay empty).
-        width: number of columns; more are used if `width` does not suffice. None: what the fullest row needs.
-        rounding: how the number of columns is rounded up.
 
     Raises:
         HelioError: no cutoff for a periodic system.
@@ -51,8 +45,7 @@ def host_list(
         cutoff = float(np.linalg.norm(np.ptp(positions, axis=0))) + 1.0
     first, second, shifts = _pairs(positions, cell, pbc, cutoff)
     counts = np.bincount(first, minlength=count)
-    needed = rounding(int(counts.max(initial=0)))
-    width = max(needed, width or 0)
+    width = round_up(int(counts.max(initial=0)))
 
     # Pairs come sorted by the first atom, so a pair's column is its rank within the row.
     column = np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -62,7 +55,18 @@ def host_list(
     if any(pbc):
         shift = np.zeros((rows, width, 3), np.int16)
         shift[first, column] = shifts
-    return NeighborList(index=index, shift=shift, overflow=np.zeros((), bool))  # pyright: ignore
+    places = np.stack([first, column], axis=1)[_is_first_of_two(first, second, shifts)]
+    half = np.zeros((round_up(len(places)), 2), np.int32)
+    half[:, 0] = rows
+    half[: len(places)] = places
+    return NeighborList(index=index, shift=shift, half=half, overflow=np.zeros((), bool))  # pyright: ignore
+
+
+def _is_first_of_two(first: np.ndarray, second: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """One of i, j, S and j, i, -S: that with i < j, or with a lexicographically positive S where i = j."""
+    x, y, z = np.sign(shifts).T
+    leading = np.where(x != 0, x, np.where(y != 0, y, z))
+    return (first < second) | ((first == second) & (leading > 0))
 
 
 def _pairs(
@@ -87,20 +91,12 @@ def host_neighbors(
     long_cutoff: float | None,
     skin: float = 0.0,
     rows: int | None = None,
-    widths: tuple[int, int] | None = None,
     reciprocal: np.ndarray | None = None,
 ) -> Neighbors:
     """Both lists of one system, each for its cutoff plus `skin` (A); arguments as in `host_list`."""
-    short_width, long_width = widths or (None, None)
+    reach = None if long_cutoff is None else long_cutoff + skin
     return Neighbors(
-        short=host_list(positions, cell, pbc, cutoff=short_cutoff + skin, rows=rows, width=short_width),
-        long=host_list(
-            positions,
-            cell,
-            pbc,
-            cutoff=None if long_cutoff is None else long_cutoff + skin,
-            rows=rows,
-            width=long_width,
-        ),
+        short=host_list(positions, cell, pbc, cutoff=short_cutoff + skin, rows=rows),
+        long=host_list(positions, cell, pbc, cutoff=reach, rows=rows),
         reciprocal=reciprocal,  # pyright: ignore
     )

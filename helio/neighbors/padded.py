@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import equinox as eqx
-import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 
@@ -11,11 +10,13 @@ class NeighborList(eqx.Module):
     """Row i holds the neighbours of atom i; free places hold the number N, which is no atom.
 
     The vector from atom i to its k-th neighbour is ``r[index[i, k]] - r[i] + shift[i, k] @ cell``. `shift` is None
-    where nothing is periodic.
+    where nothing is periodic. `half` names one of the two places of each pair, for terms that are symmetric in the
+    two atoms and need be computed only once.
     """
 
     index: Int[Array, "N K"]
     shift: Int[Array, "N K 3"] | None
+    half: Int[Array, "P 2"]  # row and column, sorted by row; free places hold row N
     overflow: Bool[Array, ""]  # a row had more than K neighbours: the list must not be used
 
     @property
@@ -33,12 +34,23 @@ class Neighbors(eqx.Module):
     reciprocal: Int[Array, "V 3"] | None = None
 
 
-def pair_vectors(
-    neighbors: NeighborList, positions: Float[Array, "N 3"], cell: Float[Array, "3 3"]
-) -> Float[Array, "N K 3"]:
-    """Vectors r_ij = r_j - r_i + S @ cell in A; free places get the vector (0, 0, 0)."""
-    gathered = positions.at[neighbors.index].get(mode="fill", fill_value=0)
-    vectors = gathered - positions[:, None, :]
+class HalfPairs(eqx.Module):
+    """Each pair of atoms once, as flat arrays. Free places hold atom N and the vector zero."""
+
+    first: Int[Array, " P"]
+    second: Int[Array, " P"]
+    vectors: Float[Array, "P 3"]  # A, from the first to the second atom
+    mask: Bool[Array, " P"]  # True where a place holds a pair
+
+
+def half_pairs(neighbors: NeighborList, positions: Float[Array, "N 3"], cell: Float[Array, "3 3"]) -> HalfPairs:
+    """Each pair of a list once, with its vector r_ij = r_j - r_i + S @ cell in A."""
+    row, column = neighbors.half[:, 0], neighbors.half[:, 1]
+    second = neighbors.index.at[row, column].get(mode="fill", fill_value=len(positions))
+    ends = positions.at[second].get(mode="fill", fill_value=0)
+    starts = positions.at[row].get(mode="fill", fill_value=0)
+    vectors = ends - starts
     if neighbors.shift is not None:
-        vectors = vectors + neighbors.shift.astype(cell.dtype) @ cell
-    return jnp.where(neighbors.mask[..., None], vectors, 0)
+        shift = neighbors.shift.at[row, column].get(mode="fill", fill_value=0)
+        vectors = vectors + shift.astype(cell.dtype) @ cell
+    return HalfPairs(row, second, vectors, row < len(positions))

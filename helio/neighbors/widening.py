@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from helio.neighbors.padded import NeighborList, Neighbors
@@ -11,34 +13,57 @@ from helio.neighbors.padded import NeighborList, Neighbors
 _FAR = 2**20
 
 
-def sizes(neighbors: Neighbors) -> tuple[int, int, int]:
-    """Columns of the short and of the long list, and number of reciprocal vectors (0 without)."""
-    reciprocal = 0 if neighbors.reciprocal is None else len(neighbors.reciprocal)
-    return neighbors.short.index.shape[1], neighbors.long.index.shape[1], reciprocal
+class Sizes(NamedTuple):
+    """The shape of `Neighbors`, apart from its rows."""
+
+    short_columns: int
+    short_pairs: int
+    long_columns: int
+    long_pairs: int
+    reciprocal: int  # number of reciprocal vectors, 0 without
+
+    def union(self, other: Sizes) -> Sizes:
+        """Sizes that suffice for both."""
+        return Sizes(*(max(a, b) for a, b in zip(self, other, strict=True)))
 
 
-def widened(neighbors: Neighbors, size: tuple[int, int, int]) -> Neighbors:
-    """The same lists (numpy arrays) with at least as many columns and reciprocal vectors as `size` says.
+def sizes(neighbors: Neighbors) -> Sizes:
+    """The sizes of `neighbors`."""
+    return Sizes(
+        neighbors.short.index.shape[-1],
+        neighbors.short.half.shape[-2],
+        neighbors.long.index.shape[-1],
+        neighbors.long.half.shape[-2],
+        0 if neighbors.reciprocal is None else neighbors.reciprocal.shape[-2],
+    )
+
+
+def widened(neighbors: Neighbors, size: Sizes) -> Neighbors:
+    """The same lists (numpy arrays) with at least as many columns, pairs and reciprocal vectors as `size` says.
 
     Free places of the lists hold no atom; free reciprocal vectors are so long that they weigh nothing.
     """
-    short, long, count = size
     reciprocal = neighbors.reciprocal
-    if reciprocal is not None and len(reciprocal) < count:
-        far = np.tile(np.array([_FAR, 0, 0], reciprocal.dtype), (count - len(reciprocal), 1))
+    if reciprocal is not None and len(reciprocal) < size.reciprocal:
+        far = np.tile(np.array([_FAR, 0, 0], np.int32), (size.reciprocal - len(reciprocal), 1))
         reciprocal = np.concatenate([np.asarray(reciprocal), far])
     return Neighbors(
-        short=_widened_list(neighbors.short, short),
-        long=_widened_list(neighbors.long, long),
+        short=_widened_list(neighbors.short, size.short_columns, size.short_pairs),
+        long=_widened_list(neighbors.long, size.long_columns, size.long_pairs),
         reciprocal=reciprocal,  # pyright: ignore
     )
 
 
-def _widened_list(pairs: NeighborList, width: int) -> NeighborList:
-    rows, columns = pairs.index.shape
-    extra = width - columns
-    if extra <= 0:
-        return pairs
-    index = np.pad(np.asarray(pairs.index), ((0, 0), (0, extra)), constant_values=rows)
-    shift = None if pairs.shift is None else np.pad(np.asarray(pairs.shift), ((0, 0), (0, extra), (0, 0)))
-    return NeighborList(index=index, shift=shift, overflow=pairs.overflow)  # pyright: ignore
+def _widened_list(pairs: NeighborList, columns: int, half: int) -> NeighborList:
+    rows = pairs.index.shape[0]
+    free_columns = ((0, 0), (0, max(0, columns - pairs.index.shape[1])))
+    free_half = np.zeros((max(0, half - len(pairs.half)), 2), np.int32)
+    free_half[:, 0] = rows
+    return NeighborList(
+        index=np.pad(np.asarray(pairs.index), free_columns, constant_values=rows),
+        shift=None if pairs.shift is None else np.pad(np.asarray(pairs.shift), (*free_columns, (0, 0))),  # pyright: ignore
+        half=np.concatenate([np.asarray(pairs.half), free_half]),
+        overflow=pairs.overflow,
+    )
+
+

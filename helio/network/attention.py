@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from helio.network.dense import TwoLayers
 from helio.network.geometry import PairGeometry
@@ -32,7 +33,7 @@ class Filter(eqx.Module):
         self.radial = TwoLayers(num_radial, features, features, key=radial)
         self.spherical = TwoLayers(num_degrees, spherical_hidden, features, key=spherical)
 
-    def __call__(self, basis: Float[Array, "N K R"], difference: Float[Array, "*pairs L"]) -> Float[Array, "N K F"]:
+    def __call__(self, basis: Float[Array, "P R"], difference: Float[Array, "#P L"]) -> Float[Array, "P F"]:
         """w_ij from the radial basis and the invariants of chi_j - chi_i."""
         return self.radial(basis) + self.spherical(difference)
 
@@ -57,7 +58,7 @@ def attention(
         key: k^1 and k^2 of every atom.
         value: v of every atom.
         chi: Euclidean variables, None where they are zero (first layer): the spherical filters are constants then.
-        pairs: geometry of the short list.
+        pairs: geometry of the short list; each pair once.
         num_heads: heads of attention 1; attention 2 has one per degree.
         degrees: degrees l of chi.
         average_neighbors: the constant n.
@@ -65,25 +66,35 @@ def attention(
     Returns:
         X (N, F) and C (N, M).
     """
+    ends, count = pairs.measured.ends, len(value)
     if chi is None:
-        difference = jnp.zeros((1, 1, len(degrees)), pairs.distance.dtype)
+        difference = jnp.zeros((1, len(degrees)), pairs.basis.dtype)
     else:
-        difference = invariants(neighbor_rows(chi, pairs.index) - chi[:, None, :], degrees)
+        first, second = ends(chi)
+        difference = invariants(second - first, degrees)
 
-    scale = pairs.envelope[..., None] / average_neighbors
-    alpha = []
+    scale = pairs.envelope[:, None] / average_neighbors
+    forward, backward = [], []  # alpha_ij and alpha_ji of both attentions
     for g, heads in enumerate((num_heads, len(degrees))):
-        weighted = filters[g](pairs.basis, difference) * neighbor_rows(key[g], pairs.index) * query[g][:, None, :]
-        alpha.append(scale * weighted.reshape(*weighted.shape[:2], heads, -1).sum(axis=-1))
+        weight = filters[g](pairs.basis, difference)
+        (query_i, query_j), (key_i, key_j) = ends(query[g]), ends(key[g])
+        forward.append(scale * _per_head(query_i * weight * key_j, heads))
+        backward.append(scale * _per_head(query_j * weight * key_i, heads))
 
-    values = neighbor_rows(value, pairs.index)
-    values = values.reshape(*values.shape[:2], num_heads, -1)
-    features = jnp.sum(alpha[0][..., None] * values, axis=1).reshape(value.shape)
-    components = alpha[1][..., degree_of_component(degrees)] * pairs.harmonics
-    return features, components.sum(axis=1)
+    width = value.shape[-1] // num_heads
+    value_i, value_j = ends(value)
+    features = pairs.measured.add_to_ends(
+        jnp.repeat(forward[0], width, axis=-1) * value_j, jnp.repeat(backward[0], width, axis=-1) * value_i, count
+    )
+    parity = np.array([(-1.0) ** degree for degree in degrees])
+    component = degree_of_component(degrees)
+    odd = jnp.asarray(parity, scale.dtype) * backward[1]  # Y_l(-u) = (-1)^l Y_l(u)
+    euclidean = pairs.measured.add_to_ends(
+        forward[1][:, component] * pairs.harmonics, odd[:, component] * pairs.harmonics, count
+    )
+    return features, euclidean
 
 
-def neighbor_rows(rows: Float[Array, "N F"], index: Int[Array, "N K"]) -> Float[Array, "N K F"]:
-    """Rows of the neighbours; free places repeat the last atom's row and are masked by the envelope."""
-    return rows.at[index].get(mode="clip")
-
+def _per_head(products: Float[Array, "P F"], heads: int) -> Float[Array, "P H"]:
+    """Sum over the features of each head."""
+    return products.reshape(len(products), heads, -1).sum(axis=-1)

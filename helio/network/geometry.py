@@ -6,45 +6,32 @@ from collections.abc import Sequence
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float
 
 from helio.network.harmonics import spherical_harmonics
 from helio.network.radial import bernstein_basis
-from helio.neighbors import NeighborList
+from helio.physics.pair import MeasuredPairs
 from helio.physics.switching import quintic_cutoff
 
 
 class PairGeometry(eqx.Module):
-    """Pairs within the cutoff, in the layout of the short list."""
+    """Pairs within the cutoff, each once; the filters are symmetric and serve both directions."""
 
-    index: Int[Array, "N K"]
-    inside: Bool[Array, "N K"]
-    distance: Float[Array, "N K"]  # A; the cutoff itself where there is no pair
-    basis: Float[Array, "N K R"]
-    envelope: Float[Array, "N K"]  # c(d), zero where there is no pair
-    harmonics: Float[Array, "N K M"]
+    measured: MeasuredPairs
+    basis: Float[Array, "P R"]
+    envelope: Float[Array, " P"]  # c(d), zero where there is no pair
+    harmonics: Float[Array, "P M"]  # Y(u_ij) for the first atom i; the second atom's are (-1)^l of these
 
     @classmethod
-    def measure(
-        cls,
-        neighbors: NeighborList,
-        vectors: Float[Array, "N K 3"],
-        distance: Float[Array, "N K"],
-        inside: Bool[Array, "N K"],
-        *,
-        cutoff: float,
-        num_radial: int,
-        gamma: float,
-        degrees: Sequence[int],
+    def describe(
+        cls, short: MeasuredPairs, *, cutoff: float, num_radial: int, gamma: float, degrees: Sequence[int]
     ) -> PairGeometry:
-        """Evaluate basis, cutoff function and harmonics of `vectors` (A)."""
-        x_axis = jnp.asarray([1, 0, 0], vectors.dtype)
-        unit = jnp.where(inside[..., None], vectors / distance[..., None], x_axis)
+        """Evaluate basis, cutoff function and harmonics of the pairs within `cutoff` (A)."""
+        x_axis = jnp.asarray([1, 0, 0], short.distance.dtype)
+        unit = jnp.where(short.inside[:, None], short.pairs.vectors / short.distance[:, None], x_axis)
         return cls(
-            index=neighbors.index,
-            inside=inside,
-            distance=distance,
-            basis=bernstein_basis(distance, size=num_radial, gamma=gamma),
-            envelope=jnp.where(inside, quintic_cutoff(distance, cutoff), 0),
+            measured=short,
+            basis=bernstein_basis(short.distance, size=num_radial, gamma=gamma),
+            envelope=jnp.where(short.inside, quintic_cutoff(short.distance, cutoff), 0),
             harmonics=spherical_harmonics(unit, degrees),
         )

@@ -1,92 +1,84 @@
-"""Sums of pair terms over padded lists: the one place of masks, cutoffs and halves.
+"""Pair terms over lists: the one place of masks, cutoffs and the sharing of a pair's energy between its atoms.
 
-Every function returns energies per atom, (N,) in eV: the row's sum with half of each directed pair.
+Every pair is computed once. Energies are in eV, zero where there is no pair.
 """
 
 from __future__ import annotations
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from helio.neighbors import NeighborList
+from helio.neighbors import HalfPairs
 from helio.physics import coulomb, dispersion
 from helio.physics.switching import exponential_switch
 from helio.physics.zbl import ZBL
 
 
-def gather(values: Float[Array, " N"], index: Int[Array, "N K"]) -> Float[Array, "N K"]:
-    """Values of the neighbours; free places repeat the last atom's and must be masked."""
-    return values.at[index].get(mode="clip")
+class MeasuredPairs(eqx.Module):
+    """Pairs with their distances and which of them lie within a cutoff."""
+
+    pairs: HalfPairs
+    distance: Float[Array, " P"]  # A; a safe value where there is no pair within the cutoff
+    inside: Bool[Array, " P"]
+
+    def ends(self, values: Float[Array, "N *F"]) -> tuple[Float[Array, "P *F"], Float[Array, "P *F"]]:
+        """Rows of the first and of the second atom; free places repeat the last atom's and must be masked."""
+        return values.at[self.pairs.first].get(mode="clip"), values.at[self.pairs.second].get(mode="clip")
+
+    def add_to_ends(
+        self, to_first: Float[Array, "P *F"], to_second: Float[Array, "P *F"], count: int
+    ) -> Float[Array, "N *F"]:
+        """Sum rows over the pairs of each of the `count` atoms."""
+        total = jnp.zeros((count, *to_first.shape[1:]), to_first.dtype)
+        total = total.at[self.pairs.first].add(to_first, mode="drop", indices_are_sorted=True)
+        return total.at[self.pairs.second].add(to_second, mode="drop")
 
 
-def pair_distances(
-    vectors: Float[Array, "N K 3"], mask: Bool[Array, "N K"], cutoff: float
-) -> tuple[Float[Array, "N K"], Bool[Array, "N K"]]:
-    """Distances in A and which pairs lie within `cutoff`; all others get the cutoff (or 1 A) as a safe distance."""
-    square = jnp.sum(vectors**2, axis=-1)
-    inside = mask & (square < cutoff**2)
+def measure(pairs: HalfPairs, cutoff: float) -> MeasuredPairs:
+    """Distances in A, and which pairs lie within `cutoff`; all others get the cutoff (or 1 A) as a safe distance."""
+    square = jnp.sum(pairs.vectors**2, axis=-1)
+    inside = pairs.mask & (square < cutoff**2)
     safe = cutoff if cutoff < float("inf") else 1.0
-    return jnp.sqrt(jnp.where(inside, square, safe**2)), inside
+    return MeasuredPairs(pairs, jnp.sqrt(jnp.where(inside, square, safe**2)), inside)
 
 
-def half_row_sum(energies: Float[Array, "N K"], inside: Bool[Array, "N K"]) -> Float[Array, " N"]:
-    """Half the sum over each row, of the pairs that count."""
-    return jnp.sum(jnp.where(inside, energies, 0), axis=1) / 2
+def per_atom(energies: Float[Array, " P"], measured: MeasuredPairs, count: int) -> Float[Array, " N"]:
+    """Share each pair's energy equally between its atoms."""
+    return measured.add_to_ends(energies / 2, energies / 2, count)
 
 
 def zbl_energies(
-    zbl: ZBL,
-    atomic_numbers: Int[Array, " N"],
-    neighbors: NeighborList,
-    distance: Float[Array, "N K"],
-    inside: Bool[Array, "N K"],
-    *,
-    cutoff: float,
-    reach: float,
-) -> Float[Array, " N"]:
+    zbl: ZBL, atomic_numbers: Int[Array, " N"], short: MeasuredPairs, *, cutoff: float, reach: float
+) -> Float[Array, " P"]:
     """Nuclear repulsion over the short list."""
-    charges = jnp.maximum(atomic_numbers, 1).astype(distance.dtype)  # padding: any value with a finite power
-    pairs = zbl(distance, charges[:, None], gather(charges, neighbors.index), cutoff=cutoff, reach=reach)
-    return half_row_sum(pairs, inside)
+    charges = jnp.maximum(atomic_numbers, 1).astype(short.distance.dtype)  # padding: any value with a finite power
+    energies = zbl(short.distance, *short.ends(charges), cutoff=cutoff, reach=reach)
+    return jnp.where(short.inside, energies, 0)
 
 
 def coulomb_energies(
-    charges: Float[Array, " N"],
-    neighbors: NeighborList,
-    distance: Float[Array, "N K"],
-    inside: Bool[Array, "N K"],
-    *,
-    sigma: float,
-    cutoff: float | None,
-) -> Float[Array, " N"]:
+    charges: Float[Array, " N"], long: MeasuredPairs, *, sigma: float, cutoff: float | None
+) -> Float[Array, " P"]:
     """Electrostatics over the long list, shifted to zero at `cutoff`; without one, the bare interaction."""
     if cutoff is None:
-        potential = coulomb.smeared_coulomb(distance, sigma)
+        potential = coulomb.smeared_coulomb(long.distance, sigma)
     else:
-        potential = coulomb.shifted_coulomb(distance, sigma, cutoff)
-    return half_row_sum(coulomb.pair_energy(potential, charges[:, None], gather(charges, neighbors.index)), inside)
+        potential = coulomb.shifted_coulomb(long.distance, sigma, cutoff)
+    return jnp.where(long.inside, coulomb.pair_energy(potential, *long.ends(charges)), 0)
 
 
 def dispersion_energies(
     polarizability: Float[Array, " N"],
     c6: Float[Array, " N"],
-    neighbors: NeighborList,
-    distance: Float[Array, "N K"],
-    inside: Bool[Array, "N K"],
+    long: MeasuredPairs,
     *,
     scale: float,
     cutoff: float | None,
     switch_width: float,
-) -> Float[Array, " N"]:
+) -> Float[Array, " P"]:
     """Dispersion over the long list, switched off over the last `switch_width` (A) before `cutoff`."""
-    pairs = dispersion.pair_energy(
-        distance,
-        polarizability[:, None],
-        gather(polarizability, neighbors.index),
-        c6[:, None],
-        gather(c6, neighbors.index),
-        scale=scale,
-    )
+    energies = dispersion.pair_energy(long.distance, *long.ends(polarizability), *long.ends(c6), scale=scale)
     if cutoff is not None:
-        pairs = pairs * exponential_switch((distance - (cutoff - switch_width)) / switch_width)
-    return half_row_sum(pairs, inside)
+        energies = energies * exponential_switch((long.distance - (cutoff - switch_width)) / switch_width)
+    return jnp.where(long.inside, energies, 0)
