@@ -1,0 +1,88 @@
+"""Checkpoints: the arrays of a tree, in one npz file without pickle.
+
+Each array is stored under its path in the tree, bit by bit; the file's own checksums find damage. The checkpoint
+before the last is kept beside it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+
+from helio.errors import HelioError
+from helio.files.atomic import disk_errors, write_bytes
+
+Tree = TypeVar("Tree")
+_VERSION = 1
+
+
+def write_checkpoint(path: Path, tree: Any, info: dict[str, Any]) -> None:
+    """Write the arrays of `tree` and the JSON values `info`; what was at `path` becomes `previous_path(path)`."""
+    arrays = {name: np.asarray(leaf) for name, leaf in _named_leaves(tree)}
+    header = json.dumps({"version": _VERSION, **info}).encode()
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, header=np.frombuffer(header, np.uint8), **arrays)
+    if path.exists():
+        _keep(path)
+    write_bytes(path, content.getvalue())
+
+
+def read_checkpoint(path: Path, template: Tree) -> tuple[Tree, dict[str, Any]]:
+    """Read a checkpoint into a tree of the structure of `template`; returns it and `info`.
+
+    Raises `HelioError` if the file is missing, damaged, or holds other arrays than the template.
+    """
+    stored, info = read_arrays(path)
+    names = [name for name, _ in _named_leaves(template)]
+    leaves = []
+    for name, leaf in zip(names, jax.tree.leaves(template), strict=True):
+        if name not in stored or stored[name].shape != leaf.shape or stored[name].dtype != leaf.dtype:
+            raise HelioError(f"{path} does not fit these settings: its array {name} is missing or of another kind")
+        leaves.append(stored[name])
+    return jax.tree.unflatten(jax.tree.structure(template), leaves), info
+
+
+def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """All arrays of a checkpoint by name, and its `info`."""
+    if not path.exists():
+        raise HelioError(f"there is no checkpoint {path}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            stored = dict(file)
+        info = json.loads(stored.pop("header").tobytes())
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise HelioError(
+            f"the checkpoint {path} is damaged ({error}); replace it by {previous_path(path).name} to go on from the one "
+            "before"
+        ) from error
+    if info.pop("version") != _VERSION:
+        raise HelioError(f"{path} was written by another version of Helio")
+    return stored, info
+
+
+def previous_path(path: Path) -> Path:
+    """Where the checkpoint before the last is kept."""
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
+
+
+def _keep(path: Path) -> None:
+    """Give the present checkpoint a second name, so that there is one at every moment."""
+    previous = previous_path(path)
+    with disk_errors(previous):
+        previous.unlink(missing_ok=True)
+        try:
+            os.link(path, previous)
+        except OSError:  # a file system without hard links
+            write_bytes(previous, path.read_bytes())
+
+
+def _named_leaves(tree: Any) -> list[tuple[str, Any]]:
+    paths, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return [(jax.tree_util.keystr(path), leaf) for path, leaf in paths]

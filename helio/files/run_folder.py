@@ -1,0 +1,118 @@
+"""The folder of one simulation.
+
+| file | what |
+|---|---|
+| `settings.yaml` | everything that was asked for |
+| `start.extxyz` | the structure at step 0 |
+| `topology.pdb` | atom names for programs that want them beside the trajectory |
+| `log.csv` | energies, temperature and speed against step and time |
+| `trajectory.h5md`, `trajectory/` | frames (`helio.files.trajectory`) |
+| `checkpoint.npz`, `checkpoint.previous.npz` | where to go on |
+| `lock` | held by the process that writes the folder |
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from helio.errors import HelioError
+from helio.files.atomic import disk_errors, make_folder, write_text
+
+_FILES = (
+    "settings.yaml",
+    "start.extxyz",
+    "topology.pdb",
+    "log.csv",
+    "trajectory.h5md",
+    "checkpoint.npz",
+    "checkpoint.previous.npz",
+    "last-good.extxyz",
+)
+
+
+class RunFolder:
+    """Paths of one run; made by `claim_new` or `claim_existing`, which hold its lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.settings = path / "settings.yaml"
+        self.start = path / "start.extxyz"
+        self.topology = path / "topology.pdb"
+        self.log = path / "log.csv"
+        self.checkpoint = path / "checkpoint.npz"
+        self.last_good = path / "last-good.extxyz"
+
+    def write_settings(self, values: dict[str, Any]) -> None:
+        """Write plain values as YAML."""
+        write_text(self.settings, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+
+    def read_settings(self) -> dict[str, Any]:
+        """Read what `write_settings` wrote; `HelioError` for anything else."""
+        try:
+            values = yaml.safe_load(self.settings.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+            raise HelioError(f"{self.settings} cannot be read: {error}") from error
+        if not isinstance(values, dict):
+            raise HelioError(f"{self.settings} does not hold settings of a run")
+        return values
+
+
+@contextmanager
+def claim_new(path: str | Path, *, overwrite: bool = False) -> Iterator[RunFolder]:
+    """Make the folder of a new run and hold its lock.
+
+    Raises `HelioError` if it cannot be written, holds anything (unless `overwrite` is set and it is an earlier run,
+    whose files are then removed), or another process is writing it.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise HelioError(f"{path} is a file; give another folder with --out")
+    if path.exists() and (content := [entry for entry in path.iterdir() if entry.name != "lock"]):
+        if not overwrite:
+            raise HelioError(f"the folder {path} exists; continue that run with `helio resume {path}`, give another "
+                             "folder with --out, or replace it with --overwrite")  # fmt: skip
+        if not (path / "settings.yaml").exists():
+            raise HelioError(f"{path} holds {content[0].name} and is no run folder; it is not overwritten")
+    make_folder(path)
+    with _locked(path):
+        with disk_errors(path):
+            for name in _FILES:
+                (path / name).unlink(missing_ok=True)
+            shutil.rmtree(path / "trajectory", ignore_errors=True)
+        yield RunFolder(path)
+
+
+@contextmanager
+def claim_existing(path: str | Path) -> Iterator[RunFolder]:
+    """Hold the lock of a run that is to be continued; `HelioError` if there is none or it is being written."""
+    path = Path(path)
+    if not (path / "settings.yaml").exists():
+        raise HelioError(f"{path} is no run folder: it has no settings.yaml")
+    if not (path / "checkpoint.npz").exists():
+        raise HelioError(
+            f"{path} has no checkpoint: the run ended before its first one; start it anew with --overwrite"
+        )
+    with _locked(path):
+        yield RunFolder(path)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """The lock goes with the process, however it ends."""
+    with disk_errors(path):
+        file = (path / "lock").open("w")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise HelioError(
+                f"another process is writing the folder {path}; wait for it or give another folder"
+            ) from None
+        yield

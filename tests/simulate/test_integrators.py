@@ -1,0 +1,181 @@
+"""Integrators against what is known exactly about the harmonic oscillator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from ase import Atoms
+
+from helio.precision import numerics
+from helio.simulate import Langevin, NoseHoover, State, VelocityVerlet, advance, start
+from helio.simulate.engine import UnstableError
+from helio.system import System
+from helio.units import BOLTZMANN, FS
+
+KT = 300 * BOLTZMANN
+
+
+def make_integrator(kind: str, *, timestep_fs: float = 1.0, fixed_center: bool = False) -> Any:
+    timestep, kt = jnp.asarray(timestep_fs * FS), jnp.asarray(KT)
+    if kind == "nve":
+        return VelocityVerlet(timestep, fixed_center)
+    if kind == "langevin":
+        return Langevin(timestep, kt, jnp.asarray(0.01 / FS), fixed_center)
+    return NoseHoover(timestep, kt, jnp.asarray(20 * FS), fixed_center, 4)
+
+
+def small_system(atoms: int = 3, size: float = 0.05) -> System:
+    positions = size * np.random.default_rng(1).normal(size=(atoms, 3))
+    return System.from_ase(Atoms("CON"[:atoms], positions=positions), check_parity=False).astype("float64")
+
+
+def total_energy(state: State) -> float:
+    return float(state.prediction.energy + state.kinetic_energy)
+
+
+@pytest.mark.parametrize("kind", ["nve", "langevin", "nose-hoover"])
+def test_conserved_quantity_scales_with_timestep_squared(wells: Any, kind: str) -> None:
+    spread = []
+    with numerics("float64"):
+        potential = wells(jnp.asarray([30.0, 20.0, 10.0]))
+        for timestep in (1.0, 0.5):
+            integrator = make_integrator(kind, timestep_fs=timestep)
+            state, lists = start(
+                potential, integrator, small_system(), key=jax.random.PRNGKey(3), thermal_energy=KT, skin=10.0
+            )
+            values = []
+            for step in range(1, 101):
+                until = round(step * 2 / timestep)
+                state, lists = advance(potential, integrator, state, lists, until=until)
+                values.append(total_energy(state) + float(integrator.extra_energy(state)))
+            spread.append(np.std(values))
+    # The noise of Langevin runs with different steps differs, so its ratio is less sharp.
+    assert 2.0 < spread[0] / spread[1] < 8.0 if kind == "langevin" else 3.5 < spread[0] / spread[1] < 4.5
+    assert spread[1] < 1e-3
+
+
+def test_nve_is_reversible(wells: Any) -> None:
+    with numerics("float64"):
+        potential, integrator = wells(jnp.asarray([30.0, 20.0, 10.0])), make_integrator("nve")
+        system = small_system()
+        state, lists = start(potential, integrator, system, key=jax.random.PRNGKey(0), thermal_energy=KT, skin=10.0)
+        there, lists = advance(potential, integrator, state, lists, until=500)
+        turned = State(
+            there.system, -there.momenta, there.prediction, None, there.key, jnp.int32(0), there.degrees_of_freedom
+        )
+        back, _ = advance(potential, integrator, turned, lists, until=500)
+    np.testing.assert_allclose(back.system.positions, system.positions, atol=1e-11)
+    np.testing.assert_allclose(-back.momenta, state.momenta, atol=1e-11)
+
+
+@pytest.mark.parametrize("kind", ["langevin", "nose-hoover"])
+@pytest.mark.parametrize("atoms", [1, 3])
+def test_kinetic_energy_has_the_canonical_distribution(wells: Any, kind: str, atoms: int) -> None:
+    """2 K / k_B T of many replicas follows chi^2 with N_f degrees of freedom: mean N_f, variance 2 N_f, and shape."""
+    replicas, fixed = 2000, atoms > 1
+    with numerics("float64"):
+        potential = wells(jnp.asarray([3.0, 1.7, 0.8]), 200.0, fixed)
+        integrator = make_integrator(kind, fixed_center=fixed)
+        state, _ = start(
+            potential,
+            integrator,
+            small_system(atoms),
+            key=jax.random.PRNGKey(5),
+            thermal_energy=2 * KT,
+            skin=10.0,
+        )
+        noise = jax.random.normal(jax.random.PRNGKey(8), (replicas, atoms, 3))
+        momenta = jax.vmap(lambda n: n * jnp.sqrt(1.5 * KT * state.system.masses[:, None]))(noise)
+        if fixed:
+            momenta = momenta - state.system.masses[None, :, None] * (
+                momenta.sum(axis=1, keepdims=True) / state.system.masses.sum()
+            )
+        keys = jax.random.split(jax.random.PRNGKey(9), replicas)
+
+        def force_fn(system: System) -> Any:
+            return potential(system, None)
+
+        def replica(momenta: Any, key: Any) -> Any:
+            own = State(
+                state.system,
+                momenta,
+                state.prediction,
+                state.thermostat,
+                key,
+                state.step,
+                state.degrees_of_freedom,
+            )
+
+            def one(step: Any, own: State) -> State:
+                return integrator.step(State(**(vars(own) | {"step": jnp.int32(step)})), force_fn)
+
+            return jax.lax.fori_loop(0, 1500, one, own).kinetic_energy
+
+        kinetic = jax.jit(jax.vmap(replica))(momenta, keys)
+    freedom = 3 * atoms - 3 * fixed
+    reduced = np.sort(2 * np.asarray(kinetic) / KT)
+    assert reduced.mean() == pytest.approx(freedom, abs=4.5 * np.sqrt(2 * freedom / replicas))
+    assert _kolmogorov(reduced, freedom) < 1.95  # exceeded once in a thousand cases
+
+
+def _kolmogorov(values: np.ndarray, freedom: int) -> float:
+    """Largest distance between the distribution of sorted `values` and chi^2, times the root of their number."""
+    from jax.scipy.special import gammainc
+
+    with numerics("float64"):
+        expected = np.asarray(gammainc(freedom / 2.0, jnp.asarray(values / 2)))
+    ranks = np.arange(1, len(values) + 1) / len(values)
+    return float(np.abs(expected - ranks).max() * np.sqrt(len(values)))
+
+
+@pytest.mark.parametrize("kind", ["nve", "langevin", "nose-hoover"])
+def test_blocks_and_lists_do_not_change_the_numbers(wells: Any, kind: str) -> None:
+    with numerics("float64"):
+        potential, integrator, system = wells(jnp.asarray([3.0, 2.0, 1.0])), make_integrator(kind), small_system()
+        ends = []
+        for cuts, skin in (([200], 10.0), ([3, 50, 51, 200], 10.0), ([200], 0.1)):
+            state, lists = start(potential, integrator, system, key=jax.random.PRNGKey(3), thermal_energy=KT, skin=skin)
+            for until in cuts:
+                state, lists = advance(potential, integrator, state, lists, until=until)
+            ends.append(state)
+            if skin == 0.1:
+                assert (np.asarray(lists.reference) != np.asarray(system.positions)).any()
+    for other in ends[1:]:
+        for a, b in zip(jax.tree.leaves(ends[0]), jax.tree.leaves(other), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_seed_decides(wells: Any) -> None:
+    with numerics("float64"):
+        potential, integrator = wells(jnp.asarray([3.0, 2.0, 1.0])), make_integrator("langevin", fixed_center=True)
+        ends = []
+        for seed in (1, 1, 2):
+            state, lists = start(
+                potential, integrator, small_system(), key=jax.random.PRNGKey(seed), thermal_energy=KT, skin=1.0
+            )
+            state, _ = advance(potential, integrator, state, lists, until=20)
+            ends.append(np.asarray(state.system.positions))
+            assert float(jnp.abs(state.momenta.sum(axis=0)).max()) < 1.0
+    np.testing.assert_array_equal(ends[0], ends[1])
+    assert np.abs(ends[0] - ends[2]).max() > 1e-3
+
+
+def test_stops_with_the_last_good_state(wells: Any) -> None:
+    with numerics("float64"):
+        integrator, system = make_integrator("nve", timestep_fs=2.0), small_system()
+        arguments = {"key": jax.random.PRNGKey(3), "thermal_energy": KT, "skin": 1.0}
+        with pytest.raises(UnstableError, match="became infinite or not a number"):
+            start(wells(jnp.asarray([np.nan, 1.0, 1.0])), integrator, system, **arguments)
+        hill = wells(jnp.asarray([-50.0, -50.0, -50.0]))
+        state, lists = start(hill, integrator, system, **arguments)
+        with pytest.raises(UnstableError, match="unstable at step") as caught:
+            advance(hill, integrator, state, lists, until=10_000, hottest=1e5)
+        good = caught.value.state
+        assert 0 < int(good.step) < 10_000
+        assert np.isfinite(good.system.positions).all() and float(good.thermal_energy) / BOLTZMANN < 1e5
+        with pytest.raises(UnstableError, match=r"moved more than 0.50 A|rose above"):
+            advance(hill, integrator, state, lists, until=10_000)
