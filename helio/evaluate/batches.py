@@ -7,6 +7,7 @@ size has needed so far, so a whole set compiles only a few programs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import reduce
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -17,7 +18,7 @@ import numpy as np
 from helio.force_field import ForceField
 from helio.neighbors import Neighbors
 from helio.neighbors.host import round_up
-from helio.neighbors.widening import sizes, widened
+from helio.neighbors.widening import Sizes, sizes, widened
 from helio.precision import Precision, numerics
 from helio.prediction import Prediction
 from helio.system import System
@@ -48,14 +49,13 @@ def predict_many(
     with numerics(precision):
         force_field = force_field.astype(precision)
     blocks: dict[Any, list[tuple[Tag, System]]] = {}
-    widths: dict[Any, tuple[int, int, int]] = {}
+    widths: dict[Any, Sizes] = {}
 
     def finish(key: Any) -> Iterator[tuple[Tag, Prediction]]:
         block = blocks.pop(key)
         rows, pbc, _ = key
         lists = [force_field.neighbors(system, rows=rows) for _, system in block]
-        usual = (0, 0, 0) if any(pbc) else (min(rows, _USUAL_SHORT), min(rows, _USUAL_LONG), 0)
-        widths[key] = tuple(np.max([widths.get(key, usual), *(_rounded(sizes(made)) for made in lists)], axis=0))
+        widths[key] = reduce(Sizes.union, map(sizes, lists), widths.get(key, _usual(rows, pbc)))
         lists = [widened(made, widths[key]) for made in lists]
         predictions = _predict_block(
             force_field, [system for _, system in block], lists, _block_size(rows, atoms_per_block), precision
@@ -81,9 +81,11 @@ def _block_size(rows: int, atoms: int) -> int:
     return max(1, atoms // rows)
 
 
-def _rounded(size: tuple[int, int, int]) -> tuple[int, int, int]:
-    short, long, reciprocal = size
-    return short, long, round_up(reciprocal) if reciprocal else 0
+def _usual(rows: int, pbc: tuple[bool, bool, bool]) -> Sizes:
+    if any(pbc):
+        return Sizes(0, 0, 0, 0, 0)
+    short, long = min(rows, _USUAL_SHORT), min(rows, _USUAL_LONG)
+    return Sizes(short, round_up(rows * short // 2), long, round_up(rows * long // 2), 0)
 
 
 def _predict_block(

@@ -133,9 +133,8 @@ class HelioCalculator(Calculator):
         """Lists at least as wide as the last ones of this size, which are already compiled for."""
         key = (rows, system.pbc)
         neighbors = self.force_field.neighbors(system, skin=self.skin, rows=rows)
-        short, long, reciprocal = sizes(neighbors)
-        known = self._sizes.get(key, (0, 0, 0))
-        self._sizes[key] = (max(short, known[0]), max(long, known[1]), max(round_up(reciprocal), known[2]))
+        needed = sizes(neighbors)
+        self._sizes[key] = needed.union(self._sizes.get(key, needed))
         neighbors = widened(neighbors, self._sizes[key])
         return _Lists(system, jax.tree.map(jnp.asarray, neighbors))
 
