@@ -16,6 +16,9 @@ from helio import __version__
 from helio.cli import model
 from helio.cli.doctor import doctor
 from helio.cli.eval import evaluate
+from helio.cli.md import md
+from helio.cli.opt import opt
+from helio.cli.resume import resume
 from helio.errors import HelioError
 
 
@@ -61,7 +64,10 @@ def _helio(
     """Atomistic simulation with pretrained SO3LR-type force fields."""
 
 
-# Commands, in the order in which `helio --help` lists them: app.command()(function), or app.add_typer(...) for a family.
+# Commands, in the order of `helio --help`: app.command()(function), or app.add_typer(...) for a family of commands.
+app.command(epilog="Example: helio md peptide.xyz --steps 2000 --out run")(md)
+app.command(epilog="Example: helio resume run")(resume)
+app.command(epilog="Example: helio opt peptide.xyz --fmax 0.01")(opt)
 app.command("eval")(evaluate)
 app.add_typer(model.app, name="model")
 app.command()(doctor)
