@@ -1,8 +1,8 @@
 """Reading pickles of numpy arrays without running anything that the file brings along.
 
-An ordinary unpickler calls whatever a file names. `load_arrays` knows three names, those with which numpy describes an
-array, and gives each an inert stand-in of its own; any other name is refused. The arrays are then made from the raw
-bytes.
+An ordinary unpickler calls whatever a file names. `load_arrays` knows the few names with which numpy describes an array
+(pickle protocols 3 to 5), and gives each an inert stand-in of its own; any other name is refused. The arrays are then
+made from the raw bytes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import pickle
 import struct
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -50,10 +50,14 @@ class _Array:
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, data_type, fortran_order, raw = state
-        if not isinstance(data_type, _DataType) or not isinstance(raw, bytes):
+        self.fill(raw, data_type, shape, "F" if fortran_order else "C")
+
+    def fill(self, raw: object, data_type: object, shape: tuple[int, ...], order: Literal["C", "F"]) -> None:
+        """Make the array of its bytes."""
+        if not isinstance(data_type, _DataType) or not isinstance(raw, bytes | bytearray):
             raise pickle.UnpicklingError("an array of something else than numbers")
         flat = np.frombuffer(raw, data_type.byte_order + data_type.name)
-        self.value = flat.reshape(shape, order="F" if fortran_order else "C").astype(data_type.name, order="C")
+        self.value = flat.reshape(shape, order=order).astype(data_type.name, order="C")
 
 
 def _reconstruct(kind: object, shape: object, code: object) -> _Array:
@@ -61,9 +65,18 @@ def _reconstruct(kind: object, shape: object, code: object) -> _Array:
     return _Array()
 
 
+def _from_buffer(raw: object, data_type: object, shape: tuple[int, ...], order: Literal["C", "F"]) -> _Array:
+    """Stands in for what makes an array of its bytes in protocol 5."""
+    array = _Array()
+    array.fill(raw, data_type, shape, order)
+    return array
+
+
 _ALLOWED = {
     ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy.core.multiarray", "_reconstruct"): _reconstruct,  # numpy 1
+    ("numpy._core.numeric", "_frombuffer"): _from_buffer,
+    ("numpy.core.numeric", "_frombuffer"): _from_buffer,  # numpy 1
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _DataType,
 }
