@@ -13,12 +13,11 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from helio.network.dense import TwoLayers
 from helio.network.geometry import PairGeometry
-from helio.network.harmonics import degree_of_component, invariants
+from helio.network.harmonics import invariants, spread_over_components
 
 
 class Filter(eqx.Module):
@@ -81,16 +80,14 @@ def attention(
         forward.append(scale * _per_head(query_i * weight * key_j, heads))
         backward.append(scale * _per_head(query_j * weight * key_i, heads))
 
-    width = value.shape[-1] // num_heads
     value_i, value_j = ends(value)
     features = pairs.measured.add_to_ends(
-        jnp.repeat(forward[0], width, axis=-1) * value_j, jnp.repeat(backward[0], width, axis=-1) * value_i, count
+        _times_heads(value_j, forward[0]), _times_heads(value_i, backward[0]), count
     )
-    parity = np.array([(-1.0) ** degree for degree in degrees])
-    component = degree_of_component(degrees)
-    odd = jnp.asarray(parity, scale.dtype) * backward[1]  # Y_l(-u) = (-1)^l Y_l(u)
+    spread = spread_over_components(degrees, pairs.basis.dtype)
+    parity = jnp.asarray([[(-1.0) ** degree] for degree in degrees], pairs.basis.dtype)  # Y_l(-u) = (-1)^l Y_l(u)
     euclidean = pairs.measured.add_to_ends(
-        forward[1][:, component] * pairs.harmonics, odd[:, component] * pairs.harmonics, count
+        forward[1] @ spread * pairs.harmonics, backward[1] @ (parity * spread) * pairs.harmonics, count
     )
     return features, euclidean
 
@@ -98,3 +95,8 @@ def attention(
 def _per_head(products: Float[Array, "P F"], heads: int) -> Float[Array, "P H"]:
     """Sum over the features of each head."""
     return products.reshape(len(products), heads, -1).sum(axis=-1)
+
+
+def _times_heads(rows: Float[Array, "P F"], factors: Float[Array, "P H"]) -> Float[Array, "P F"]:
+    """Multiply the features of each head by its factor."""
+    return (rows.reshape(*factors.shape, -1) * factors[..., None]).reshape(rows.shape)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 
@@ -15,9 +16,12 @@ def num_components(degrees: Sequence[int]) -> int:
     return sum(2 * degree + 1 for degree in degrees)
 
 
-def degree_of_component(degrees: Sequence[int]) -> np.ndarray:
-    """For each of the M components, the position of its degree in `degrees`, (M,)."""
-    return np.repeat(np.arange(len(degrees)), [2 * degree + 1 for degree in degrees])
+def spread_over_components(degrees: Sequence[int], dtype: DTypeLike) -> Float[Array, "L M"]:
+    """The matrix that repeats one value per degree for each of its 2l + 1 components.
+
+    A product with it is much cheaper than indexing, whose derivative is a scatter.
+    """
+    return jnp.asarray(np.repeat(np.eye(len(degrees)), [2 * degree + 1 for degree in degrees], axis=1), dtype)
 
 
 def spherical_harmonics(unit: Float[Array, "... 3"], degrees: Sequence[int]) -> Float[Array, "... M"]:
@@ -62,12 +66,5 @@ def _legendre(z: Float[Array, "..."], highest: int) -> dict[tuple[int, int], Arr
 
 def invariants(chi: Float[Array, "... M"], degrees: Sequence[int]) -> Float[Array, "... L"]:
     """inv_l(chi) = sum_m chi_lm^2 / sqrt(2l + 1), one value per degree."""
-    square = chi * chi
-    starts = np.concatenate([[0], np.cumsum([2 * degree + 1 for degree in degrees])])
-    return jnp.stack(
-        [
-            square[..., starts[n] : starts[n + 1]].sum(axis=-1) / math.sqrt(2 * degree + 1)
-            for n, degree in enumerate(degrees)
-        ],
-        axis=-1,
-    )
+    norms = jnp.asarray([[1 / math.sqrt(2 * degree + 1)] for degree in degrees], chi.dtype)
+    return (chi * chi) @ (norms * spread_over_components(degrees, chi.dtype)).T

@@ -20,4 +20,5 @@ def bernstein_basis(distance: Float[Array, "..."], *, size: int, gamma: float) -
     log_x = -gamma * distance[..., None]
     log_rest = jnp.log(-jnp.expm1(log_x))
     dtype = distance.dtype
-    return jnp.exp(jnp.asarray(log_binomial, dtype) + jnp.asarray(k, dtype) * log_x + jnp.asarray(n - k, dtype) * log_rest)
+    up, down = jnp.asarray(k, dtype), jnp.asarray(n - k, dtype)
+    return jnp.exp(jnp.asarray(log_binomial, dtype) + up * log_x + down * log_rest)

@@ -59,7 +59,7 @@ def pair_energy(
 def atoms_in_molecules(
     free_polarizability: Float[Array, " N"], free_c6: Float[Array, " N"], ratios: Float[Array, " N"]
 ) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
-    """alpha = alpha_free h and C6 = C6_free h^2 (Tkatchenko and Scheffler, PRL 2009)."""
+    """The Tkatchenko-Scheffler scaling: alpha = alpha_free h and C6 = C6_free h^2 (PRL 2009, 102, 073005)."""
     return free_polarizability * ratios, free_c6 * ratios**2
 
 

@@ -6,6 +6,7 @@ Every pair is computed once. Energies are in eV, zero where there is no pair.
 from __future__ import annotations
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
@@ -24,7 +25,7 @@ class MeasuredPairs(eqx.Module):
 
     def ends(self, values: Float[Array, "N *F"]) -> tuple[Float[Array, "P *F"], Float[Array, "P *F"]]:
         """Rows of the first and of the second atom; free places repeat the last atom's and must be masked."""
-        return values.at[self.pairs.first].get(mode="clip"), values.at[self.pairs.second].get(mode="clip")
+        return _rows(values, self.pairs.first), _rows(values, self.pairs.second)
 
     def add_to_ends(
         self, to_first: Float[Array, "P *F"], to_second: Float[Array, "P *F"], count: int
@@ -33,6 +34,12 @@ class MeasuredPairs(eqx.Module):
         total = jnp.zeros((count, *to_first.shape[1:]), to_first.dtype)
         total = total.at[self.pairs.first].add(to_first, mode="drop", indices_are_sorted=True)
         return total.at[self.pairs.second].add(to_second, mode="drop")
+
+
+def _rows(values: Float[Array, "N *F"], index: Int[Array, " P"]) -> Float[Array, "P *F"]:
+    # Indices made ready outside the gather keep it a plain copy of rows: fused into it, they cost more than the rows.
+    ready = jax.lax.optimization_barrier(jnp.minimum(index, len(values) - 1).astype(jnp.uint32))
+    return values.at[ready].get(mode="promise_in_bounds")
 
 
 def measure(pairs: HalfPairs, cutoff: float) -> MeasuredPairs:
