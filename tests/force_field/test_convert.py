@@ -5,7 +5,6 @@ import json
 import os
 import pickle
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -237,13 +236,51 @@ def test_torch_tensors_that_do_not_fit_their_storage(offset, size):
         read_torch_model(archive(content, **{"data/0": np.arange(4, dtype="f4").tobytes()}), "m")
 
 
-def test_wheel_and_params_give_the_same_bits(shared):
-    """Where the package is at hand: the file named by HELIO_TEST_TORCH_MODEL."""
-    path = os.environ.get("HELIO_TEST_TORCH_MODEL")
-    if not path or not Path(path).is_file():
-        pytest.skip("needs so3lr.model of so3krates-torch 0.2.1, named by HELIO_TEST_TORCH_MODEL")
-    torch = convert_published_torch(path)
-    jax = convert_published(shared / "so3lr/params.pkl", shared / "so3lr/hyperparameters.json")
-    assert torch.settings == jax.settings
-    one, other = named_tensors(torch), named_tensors(jax)
-    assert all(one[name].tobytes() == other[name].tobytes() for name in other) and one.keys() == other.keys()
+def test_the_package_gives_the_same_bits(so3lr, monkeypatch):
+    """The model file of So3krates-torch, fetched through pip, against the model that the tests use."""
+    if os.environ.get("HELIO_OFFLINE", "0") not in ("", "0"):
+        pytest.skip("HELIO_OFFLINE forbids the network")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    try:
+        converted = KNOWN_MODELS["so3lr"].origins[1].fetch()
+    except HelioError as error:
+        if not str(error).startswith("pip"):
+            raise
+        pytest.skip(f"needs the package index: {error}")
+    assert converted.settings == so3lr.settings
+    found, expected = named_tensors(converted), named_tensors(so3lr)
+    assert found.keys() == expected.keys()
+    assert all(found[name].tobytes() == expected[name].tobytes() for name in expected)
+
+
+def put(name: str) -> bytes:
+    return b"\x8c" + bytes([len(name)]) + name.encode()
+
+
+def test_a_small_torch_archive():
+    """A module with one parameter, one buffer and one child, written as torch does."""
+
+    def module(**state: bytes) -> bytes:
+        pairs = b"".join(put(name) + value for name, value in state.items())
+        return b"cso3krates_torch.modules.models\nM\n)\x81}(" + pairs + b"ub"
+
+    def tensor(storage: str, count: int, shape: bytes, strides: bytes) -> bytes:
+        return (
+            b"ctorch._utils\n_rebuild_tensor_v2\n((" + put("storage") + b"ctorch\nFloatStorage\n" + put(storage)
+            + put("cpu") + b"K" + bytes([count]) + b"tQK\x00" + shape + strides + b"tR"
+        )  # fmt: skip
+
+    matrix, number = tensor("0", 4, b"K\x02K\x02\x86", b"K\x02K\x01\x86"), tensor("1", 1, b")", b")")
+    parameter = b"ctorch._utils\n_rebuild_parameter\n" + matrix + b"\x89N\x87R"
+    child = module(_buffers=b"}" + put("b") + number + b"s")
+    content = b"\x80\x04" + module(
+        _parameters=b"}" + put("w") + parameter + b"s", _modules=b"}" + put("child") + child + b"s", num_layers=b"K\x03"
+    )
+    files = {"data/0": np.arange(4, dtype="<f4").tobytes(), "data/1": np.float32(7).tobytes(), "byteorder": b"little"}
+    model = read_torch_model(archive(content + b".", **files), "m")
+    assert model.tensors.keys() == {"w", "child.b"}
+    assert model.tensors["w"].tolist() == [[0, 1], [2, 3]] and model.tensors["child.b"] == 7
+    assert model.values == {"num_layers": 3}
+    files["data/0"] = files["data/0"][:-4]
+    with pytest.raises(HelioError, match="storage 0 has 3 numbers instead of 4"):
+        read_torch_model(archive(content + b".", **files), "m")
