@@ -54,13 +54,13 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     if not path.exists():
         raise HelioError(f"there is no checkpoint {path}")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             stored = dict(file)
         info = json.loads(stored.pop("header").tobytes())
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise HelioError(
-            f"the checkpoint {path} is damaged ({error}); replace it by {previous_path(path).name} to go on from the one "
-            "before"
+            f"the checkpoint {path} is damaged ({error}); replace it by {previous_path(path).name} to go on from the "
+            "one before"
         ) from error
     if info.pop("version") != _VERSION:
         raise HelioError(f"{path} was written by another version of Helio")

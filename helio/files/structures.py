@@ -78,6 +78,19 @@ def write_structure(path: str | Path, atoms: Atoms | Sequence[Atoms], *, overwri
     cannot be written.
     """
     import ase.io
+
+    path = Path(path)
+    kind = check_writable(path, overwrite=overwrite)
+    images = list(atoms) if isinstance(atoms, Sequence) else [atoms]
+    with atomic_path(path) as temporary:
+        try:
+            ase.io.write(temporary, images if len(images) > 1 else images[0], format=kind)
+        except (ValueError, KeyError, TypeError) as error:
+            raise HelioError(f"{path} cannot be written as {kind}: {error}; .extxyz holds everything") from error
+
+
+def check_writable(path: str | Path, *, overwrite: bool = False) -> str:
+    """The ASE format that the name of `path` stands for; `HelioError` if it exists or has no such name."""
     from ase.io.formats import filetype, ioformats
 
     path = Path(path)
@@ -86,9 +99,4 @@ def write_structure(path: str | Path, atoms: Atoms | Sequence[Atoms], *, overwri
     kind = filetype(path, read=False)
     if kind not in ioformats or not ioformats[kind].can_write:
         raise HelioError(f"{path} has no extension of a format that ASE writes; use for example {path.stem}.extxyz")
-    images = list(atoms) if isinstance(atoms, Sequence) else [atoms]
-    with atomic_path(path) as temporary:
-        try:
-            ase.io.write(temporary, images if len(images) > 1 else images[0], format=kind)
-        except (ValueError, KeyError, TypeError) as error:
-            raise HelioError(f"{path} cannot be written as {kind}: {error}; .extxyz holds everything") from error
+    return kind

@@ -24,6 +24,8 @@ from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from helio.errors import HelioError
 from helio.neighbors import Neighbors
+from helio.neighbors.host import round_up
+from helio.neighbors.widening import Sizes, sizes, widened
 from helio.prediction import Prediction
 from helio.simulate.state import State, thermal_momenta
 from helio.simulate.steps import ForceFunction, rest_center
@@ -40,16 +42,29 @@ class Integrator(Protocol):
     timestep: Float[Array, ""]
     fixed_center: bool
 
-    def init(self, state: State) -> State: ...
-    def step(self, state: State, force_fn: ForceFunction) -> State: ...
-    def extra_energy(self, state: State) -> Float[Array, ""]: ...
+    def init(self, state: State) -> State:
+        """The state with the integrator's own variables."""
+        ...
+
+    def step(self, state: State, force_fn: ForceFunction) -> State:
+        """The state one time step later."""
+        ...
+
+    def extra_energy(self, state: State) -> Float[Array, ""]:
+        """What makes the total energy the conserved quantity, in eV."""
+        ...
 
 
 class Potential(Protocol):
     """What gives lists and forces: a `ForceField`, or anything like it."""
 
-    def neighbors(self, system: System, *, skin: float, widths: tuple[int, int] | None) -> Neighbors: ...
-    def __call__(self, system: System, neighbors: Neighbors) -> Prediction: ...
+    def neighbors(self, system: System, *, skin: float) -> Neighbors:
+        """Lists (numpy arrays) for a system of host arrays, reaching `skin` (A) beyond the cutoffs."""
+        ...
+
+    def __call__(self, system: System, neighbors: Neighbors) -> Prediction:
+        """The prediction, in compiled code."""
+        ...
 
 
 class UnstableError(HelioError):
@@ -69,16 +84,9 @@ class ActiveLists(eqx.Module):
     cell: Float[Array, "3 3"]  # A
     skin: Float[Array, ""]  # A
 
-    @property
-    def widths(self) -> tuple[int, int]:
-        """Columns of the short and of the long list."""
-        return self.neighbors.short.index.shape[-1], self.neighbors.long.index.shape[-1]
 
-
-def make_lists(
-    potential: Potential, system: System, *, skin: float, widths: tuple[int, int] | None = None
-) -> ActiveLists:
-    """Lists for the atoms where they are, with `widths` columns or more (compiled programs depend on the widths)."""
+def make_lists(potential: Potential, system: System, *, skin: float, size: Sizes | None = None) -> ActiveLists:
+    """Lists for the atoms where they are, at least as wide as `size` (compiled programs depend on the widths)."""
     dtype = system.positions.dtype
     skin = float(jnp.asarray(skin, dtype))  # the value that a checkpoint keeps
 
@@ -86,7 +94,9 @@ def make_lists(
         array = np.asarray(leaf)
         return array.astype(np.float64) if np.issubdtype(array.dtype, np.floating) else array
 
-    neighbors = potential.neighbors(jax.tree.map(to_host, system), skin=skin, widths=widths)
+    neighbors = potential.neighbors(jax.tree.map(to_host, system), skin=skin)
+    if size is not None:
+        neighbors = widened(neighbors, size)
     return ActiveLists(
         neighbors=jax.tree.map(jnp.asarray, neighbors),
         reference=system.positions,
@@ -117,13 +127,28 @@ def start(
         momenta: (N, 3) in sqrt(amu eV), instead of drawn ones.
 
     Raises:
-        HelioError: energy or forces are not finite at the start.
+        UnstableError: energy or forces are not finite at the start.
     """
-    dtype = system.positions.dtype
     lists = make_lists(potential, system, skin=skin)
     start_key, key = jax.random.split(key)
     if momenta is None:
-        momenta = thermal_momenta(start_key, system, jnp.asarray(thermal_energy, dtype))
+        momenta = thermal_momenta(start_key, system, jnp.asarray(thermal_energy, system.positions.dtype))
+    state = blank_state(potential, integrator, system, lists, key=key, momenta=momenta)
+    # The first forces come from a step of no duration, so that only one program has to be compiled.
+    frozen = eqx.tree_at(lambda i: i.timestep, integrator, jnp.zeros_like(integrator.timestep))
+    return advance(potential, frozen, state, lists, until=0)
+
+
+def blank_state(
+    potential: Potential,
+    integrator: Integrator,
+    system: System,
+    lists: ActiveLists,
+    *,
+    key: UInt32[Array, " 2"],
+    momenta: Float[Array, "N 3"],
+) -> State:
+    """A state one step before the start, with a prediction of zeros; also the template for a checkpoint."""
     shape = jax.eval_shape(potential, system, lists.neighbors)
     state = State(
         system=system,
@@ -132,14 +157,9 @@ def start(
         thermostat=None,
         key=key,
         step=jnp.asarray(-1, jnp.int32),
-        degrees_of_freedom=jnp.asarray(_degrees_of_freedom(system, integrator.fixed_center), dtype),
+        degrees_of_freedom=jnp.asarray(_degrees_of_freedom(system, integrator.fixed_center), momenta.dtype),
     )
-    if integrator.fixed_center:
-        state = rest_center(state)
-    state = integrator.init(state)
-    # The first forces come from a step of no duration, so that only one program has to be compiled.
-    frozen = eqx.tree_at(lambda i: i.timestep, integrator, jnp.zeros_like(integrator.timestep))
-    return advance(potential, frozen, state, lists, until=0)
+    return integrator.init(rest_center(state) if integrator.fixed_center else state)
 
 
 def _degrees_of_freedom(system: System, fixed_center: bool) -> int:
@@ -181,13 +201,14 @@ def advance(
 
 
 def _renewed(potential: Potential, state: State, lists: ActiveLists) -> ActiveLists:
-    """New lists where the atoms are now; if a list must grow, by an eighth more than needed, so that it lasts."""
-    old, skin = lists.widths, float(lists.skin)
-    new = make_lists(potential, state.system, skin=skin, widths=old)
-    if new.widths == old:
+    """New lists where the atoms are now; what must grow grows by an eighth more than needed, so that it lasts."""
+    old, skin = sizes(lists.neighbors), float(lists.skin)
+    new = make_lists(potential, state.system, skin=skin, size=old)
+    made = sizes(new.neighbors)
+    if made == old:
         return new
-    grown = tuple(n if n == o else n + max(2, n // 8) for n, o in zip(new.widths, old, strict=True))
-    return make_lists(potential, state.system, skin=skin, widths=(grown[0], grown[1]))
+    ample = Sizes(*(m if m == o else round_up(m + m // 8) for m, o in zip(made, old, strict=True)))
+    return make_lists(potential, state.system, skin=skin, size=ample)
 
 
 def _explain(reason: int, step: int, hottest: float, skin: float) -> str:

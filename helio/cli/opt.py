@@ -1,0 +1,70 @@
+"""`helio opt`: relax a structure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from helio.simulate.minimise import Relaxation
+
+
+class _Optimizer(StrEnum):
+    LBFGS = "lbfgs"
+    FIRE = "fire"
+
+
+def opt(
+    structure: Annotated[Path, typer.Argument(metavar="INPUT", help="Structure file of any format that ASE reads.")],
+    out: Annotated[Path | None, typer.Option(help="Relaxed structure; by default INPUT-opt.extxyz.")] = None,
+    optimizer: Annotated[_Optimizer, typer.Option(help="Method.")] = _Optimizer.LBFGS,
+    cell: Annotated[bool, typer.Option("--cell", help="Relax the cell as well.")] = False,
+    fmax: Annotated[float, typer.Option(help="Largest force left, in eV/A.", min=0)] = 0.01,
+    steps: Annotated[int, typer.Option(help="At most this many steps.", min=0)] = 1000,
+    model: Annotated[str, typer.Option(help="Name of a model or a model file.")] = "so3lr",
+    precision: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
+    long_range_cutoff: Annotated[
+        float | None, typer.Option(help="In A; by default 12 with periodicity, 1000 (all pairs) without.")
+    ] = None,
+    electrostatics: Annotated[str, typer.Option(help="shifted (as published) or ewald.")] = "shifted",
+    charge: Annotated[int | None, typer.Option(help="Total charge; by default from the file, else 0.")] = None,
+    spin: Annotated[int | None, typer.Option(help="Unpaired electrons; by default from the file, else 0.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file if it exists.")] = False,
+) -> None:
+    """Relax positions, and with --cell the cell, until all forces are small."""
+    from helio.cli.compiled import keep_compiled_programs
+
+    keep_compiled_programs()
+    from helio.errors import HelioError
+    from helio.files.structures import check_writable, read_structure, write_structure
+    from helio.interfaces.ase import HelioCalculator
+    from helio.simulate.minimise import minimise
+
+    atoms = read_structure(structure)
+    out = out or structure.with_name(f"{structure.stem}-opt.extxyz")
+    check_writable(out, overwrite=overwrite)
+    if charge is not None:
+        atoms.info["charge"] = charge
+    if spin is not None:
+        atoms.info["spin"] = spin
+    atoms.calc = HelioCalculator(
+        model,
+        long_range_cutoff=long_range_cutoff or (12.0 if atoms.pbc.any() else 1000.0),
+        precision=precision,  # pyright: ignore[reportArgumentType]
+        electrostatics=electrostatics,  # pyright: ignore[reportArgumentType]
+    )
+    last = minimise(atoms, optimizer=optimizer.value, cell=cell, fmax=fmax, steps=steps, report=_print)
+    write_structure(out, atoms, overwrite=overwrite)
+    typer.echo(f"Wrote {out}")
+    if not last.converged:
+        raise HelioError(
+            f"not converged after {last.step} steps: the largest force is {last.largest_force:.4f} eV/A. Go on "
+            f"from {out}, with more --steps or another --optimizer"
+        )
+
+
+def _print(status: Relaxation) -> None:
+    typer.echo(f"step {status.step:4d}  E {status.energy:14.6f} eV  largest force {status.largest_force:10.5f} eV/A")

@@ -1,0 +1,67 @@
+"""The live line of a run."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from helio.simulate.run import Outcome, Progress
+
+# Seconds between lines where the output is no terminal.
+_PLAIN_PERIOD = 10.0
+
+
+@contextmanager
+def live_report() -> Iterator[Callable[[Progress], None]]:
+    """A function that shows where a run stands: one line that changes on a terminal, else a line now and then."""
+    if not sys.stdout.isatty():
+        yield _plain_report()
+        return
+    from rich.live import Live
+    from rich.text import Text
+
+    with Live(Text("Preparing and compiling ..."), refresh_per_second=8) as live:
+        yield lambda progress: live.update(Text(_line(progress)))
+
+
+def _plain_report() -> Callable[[Progress], None]:
+    last = -_PLAIN_PERIOD
+
+    def report(progress: Progress) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _PLAIN_PERIOD or progress.step == progress.steps:
+            last = now
+            print(_line(progress), flush=True)
+
+    return report
+
+
+def _line(progress: Progress) -> str:
+    share = 100 * progress.step / max(1, progress.steps)
+    return (
+        f"{share:5.1f} %  step {progress.step}/{progress.steps}  {progress.time_ps:.3f} ps  "
+        f"T {progress.temperature:.0f} K  E {progress.energy:.3f} eV  {progress.ns_per_day:.3g} ns/day  "
+        f"{_clock(progress.seconds_left)} left"
+    )
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:d}:{minutes:02d}:{seconds:02d}"
+
+
+def say_how_it_ended(outcome: Outcome, folder: Path) -> None:
+    """Print the last line; after an interruption say how to go on and exit with status 130."""
+    if outcome.interrupted:
+        typer.echo(f"Stopped at step {outcome.step} of {outcome.steps}. Continue with: helio resume {folder}")
+        raise typer.Exit(130)
+    typer.echo(f"Done: {outcome.step} steps. Trajectory: {folder / 'trajectory.h5md'}, log: {folder / 'log.csv'}")

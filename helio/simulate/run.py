@@ -1,0 +1,308 @@
+"""Whole runs: from a structure and settings to a run folder, and on from there."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ase import Atoms
+from jaxtyping import Array
+
+from helio.errors import HelioError
+from helio.files.checkpoint import read_checkpoint, write_checkpoint
+from helio.files.run_folder import RunFolder, claim_existing, claim_new
+from helio.files.structures import read_structure, write_structure
+from helio.force_field import ForceField
+from helio.force_field.model_file import named_tensors, weights_sha256
+from helio.force_field.registry import load_model
+from helio.neighbors.widening import Sizes, sizes
+from helio.precision import numerics
+from helio.simulate.engine import ActiveLists, Integrator, UnstableError, advance, blank_state, make_lists, start
+from helio.simulate.langevin import Langevin
+from helio.simulate.nose_hoover import NoseHoover
+from helio.simulate.nve import VelocityVerlet
+from helio.simulate.record import Recorder, temperature
+from helio.simulate.settings import MDSettings, checked_settings
+from helio.simulate.state import State
+from helio.system import System
+from helio.units import BOLTZMANN, FS
+
+# Seconds that a block should last: the live line moves and Ctrl-C is obeyed about that often.
+_BLOCK_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands."""
+
+    step: int
+    steps: int
+    time_ps: float
+    temperature: float  # K
+    energy: float  # potential energy, eV
+    ns_per_day: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    step: int
+    steps: int
+    interrupted: bool
+
+
+Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class _Setup:
+    """What settings and structure make."""
+
+    settings: MDSettings
+    potential: ForceField
+    integrator: Integrator
+    system: System
+
+
+def run_md(atoms: Atoms, settings: MDSettings, out: str | Path, *, report: Report, overwrite: bool = False) -> Outcome:
+    """Simulate `atoms` into the folder `out`.
+
+    Ctrl-C ends the run after the present block with a checkpoint. Raises `HelioError` for anything wrong with the
+    input or the folder, a full disk, or a simulation that becomes unstable.
+    """
+    settings = completed(settings, atoms)
+    with numerics(settings.precision), _stop_signal() as stop:
+        setup = _set_up(atoms, settings)
+        momenta = _file_momenta(atoms, settings, setup.integrator.fixed_center)
+        with claim_new(out, overwrite=overwrite) as folder:
+            write_structure(folder.start, _host(setup.system).to_ase())
+            write_structure(folder.topology, atoms)
+            folder.write_settings(settings.model_dump(mode="json"))
+            state, lists = start(
+                setup.potential,
+                setup.integrator,
+                setup.system,
+                key=jax.random.PRNGKey(settings.seed),
+                thermal_energy=settings.temperature * BOLTZMANN,
+                skin=settings.skin,
+                momenta=momenta,
+            )
+            with closing(Recorder(folder, state, settings)) as recorder:
+                recorder.record(state, extra_energy=float(setup.integrator.extra_energy(state)))
+                return _run(setup, folder, recorder, state, lists, report, stop)
+
+
+def resume_md(path: str | Path, *, report: Report, steps: int | None = None) -> Outcome:
+    """Go on with the run in a folder as if it had never stopped, up to `steps` in total (by default those asked for).
+
+    Raises `HelioError` as `run_md` does, and if the folder holds no run or the model has changed.
+    """
+    with claim_existing(path) as folder, _stop_signal() as stop:
+        settings = checked_settings(folder.read_settings())
+        if steps is not None:
+            settings = checked_settings(settings.model_dump() | {"steps": steps})
+        with numerics(settings.precision):
+            setup = _set_up(read_structure(folder.start), settings)
+            state, lists = _restore(setup, folder)
+            if int(state.step) > settings.steps:
+                raise HelioError(f"the run in {path} is already at step {int(state.step)}, beyond {settings.steps}")
+            folder.write_settings(settings.model_dump(mode="json"))
+            # No step, but the program is compiled before the clock of the run starts.
+            advance(setup.potential, setup.integrator, state, lists, until=int(state.step))
+            with closing(Recorder(folder, state, settings, last_step=int(state.step))) as recorder:
+                return _run(setup, folder, recorder, state, lists, report, stop)
+
+
+def completed(settings: MDSettings, atoms: Atoms) -> MDSettings:
+    """Settings with a place for everything that depends on the structure or on where the command was given."""
+    changes: dict[str, Any] = {}
+    if settings.long_range_cutoff is None:
+        changes["long_range_cutoff"] = 12.0 if atoms.pbc.any() else 1000.0
+    if Path(settings.model).is_file():
+        changes["model"] = str(Path(settings.model).resolve())
+    return settings.model_copy(update=changes)
+
+
+def planned_output(atoms: Atoms, settings: MDSettings) -> tuple[int, int]:
+    """Number of frames and bytes of the trajectory that a run would write, after checking that it could start."""
+    with numerics(settings.precision):
+        _set_up(atoms, settings)
+    frames = settings.steps // settings.save_every + 1
+    numbers = len(atoms) * (3 + sum(1 if name == "charges" else 3 for name in settings.save))
+    return frames, frames * numbers * (4 if settings.precision == "float32" else 8)
+
+
+def _set_up(atoms: Atoms, settings: MDSettings) -> _Setup:
+    force_field = load_model(
+        settings.model, long_range_cutoff=settings.long_range_cutoff, electrostatics=settings.electrostatics
+    )
+    system = System.from_ase(atoms, charge=settings.charge, unpaired_electrons=settings.spin)
+    force_field.check(system)
+    integrator = _integrator(settings, fixed_center=len(system) > 1)
+    return _Setup(settings, force_field.astype(settings.precision), integrator, system.astype(settings.precision))
+
+
+def _integrator(settings: MDSettings, *, fixed_center: bool) -> Integrator:
+    def number(value: float) -> Array:
+        return jnp.asarray(value, settings.precision)
+
+    timestep, thermal_energy = number(settings.timestep * FS), number(settings.temperature * BOLTZMANN)
+    if settings.ensemble == "nve":
+        return VelocityVerlet(timestep, fixed_center)
+    if settings.thermostat == "langevin":
+        return Langevin(timestep, thermal_energy, number(settings.friction / (1000 * FS)), fixed_center)
+    if settings.temperature == 0:
+        raise HelioError("a Nose-Hoover thermostat needs a temperature above 0 K; use --thermostat langevin")
+    return NoseHoover(timestep, thermal_energy, number(settings.relaxation_time * FS), fixed_center)
+
+
+def _file_momenta(atoms: Atoms, settings: MDSettings, fixed_center: bool) -> Array | None:
+    if settings.velocities == "thermal":
+        return None
+    if not atoms.has("momenta"):
+        raise HelioError("the structure file holds no velocities; leave out `--velocities file` to draw them")
+    return jnp.asarray(atoms.get_momenta(), settings.precision)
+
+
+def _run(
+    setup: _Setup,
+    folder: RunFolder,
+    recorder: Recorder,
+    state: State,
+    lists: ActiveLists,
+    report: Report,
+    stop: threading.Event,
+) -> Outcome:
+    settings, block, rate = setup.settings, 1, 0.0
+    model = _fingerprint(setup.potential)
+    step = int(state.step)
+    saved = step
+    if step == 0:
+        _save(recorder, folder, state, lists, model)
+    while step < settings.steps and not stop.is_set():
+        began = time.perf_counter()
+        until = min(step + block, _next_event(step, settings))
+        try:
+            state, lists = advance(
+                setup.potential, setup.integrator, state, lists, until=until, hottest=settings.hottest
+            )
+        except UnstableError as error:
+            _save(recorder, folder, error.state, error.lists, model)
+            write_structure(folder.last_good, _host(error.state.system).to_ase(), overwrite=True)
+            raise HelioError(f"{error}. It is in {folder.last_good}") from error
+        seconds = time.perf_counter() - began
+        rate = _smoothed(rate, (until - step) / seconds, weight=min(1.0, seconds / 2))
+        block = max(1, min(4 * block, round(rate * _BLOCK_SECONDS)))
+        step = until
+        recorder.record(
+            state,
+            extra_energy=float(setup.integrator.extra_energy(state)),
+            ns_per_day=_ns_per_day(rate, settings),
+        )
+        if step % settings.checkpoint_every == 0:
+            _save(recorder, folder, state, lists, model)
+            saved = step
+        report(_progress(state, settings, rate))
+    if saved < step:
+        _save(recorder, folder, state, lists, model)
+    return Outcome(step, settings.steps, interrupted=step < settings.steps)
+
+
+def _next_event(step: int, settings: MDSettings) -> int:
+    """The next step at which something is to be written."""
+    periods = (settings.save_every, settings.log_every, settings.checkpoint_every)
+    return min(settings.steps, *((step // period + 1) * period for period in periods))
+
+
+def _save(recorder: Recorder, folder: RunFolder, state: State, lists: ActiveLists, model: str) -> None:
+    """Commit: what was recorded first, then the checkpoint that vouches for it."""
+    recorder.commit()
+    tree = {"state": state, "reference": lists.reference, "cell": lists.cell, "skin": lists.skin}
+    write_checkpoint(
+        folder.checkpoint, tree, {"step": int(state.step), "sizes": sizes(lists.neighbors), "model": model}
+    )
+
+
+def _restore(setup: _Setup, folder: RunFolder) -> tuple[State, ActiveLists]:
+    """State and lists of the checkpoint: the lists are made again where they were made, in the same size."""
+    lists = make_lists(setup.potential, setup.system, skin=setup.settings.skin)
+    blank = blank_state(
+        setup.potential,
+        setup.integrator,
+        setup.system,
+        lists,
+        key=jax.random.PRNGKey(setup.settings.seed),
+        momenta=jnp.zeros_like(setup.system.positions),
+    )
+    template = {"state": blank, "reference": lists.reference, "cell": lists.cell, "skin": lists.skin}
+    tree, info = read_checkpoint(folder.checkpoint, template)
+    if info["model"] != _fingerprint(setup.potential):
+        raise HelioError(f"the model {setup.settings.model} is not the one that the run in {folder.path} began with")
+    tree = cast(dict[str, Any], jax.tree.map(jnp.asarray, tree))
+    state: State = tree["state"]
+    where = System(**(vars(state.system) | {"positions": tree["reference"], "cell": tree["cell"]}))
+    return state, make_lists(setup.potential, where, skin=float(tree["skin"]), size=Sizes(*info["sizes"]))
+
+
+def _fingerprint(force_field: ForceField) -> str:
+    return weights_sha256(named_tensors(force_field))
+
+
+def _host(system: System) -> System:
+    return jax.tree.map(np.asarray, system)
+
+
+def _smoothed(old: float, new: float, *, weight: float) -> float:
+    return new if old == 0 else (1 - weight) * old + weight * new
+
+
+def _ns_per_day(rate: float, settings: MDSettings) -> float:
+    return rate * settings.timestep * 1e-6 * 86400
+
+
+def _progress(state: State, settings: MDSettings, rate: float) -> Progress:
+    step = int(state.step)
+    return Progress(
+        step=step,
+        steps=settings.steps,
+        time_ps=step * settings.timestep / 1000,
+        temperature=temperature(state),
+        energy=float(np.asarray(state.prediction.atomic_energies, np.float64).sum()),
+        ns_per_day=_ns_per_day(rate, settings),
+        seconds_left=(settings.steps - step) / rate,
+    )
+
+
+@contextmanager
+def _stop_signal() -> Iterator[threading.Event]:
+    """An event that the first SIGINT or SIGTERM sets; the next one acts as usual."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
+        yield stop
+        return
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before = {kind: signal.getsignal(kind) for kind in kinds}
+
+    def handle(*_: Any) -> None:
+        stop.set()
+        for kind in kinds:
+            signal.signal(kind, before[kind])
+
+    try:
+        for kind in kinds:
+            signal.signal(kind, handle)
+        yield stop
+    finally:
+        for kind in kinds:
+            signal.signal(kind, before[kind])

@@ -1,0 +1,248 @@
+"""Runs on disk: interrupted, killed, resumed, refused."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import fcntl
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import h5py
+import MDAnalysis
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import molecule
+
+from helio.errors import HelioError
+from helio.files.checkpoint import previous_path
+from helio.files.structures import read_structure, write_structure
+from helio.force_field import ForceField
+from helio.force_field.model_file import ModelInfo, save_model
+from helio.simulate.run import Progress, resume_md, run_md
+from helio.simulate.settings import MDSettings, checked_settings
+
+
+@pytest.fixture(scope="session")
+def model_file(small_force_field: ForceField, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "small.safetensors"
+    save_model(small_force_field, path, ModelInfo(name="small"))
+    return path
+
+
+def nothing(progress: Progress) -> None:
+    """A report that nobody reads."""
+
+
+def ethanol() -> Atoms:
+    return molecule("CH3CH2OH")
+
+
+def settings(model_file: Path, **changes: Any) -> MDSettings:
+    every = {"save_every": 5, "log_every": 5, "checkpoint_every": 20}
+    return checked_settings({"model": str(model_file), "steps": 60, "skin": 0.2, **every, **changes})
+
+
+def contents(folder: Path) -> dict[str, Any]:
+    """All numbers of a run but its speed."""
+    found: dict[str, Any] = {}
+    with h5py.File(folder / "trajectory.h5md") as file:
+        file.visititems(
+            lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
+        )
+    with (folder / "log.csv").open() as file:
+        found["log"] = np.array([row[:-1] for row in csv.reader(file)])
+    return found
+
+
+def assert_same(one: Path, other: Path) -> None:
+    left, right = contents(one), contents(other)
+    assert left.keys() == right.keys()
+    for name in left:
+        np.testing.assert_array_equal(left[name], right[name], err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [{"ensemble": "nve"}, {"thermostat": "langevin"}, {"thermostat": "nose-hoover"}],
+    ids=["nve", "langevin", "nose-hoover"],
+)
+@pytest.mark.parametrize("periodic", [False, True])
+def test_interrupted_and_resumed_is_the_same(
+    tmp_path: Path, model_file: Path, choice: dict[str, Any], periodic: bool
+) -> None:
+    if periodic and choice.get("thermostat") != "langevin":
+        pytest.skip("one ensemble suffices for the periodic case")
+    atoms = ethanol()
+    if periodic:
+        atoms.set_cell([[6.0, 0, 0], [1.0, 6.0, 0], [0, 0.5, 7.0]])
+        atoms.pbc = True
+        choice = choice | {"long_range_cutoff": 6.0}
+    chosen = settings(model_file, save=["velocities", "forces", "charges"], **choice)
+    assert not run_md(atoms, chosen, tmp_path / "whole", report=nothing).interrupted
+
+    def interrupt(progress: Progress) -> None:
+        if progress.step > 20:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    outcome = run_md(atoms, chosen, tmp_path / "cut", report=interrupt)
+    assert outcome.interrupted and 20 < outcome.step < 60
+    assert resume_md(tmp_path / "cut", report=nothing).step == 60
+    assert_same(tmp_path / "whole", tmp_path / "cut")
+
+    universe = MDAnalysis.Universe(tmp_path / "cut" / "topology.pdb", tmp_path / "cut" / "trajectory.h5md")
+    assert len(universe.trajectory) == 13
+    last = universe.trajectory[-1]
+    assert last.time == pytest.approx(0.03) and last.data["step"] == 60
+    assert np.isfinite(last.positions).all() and np.isfinite(last.velocities).all()
+    assert (last.dimensions is not None) == periodic
+
+
+def test_extended_run_equals_a_longer_one(tmp_path: Path, model_file: Path) -> None:
+    run_md(ethanol(), settings(model_file, steps=60), tmp_path / "long", report=nothing)
+    run_md(ethanol(), settings(model_file, steps=30), tmp_path / "short", report=nothing)
+    # What lies beyond the checkpoint, as after a crash, is dropped.
+    with (tmp_path / "short" / "log.csv").open("a") as log:
+        log.write("35,1,2,3\n40,0.0")
+    resume_md(tmp_path / "short", report=nothing, steps=60)
+    assert_same(tmp_path / "long", tmp_path / "short")
+    with pytest.raises(HelioError, match="already at step 60"):
+        resume_md(tmp_path / "short", report=nothing, steps=50)
+
+
+def test_damaged_checkpoint_and_the_one_before(tmp_path: Path, model_file: Path) -> None:
+    run_md(ethanol(), settings(model_file), tmp_path / "whole", report=nothing)
+    run_md(ethanol(), settings(model_file), tmp_path / "hurt", report=nothing)
+    checkpoint = tmp_path / "hurt" / "checkpoint.npz"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-2000])
+    with pytest.raises(HelioError, match="damaged"):
+        resume_md(tmp_path / "hurt", report=nothing)
+    previous_path(checkpoint).replace(checkpoint)
+    resume_md(tmp_path / "hurt", report=nothing)
+    assert_same(tmp_path / "whole", tmp_path / "hurt")
+
+
+def test_full_disk(tmp_path: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_md(ethanol(), settings(model_file), tmp_path / "whole", report=nothing)
+    write, full = Path.write_bytes, False
+
+    def write_bytes(path: Path, content: Any) -> int:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, content)
+
+    def fill(progress: Progress) -> None:
+        nonlocal full
+        full = progress.step >= 25
+
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    with pytest.raises(HelioError, match="the disk is full"):
+        run_md(ethanol(), settings(model_file), tmp_path / "cut", report=fill)
+    full = False
+    resume_md(tmp_path / "cut", report=nothing)
+    assert_same(tmp_path / "whole", tmp_path / "cut")
+
+
+def test_unstable_run_keeps_the_last_good_state(tmp_path: Path, model_file: Path) -> None:
+    wild = settings(model_file, temperature=500.0, timestep=2.0, hottest=550.0, steps=2000)
+    with pytest.raises(HelioError, match=r"unstable at step \d+: .* last-good|rose above 550 K"):
+        run_md(ethanol(), wild, tmp_path / "run", report=nothing)
+    assert np.isfinite(read_structure(tmp_path / "run" / "last-good.extxyz").positions).all()
+    assert np.isfinite(contents(tmp_path / "run")["particles/all/position/value"]).all()
+
+
+def test_folders_that_must_not_be_written(tmp_path: Path, model_file: Path) -> None:
+    chosen = settings(model_file, steps=0)
+    run_md(ethanol(), chosen, tmp_path / "run", report=nothing)
+    with pytest.raises(HelioError, match="exists"):
+        run_md(ethanol(), chosen, tmp_path / "run", report=nothing)
+    run_md(ethanol(), chosen, tmp_path / "run", report=nothing, overwrite=True)
+
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "thesis.txt").write_text("precious")
+    with pytest.raises(HelioError, match="no run folder"):
+        run_md(ethanol(), chosen, tmp_path / "own", report=nothing, overwrite=True)
+    with pytest.raises(HelioError, match="is a file"):
+        run_md(ethanol(), chosen, tmp_path / "own" / "thesis.txt", report=nothing)
+    with pytest.raises(HelioError, match="no run folder"):
+        resume_md(tmp_path / "own", report=nothing)
+    with pytest.raises(HelioError, match="cannot write"):
+        run_md(ethanol(), chosen, "/proc/run", report=nothing)
+
+    with (tmp_path / "run" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(HelioError, match="another process"):
+            resume_md(tmp_path / "run", report=nothing)
+
+
+def test_start_velocities_from_the_file(tmp_path: Path, model_file: Path) -> None:
+    atoms, chosen = ethanol(), settings(model_file, steps=0, velocities="file", precision="float64")
+    with pytest.raises(HelioError, match="no velocities"):
+        run_md(atoms, chosen, tmp_path / "run", report=nothing)
+    momenta = np.random.default_rng(0).normal(size=(9, 3))
+    atoms.set_momenta(momenta)
+    velocities = atoms.get_velocities()
+    velocities -= atoms.get_masses() @ velocities / atoms.get_masses().sum()
+    run_md(atoms, chosen, tmp_path / "run", report=nothing)
+    from helio.units import FS
+
+    stored = contents(tmp_path / "run")["particles/all/velocity/value"][0]
+    np.testing.assert_allclose(stored, velocities * 1000 * FS, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ensemble": "npt"}, "ensemble"),
+        ({"timestep": 0}, "timestep"),
+        ({"stpes": 5}, "stpes"),
+        ({"save": ["dipoles"]}, "save"),
+    ],
+)
+def test_wrong_settings(model_file: Path, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(HelioError, match=message):
+        settings(model_file, **change)
+
+
+def test_killed_at_any_moment(tmp_path: Path, model_file: Path) -> None:
+    """SIGKILL three times, then to the end: as if nothing had happened. The last time Ctrl-C, which says what to do."""
+    write_structure(tmp_path / "start.xyz", ethanol())
+    environment = os.environ | {"HELIO_CACHE": str(tmp_path / "cache"), "PYTHONPATH": os.getcwd()}
+    command = [sys.executable, "-c", "from helio.cli import main; main()"]
+    options = f"--model {model_file} --steps 3000 --save-every 10 --log-every 10 --checkpoint-every 50".split()
+    begin = [*command, "md", str(tmp_path / "start.xyz"), *options]
+
+    def launch(arguments: list[str]) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    whole = launch([*begin, "--out", str(tmp_path / "whole")])
+    output, _ = whole.communicate()
+    assert whole.returncode == 0, output
+    cut, rng = tmp_path / "cut", random.Random(5)
+    process = launch([*begin, "--out", str(cut)])
+    for kind in (signal.SIGKILL, signal.SIGKILL, signal.SIGINT):
+        before = (cut / "checkpoint.npz").stat().st_mtime_ns if (cut / "checkpoint.npz").exists() else 0
+        while process.poll() is None:
+            if (cut / "checkpoint.npz").exists() and (cut / "checkpoint.npz").stat().st_mtime_ns > before:
+                break
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.3))
+        process.send_signal(kind)
+        output, _ = process.communicate()
+        if kind == signal.SIGINT and process.returncode != 0:
+            assert process.returncode == 130 and f"helio resume {cut}" in output, output
+        with h5py.File(cut / "trajectory.h5md") as file:
+            assert np.isfinite(np.asarray(file["particles/all/position/value"])).all()
+        process = launch([*command, "resume", str(cut)])
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    assert_same(tmp_path / "whole", cut)
