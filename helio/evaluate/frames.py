@@ -110,10 +110,9 @@ def _npz_frames(path: Path) -> Iterator[Atoms]:
 
 
 def _open_npz(path: Path) -> np.lib.npyio.NpzFile:
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise HelioError(f"{path} is cut off or no .npz file ({error})") from error
+    if not zipfile.is_zipfile(path):
+        raise HelioError(f"{path} is cut off or no .npz file")
+    return np.load(path, allow_pickle=False)
 
 
 def _npz_array(arrays: np.lib.npyio.NpzFile, name: str, path: Path) -> np.ndarray:
