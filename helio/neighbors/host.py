@@ -39,10 +39,12 @@ def host_list(
     """
     count = len(positions)
     rows = rows or count
+    if not any(pbc):
+        # A cutoff far beyond the molecule costs seconds for the empty cells around it, and finds nothing more.
+        extent = float(np.linalg.norm(np.ptp(positions, axis=0))) + 1.0
+        cutoff = extent if cutoff is None else min(cutoff, extent)
     if cutoff is None:
-        if any(pbc):
-            raise HelioError("a periodic system needs a long-range cutoff (--long-range-cutoff, in A)")
-        cutoff = float(np.linalg.norm(np.ptp(positions, axis=0))) + 1.0
+        raise HelioError("a periodic system needs a long-range cutoff (--long-range-cutoff, in A)")
     first, second, shifts = _pairs(positions, cell, pbc, cutoff)
     counts = np.bincount(first, minlength=count)
     width = round_up(int(counts.max(initial=0)))
