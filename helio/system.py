@@ -139,7 +139,9 @@ def _from_info(atoms: Atoms, value: float | None, names: tuple[str, ...]) -> flo
     try:
         number = float(np.asarray(value).item())
     except (TypeError, ValueError):
-        raise HelioError(f"{names[0]} must be one number, not {value!r}; correct it in the file or give it as an option") from None
+        raise HelioError(
+            f"{names[0]} must be one number, not {value!r}; correct it in the file or give it as an option"
+        ) from None
     if not np.isfinite(number) or number != round(number):
         raise HelioError(f"{names[0]} must be a whole number, not {value!r}")
     if names[0] == "spin" and number < 0:
@@ -184,7 +186,9 @@ def _check_fragments(system: System) -> None:
     if set(np.unique(system.fragments)) != set(range(len(charges))):
         raise HelioError(f"atoms must be assigned to fragments 0 to {len(charges) - 1}, each with at least one atom")
     if abs(charges.sum() - system.total_charge) > 1e-6:
-        raise HelioError(f"the fragment charges {charges.tolist()} do not sum to the total charge {system.total_charge:g}")
+        raise HelioError(
+            f"the fragment charges {charges.tolist()} do not sum to the total charge {system.total_charge:g}"
+        )
 
 
 def _check_parity(system: System) -> None:
@@ -196,7 +200,7 @@ def _check_parity(system: System) -> None:
     if electrons % 2 == unpaired % 2:
         return
     raise HelioError(
-        f"charge {system.total_charge:+g} leaves {electrons} electrons, an {'odd' if electrons % 2 else 'even'} number, "
-        f"which cannot have {unpaired} unpaired. Give the charge (--charge) or the number of unpaired electrons "
+        f"charge {system.total_charge:+g} leaves {electrons} electrons, an {'odd' if electrons % 2 else 'even'} "
+        f"number, which cannot have {unpaired} unpaired. Give the charge (--charge) or the number of unpaired electrons "
         f"(--spin, 0 for a singlet, 1 for a radical); a missing or extra hydrogen has the same effect"
     )

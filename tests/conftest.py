@@ -84,4 +84,4 @@ SMALL = ForceFieldSettings(
 @pytest.fixture(scope="session")
 def small_force_field() -> ForceField:
     """A small model with random weights, for tests that need no particular numbers."""
-    return ForceField.initialise(SMALL, jax.random.key(7))
+    return ForceField.initialise(SMALL, 7)

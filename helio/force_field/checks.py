@@ -27,8 +27,8 @@ def check_system(
     if unknown:
         supported = " ".join(chemical_symbols[z] for z in supported_elements)
         raise HelioError(
-            f"the model does not know {', '.join(chemical_symbols[z] for z in unknown)}: it was trained for {supported}. "
-            "Remove these atoms or use a model trained for them (--model)"
+            f"the model does not know {', '.join(chemical_symbols[z] for z in unknown)}: it was trained for "
+            f"{supported}. Remove these atoms or use a model trained for them (--model)"
         )
     if electrostatics not in ("shifted", "ewald"):
         raise HelioError(f"electrostatics must be shifted or ewald, not {electrostatics!r}")

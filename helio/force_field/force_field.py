@@ -7,7 +7,8 @@ from typing import Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+import numpy as np
+from jaxtyping import Array, Float
 
 from helio.force_field.checks import check_system
 from helio.force_field.settings import ForceFieldSettings
@@ -43,9 +44,9 @@ class ForceField(eqx.Module):
     electrostatics: Electrostatics = eqx.field(static=True, default="shifted")
 
     @classmethod
-    def initialise(cls, settings: ForceFieldSettings, key: PRNGKeyArray) -> ForceField:
-        """A force field with random float32 parameters."""
-        network, energy, charge, hirshfeld = jax.random.split(key, 4)
+    def initialise(cls, settings: ForceFieldSettings, seed: int) -> ForceField:
+        """A force field with random float32 parameters, the same for the same seed."""
+        rng = np.random.default_rng(seed)
         return cls(
             network=SO3krates(
                 num_layers=settings.num_layers,
@@ -55,11 +56,11 @@ class ForceField(eqx.Module):
                 num_radial=settings.num_radial,
                 spherical_hidden=settings.spherical_hidden,
                 average_neighbors=settings.average_neighbors,
-                key=network,
+                rng=rng,
             ),
-            energy_head=EnergyHead(settings.features, key=energy),
-            charge_head=ChargeHead(settings.features, key=charge),
-            hirshfeld_head=HirshfeldHead(settings.features, settings.hirshfeld_width, key=hirshfeld),
+            energy_head=EnergyHead(settings.features, rng=rng),
+            charge_head=ChargeHead(settings.features, rng=rng),
+            hirshfeld_head=HirshfeldHead(settings.features, settings.hirshfeld_width, rng=rng),
             zbl=ZBL.universal(),
             settings=settings,
         )
@@ -223,5 +224,3 @@ def _deformed(system: System, positions: Float[Array, "N 3"], strain: Float[Arra
         positions = positions + positions @ strain
         cell = cell + cell @ strain
     return eqx.tree_at(lambda s: (s.positions, s.cell), system, (positions, cell))
-
-

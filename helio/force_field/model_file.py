@@ -88,7 +88,7 @@ def fill_force_field(settings: ForceFieldSettings, tensors: dict[str, np.ndarray
 
     Raises `HelioError` if a tensor is missing, unknown, of the wrong shape or not a floating-point number.
     """
-    template = eqx.filter_eval_shape(ForceField.initialise, settings, jax.random.key(0))
+    template = eqx.filter_eval_shape(ForceField.initialise, settings, 0)
     leaves, structure = jax.tree_util.tree_flatten_with_path(template)
     shapes = {_name(tree_path): leaf.shape for tree_path, leaf in leaves}
     missing, unknown = sorted(set(shapes) - set(tensors)), sorted(set(tensors) - set(shapes))

@@ -114,4 +114,4 @@ def built_in_force_field() -> ForceField:
             return (np.asarray(leaf, np.float64).round(3) + 0.1 * uniform).astype(np.float32)
         return (uniform * (3 / leaf.shape[-2]) ** 0.5).astype(np.float32)
 
-    return jax.tree.map(fill, ForceField.initialise(BUILT_IN, jax.random.key(0)))
+    return jax.tree.map(fill, ForceField.initialise(BUILT_IN, 0))

@@ -65,5 +65,3 @@ def _widened_list(pairs: NeighborList, columns: int, half: int) -> NeighborList:
         half=np.concatenate([np.asarray(pairs.half), free_half]),
         overflow=pairs.overflow,
     )
-
-

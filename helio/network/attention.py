@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+import numpy as np
+from jaxtyping import Array, Float
 
 from helio.network.dense import TwoLayers
 from helio.network.geometry import PairGeometry
@@ -26,11 +26,12 @@ class Filter(eqx.Module):
     radial: TwoLayers
     spherical: TwoLayers
 
-    def __init__(self, num_radial: int, num_degrees: int, features: int, spherical_hidden: int, *, key: PRNGKeyArray):
+    def __init__(
+        self, num_radial: int, num_degrees: int, features: int, spherical_hidden: int, *, rng: np.random.Generator
+    ):
         """Draw both networks."""
-        radial, spherical = jax.random.split(key)
-        self.radial = TwoLayers(num_radial, features, features, key=radial)
-        self.spherical = TwoLayers(num_degrees, spherical_hidden, features, key=spherical)
+        self.radial = TwoLayers(num_radial, features, features, rng=rng)
+        self.spherical = TwoLayers(num_degrees, spherical_hidden, features, rng=rng)
 
     def __call__(self, basis: Float[Array, "P R"], difference: Float[Array, "#P L"]) -> Float[Array, "P F"]:
         """w_ij from the radial basis and the invariants of chi_j - chi_i."""
@@ -81,9 +82,7 @@ def attention(
         backward.append(scale * _per_head(query_j * weight * key_i, heads))
 
     value_i, value_j = ends(value)
-    features = pairs.measured.add_to_ends(
-        _times_heads(value_j, forward[0]), _times_heads(value_i, backward[0]), count
-    )
+    features = pairs.measured.add_to_ends(_times_heads(value_j, forward[0]), _times_heads(value_i, backward[0]), count)
     spread = spread_over_components(degrees, pairs.basis.dtype)
     parity = jnp.asarray([[(-1.0) ** degree] for degree in degrees], pairs.basis.dtype)  # Y_l(-u) = (-1)^l Y_l(u)
     euclidean = pairs.measured.add_to_ends(

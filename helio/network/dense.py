@@ -5,9 +5,15 @@ from __future__ import annotations
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+import numpy as np
+from jaxtyping import Array, Float, Int
 
 NUM_ELEMENTS = 119  # rows of the element tables; row 0 is padding
+
+
+def normal(rng: np.random.Generator, shape: tuple[int, ...], *, variance: float) -> Array:
+    """Normally distributed float32 numbers, drawn by numpy: nothing to compile for the many shapes of a network."""
+    return jnp.asarray(rng.normal(size=shape) * variance**0.5, jnp.float32)
 
 
 class Dense(eqx.Module):
@@ -16,9 +22,9 @@ class Dense(eqx.Module):
     kernel: Float[Array, "in out"]
     bias: Float[Array, " out"] | None
 
-    def __init__(self, inputs: int, outputs: int, *, key: PRNGKeyArray, bias: bool = True):
+    def __init__(self, inputs: int, outputs: int, *, rng: np.random.Generator, bias: bool = True):
         """Draw the kernel from a normal distribution of variance 1/inputs (LeCun)."""
-        self.kernel = jax.random.normal(key, (inputs, outputs), jnp.float32) / inputs**0.5
+        self.kernel = normal(rng, (inputs, outputs), variance=1 / inputs)
         self.bias = jnp.zeros(outputs, jnp.float32) if bias else None
 
     def __call__(self, x: Float[Array, "... in"]) -> Float[Array, "... out"]:
@@ -33,11 +39,10 @@ class TwoLayers(eqx.Module):
     first: Dense
     second: Dense
 
-    def __init__(self, inputs: int, hidden: int, outputs: int, *, key: PRNGKeyArray, final_bias: bool = True):
+    def __init__(self, inputs: int, hidden: int, outputs: int, *, rng: np.random.Generator, final_bias: bool = True):
         """Draw both layers."""
-        first, second = jax.random.split(key)
-        self.first = Dense(inputs, hidden, key=first)
-        self.second = Dense(hidden, outputs, key=second, bias=final_bias)
+        self.first = Dense(inputs, hidden, rng=rng)
+        self.second = Dense(hidden, outputs, rng=rng, bias=final_bias)
 
     def __call__(self, x: Float[Array, "... in"]) -> Float[Array, "... out"]:
         """Apply the layers to the last axis."""
@@ -63,9 +68,9 @@ class LayerNorm(eqx.Module):
         return centred * jax.lax.rsqrt(variance + self.epsilon) * self.scale + self.bias
 
 
-def element_table(rows: int, columns: int, *, key: PRNGKeyArray) -> Float[Array, "rows columns"]:
+def element_table(rows: int, columns: int, *, rng: np.random.Generator) -> Float[Array, "rows columns"]:
     """A table with normally distributed entries of variance 1/columns."""
-    return jax.random.normal(key, (rows, columns), jnp.float32) / columns**0.5
+    return normal(rng, (rows, columns), variance=1 / columns)
 
 
 def look_up(table: Float[Array, "R F"], atomic_numbers: Int[Array, " N"]) -> Float[Array, "N F"]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from helio.network.dense import NUM_ELEMENTS, Dense, element_table, look_up
 
@@ -23,14 +24,13 @@ class SystemPropertyEmbedding(eqx.Module):
     first: Dense
     second: Dense
 
-    def __init__(self, features: int, *, key: PRNGKeyArray):
+    def __init__(self, features: int, *, rng: np.random.Generator):
         """Draw the tables and layers."""
-        keys = jax.random.split(key, 5)
-        self.query = element_table(NUM_ELEMENTS, features, key=keys[0])
-        self.key = element_table(2, features, key=keys[1])
-        self.value = element_table(2, features, key=keys[2])
-        self.first = Dense(features, features, key=keys[3], bias=False)
-        self.second = Dense(features, features, key=keys[4], bias=False)
+        self.query = element_table(NUM_ELEMENTS, features, rng=rng)
+        self.key = element_table(2, features, rng=rng)
+        self.value = element_table(2, features, rng=rng)
+        self.first = Dense(features, features, rng=rng, bias=False)
+        self.second = Dense(features, features, rng=rng, bias=False)
 
     def __call__(
         self, psi: Float[Array, ""], atomic_numbers: Int[Array, " N"], atom_mask: Bool[Array, " N"]
@@ -53,12 +53,11 @@ class Embedding(eqx.Module):
     charge: SystemPropertyEmbedding
     spin: SystemPropertyEmbedding
 
-    def __init__(self, features: int, *, key: PRNGKeyArray):
+    def __init__(self, features: int, *, rng: np.random.Generator):
         """Draw the three embeddings."""
-        element, charge, spin = jax.random.split(key, 3)
-        self.element = element_table(NUM_ELEMENTS, features, key=element)
-        self.charge = SystemPropertyEmbedding(features, key=charge)
-        self.spin = SystemPropertyEmbedding(features, key=spin)
+        self.element = element_table(NUM_ELEMENTS, features, rng=rng)
+        self.charge = SystemPropertyEmbedding(features, rng=rng)
+        self.spin = SystemPropertyEmbedding(features, rng=rng)
 
     def __call__(
         self,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from helio.network.dense import NUM_ELEMENTS, TwoLayers, element_table, look_up
 
@@ -19,9 +19,9 @@ class EnergyHead(eqx.Module):
     scale: Float[Array, " Z"]
     offset: Float[Array, " Z"]
 
-    def __init__(self, features: int, *, key: PRNGKeyArray):
+    def __init__(self, features: int, *, rng: np.random.Generator):
         """Draw the layers; scales start at one, offsets at zero."""
-        self.layers = TwoLayers(features, features, 1, key=key, final_bias=False)
+        self.layers = TwoLayers(features, features, 1, rng=rng, final_bias=False)
         self.scale = jnp.ones(NUM_ELEMENTS, jnp.float32)
         self.offset = jnp.zeros(NUM_ELEMENTS, jnp.float32)
 
@@ -39,9 +39,9 @@ class ChargeHead(eqx.Module):
     layers: TwoLayers
     offset: Float[Array, " Z"]
 
-    def __init__(self, features: int, *, key: PRNGKeyArray):
+    def __init__(self, features: int, *, rng: np.random.Generator):
         """Draw the layers; offsets start at zero."""
-        self.layers = TwoLayers(features, features, 1, key=key)
+        self.layers = TwoLayers(features, features, 1, rng=rng)
         self.offset = jnp.zeros(NUM_PROPERTY_ELEMENTS, jnp.float32)
 
     def __call__(
@@ -69,17 +69,14 @@ class HirshfeldHead(eqx.Module):
     offset: Float[Array, " Z"]
     direction: Float[Array, "Z D"]
 
-    def __init__(self, features: int, width: int, *, key: PRNGKeyArray):
+    def __init__(self, features: int, width: int, *, rng: np.random.Generator):
         """Draw the layers and tables; ratios start near one."""
-        layers, direction = jax.random.split(key)
-        self.layers = TwoLayers(features, width, width, key=layers)
+        self.layers = TwoLayers(features, width, width, rng=rng)
         self.offset = jnp.ones(NUM_PROPERTY_ELEMENTS, jnp.float32)
-        self.direction = element_table(NUM_PROPERTY_ELEMENTS, width, key=direction)
+        self.direction = element_table(NUM_PROPERTY_ELEMENTS, width, rng=rng)
 
     def __call__(self, x: Float[Array, "N F"], atomic_numbers: Int[Array, " N"]) -> Float[Array, " N"]:
         """Ratios of the effective to the free atomic volume."""
         direction = look_up(self.direction, atomic_numbers)
         projection = jnp.sum(direction * self.layers(x), axis=-1) / direction.shape[-1] ** 0.5
         return jnp.abs(look_up(self.offset, atomic_numbers) + projection)
-
-

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+import numpy as np
+from jaxtyping import Array, Float
 
 from helio.network.attention import Filter, attention
-from helio.network.dense import Dense, LayerNorm, TwoLayers
+from helio.network.dense import Dense, LayerNorm, TwoLayers, normal
 from helio.network.geometry import PairGeometry
 from helio.network.harmonics import invariants, spread_over_components
 
@@ -20,10 +22,10 @@ class HeadProjection(eqx.Module):
 
     blocks: Float[Array, "H out in"]
 
-    def __init__(self, features: int, heads: int, *, key: PRNGKeyArray):
+    def __init__(self, features: int, heads: int, *, rng: np.random.Generator):
         """Draw the blocks from a normal distribution of variance 1/width."""
         width = features // heads
-        self.blocks = jax.random.normal(key, (heads, width, width), jnp.float32) / width**0.5
+        self.blocks = normal(rng, (heads, width, width), variance=1 / width)
 
     def __call__(self, x: Float[Array, "N F"]) -> Float[Array, "N F"]:
         """Project each head's slice of the features."""
@@ -58,23 +60,21 @@ class Layer(eqx.Module):
         num_radial: int,
         spherical_hidden: int,
         average_neighbors: float,
-        key: PRNGKeyArray,
+        rng: np.random.Generator,
     ):
         """Draw all parameters."""
-        keys = jax.random.split(key, 9)
         num_degrees = len(degrees)
 
-        def make_filter(k: PRNGKeyArray) -> Filter:
-            return Filter(num_radial, num_degrees, features, spherical_hidden, key=k)
+        def both(make: Callable[[int], Any]) -> tuple[Any, Any]:
+            return make(num_heads), make(num_degrees)
 
-        self.filters = (make_filter(keys[0]), make_filter(keys[1]))
-        heads = (num_heads, num_degrees)
-        self.query = tuple(HeadProjection(features, h, key=k) for h, k in zip(heads, keys[2:4], strict=True))  # pyright: ignore
-        self.key = tuple(HeadProjection(features, h, key=k) for h, k in zip(heads, keys[4:6], strict=True))  # pyright: ignore
-        self.value = HeadProjection(features, num_heads, key=keys[6])
+        self.filters = both(lambda _: Filter(num_radial, num_degrees, features, spherical_hidden, rng=rng))
+        self.query = both(lambda heads: HeadProjection(features, heads, rng=rng))
+        self.key = both(lambda heads: HeadProjection(features, heads, rng=rng))
+        self.value = HeadProjection(features, num_heads, rng=rng)
         self.norm_attention = LayerNorm(features)
-        self.residual = TwoLayers(features, features, features, key=keys[7])
-        self.exchange = Dense(features + num_degrees, features + num_degrees, key=keys[8])
+        self.residual = TwoLayers(features, features, features, rng=rng)
+        self.exchange = Dense(features + num_degrees, features + num_degrees, rng=rng)
         self.norm_exchange = LayerNorm(features)
         self.num_heads = num_heads
         self.degrees = tuple(degrees)

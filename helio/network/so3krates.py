@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import equinox as eqx
-import jax
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from helio.network.embedding import Embedding
 from helio.network.geometry import PairGeometry
@@ -29,11 +29,10 @@ class SO3krates(eqx.Module):
         num_radial: int,
         spherical_hidden: int,
         average_neighbors: float,
-        key: PRNGKeyArray,
+        rng: np.random.Generator,
     ):
         """Draw all parameters."""
-        embedding, *layers = jax.random.split(key, num_layers + 1)
-        self.embedding = Embedding(features, key=embedding)
+        self.embedding = Embedding(features, rng=rng)
         self.layers = tuple(
             Layer(
                 features=features,
@@ -42,9 +41,9 @@ class SO3krates(eqx.Module):
                 num_radial=num_radial,
                 spherical_hidden=spherical_hidden,
                 average_neighbors=average_neighbors,
-                key=layer,
+                rng=rng,
             )
-            for layer in layers
+            for _ in range(num_layers)
         )
 
     def __call__(

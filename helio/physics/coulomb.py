@@ -36,5 +36,3 @@ def pair_energy(
 ) -> Float[Array, "..."]:
     """k_e q_i q_j V in eV."""
     return COULOMB * charge_i * charge_j * potential
-
-

@@ -61,5 +61,3 @@ def atoms_in_molecules(
 ) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
     """The Tkatchenko-Scheffler scaling: alpha = alpha_free h and C6 = C6_free h^2 (PRL 2009, 102, 073005)."""
     return free_polarizability * ratios, free_c6 * ratios**2
-
-

@@ -35,9 +35,7 @@ class ZBL(eqx.Module):
         def raw(value: float | tuple[float, ...]) -> Array:
             return jnp.log(jnp.expm1(jnp.asarray(value, jnp.float32)))
 
-        return cls(
-            raw(UNIVERSAL_WEIGHTS), raw(UNIVERSAL_EXPONENTS), raw(UNIVERSAL_POWER), raw(1 / UNIVERSAL_LENGTH)
-        )
+        return cls(raw(UNIVERSAL_WEIGHTS), raw(UNIVERSAL_EXPONENTS), raw(UNIVERSAL_POWER), raw(1 / UNIVERSAL_LENGTH))
 
     def __call__(
         self,

@@ -168,6 +168,6 @@ def test_disk_full(small_force_field, tmp_path, monkeypatch):
 
 def test_any_sizes(tmp_path):
     settings = ForceFieldSettings(num_layers=1, features=24, num_heads=3, degrees=(1, 3), num_radial=5, cutoff=3.0)
-    model = ForceField.initialise(settings, jax.random.key(0))
+    model = ForceField.initialise(settings, 0)
     save_model(model, tmp_path / "m", INFO)
     assert same_bits(load_model(tmp_path / "m"), model)
