@@ -181,9 +181,10 @@ def _check(system: System, *, check_parity: bool) -> None:
 
 def _check_fragments(system: System) -> None:
     charges = system.fragment_charges
-    if charges is None or system.fragments.shape != (len(system),):
+    fragments = np.asarray(system.fragments)
+    if charges is None or fragments.shape != (len(system),):
         raise HelioError("fragments need one number per atom and fragment_charges one charge per fragment")
-    if set(np.unique(system.fragments)) != set(range(len(charges))):
+    if set(np.unique(fragments)) != set(range(len(charges))):
         raise HelioError(f"atoms must be assigned to fragments 0 to {len(charges) - 1}, each with at least one atom")
     if abs(charges.sum() - system.total_charge) > 1e-6:
         raise HelioError(
@@ -201,6 +202,6 @@ def _check_parity(system: System) -> None:
         return
     raise HelioError(
         f"charge {system.total_charge:+g} leaves {electrons} electrons, an {'odd' if electrons % 2 else 'even'} "
-        f"number, which cannot have {unpaired} unpaired. Give the charge (--charge) or the number of unpaired electrons "
-        f"(--spin, 0 for a singlet, 1 for a radical); a missing or extra hydrogen has the same effect"
+        f"number, which cannot have {unpaired} unpaired. Give the charge (--charge) or the number of unpaired "
+        f"electrons (--spin, 0 for a singlet, 1 for a radical); a missing or extra hydrogen has the same effect"
     )

@@ -195,7 +195,7 @@ def _part_content(frames: list[Frame]) -> bytes:
 def _read_part(path: Path) -> list[Frame]:
     try:
         with h5py.File(path) as file:
-            arrays = {name: np.asarray(file[name]) for name in file}
+            arrays = {str(name): np.asarray(file[str(name)]) for name in file}
     except OSError as error:
         raise HelioError(f"{path} cannot be read ({error}); without it the run cannot be resumed") from error
     steps, times = arrays.pop("step"), arrays.pop("time")

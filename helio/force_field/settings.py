@@ -54,4 +54,5 @@ class ForceFieldSettings:
                 f"model settings do not fit this version of Helio: unknown {sorted(set(values) - known)}, "
                 f"missing {sorted(known - set(values))}"
             )
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+        converted: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        return cls(**converted)

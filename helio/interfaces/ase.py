@@ -18,7 +18,7 @@ from helio.errors import HelioError
 from helio.force_field import Electrostatics, ForceField
 from helio.neighbors import Neighbors
 from helio.neighbors.host import round_up
-from helio.neighbors.widening import sizes, widened
+from helio.neighbors.widening import Sizes, sizes, widened
 from helio.precision import Precision, numerics
 from helio.prediction import Prediction
 from helio.system import System
@@ -80,7 +80,7 @@ class HelioCalculator(Calculator):
         self.precision: Precision = precision
         self.skin = skin
         self._lists: _Lists | None = None
-        self._sizes: dict[tuple[int, tuple[bool, bool, bool]], tuple[int, int, int]] = {}
+        self._sizes: dict[tuple[int, tuple[bool, bool, bool]], Sizes] = {}
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """What has changed since the last calculation; charge and spin count as well."""

@@ -56,12 +56,12 @@ def widened(neighbors: Neighbors, size: Sizes) -> Neighbors:
 
 def _widened_list(pairs: NeighborList, columns: int, half: int) -> NeighborList:
     rows = pairs.index.shape[0]
-    free_columns = ((0, 0), (0, max(0, columns - pairs.index.shape[1])))
+    free_columns = np.array([[0, 0], [0, max(0, columns - pairs.index.shape[1])], [0, 0]])
     free_half = np.zeros((max(0, half - len(pairs.half)), 2), np.int32)
     free_half[:, 0] = rows
     return NeighborList(
-        index=np.pad(np.asarray(pairs.index), free_columns, constant_values=rows),
-        shift=None if pairs.shift is None else np.pad(np.asarray(pairs.shift), (*free_columns, (0, 0))),  # pyright: ignore
-        half=np.concatenate([np.asarray(pairs.half), free_half]),
+        index=np.pad(np.asarray(pairs.index), free_columns[:2], constant_values=rows),  # pyright: ignore
+        shift=None if pairs.shift is None else np.pad(np.asarray(pairs.shift), free_columns),  # pyright: ignore
+        half=np.concatenate([np.asarray(pairs.half), free_half]),  # pyright: ignore
         overflow=pairs.overflow,
     )

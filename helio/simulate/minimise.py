@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from ase import Atoms
@@ -53,11 +53,11 @@ def minimise(
     """
     if cell and not atoms.pbc.all():
         raise HelioError("the cell can be relaxed only where the structure is periodic in all three directions")
-    target = FrechetCellFilter(atoms) if cell else atoms
+    target: Any = FrechetCellFilter(atoms) if cell else atoms
     if optimizer == "lbfgs":
-        engine = LBFGS(target, logfile=None, maxstep=_LONGEST_STEP)
+        engine = LBFGS(target, logfile=None, maxstep=_LONGEST_STEP)  # pyright: ignore[reportArgumentType]
     else:
-        engine = FIRE(target, logfile=None)
+        engine = FIRE(target, logfile=None)  # pyright: ignore[reportArgumentType]
 
     def status() -> Relaxation:
         largest = float(np.linalg.norm(target.get_forces(), axis=1).max())

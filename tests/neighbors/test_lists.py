@@ -68,10 +68,10 @@ def test_half_names_each_pair_once(name: str):
 
 
 def test_without_a_cutoff_every_pair():
-    found = host_list(SYSTEMS["isolated"].positions, np.eye(3), (False,) * 3, cutoff=None)
+    found = host_list(SYSTEMS["isolated"].positions, np.eye(3), (False, False, False), cutoff=None)
     assert len(pairs_of(found)) == 6
     with pytest.raises(HelioError, match="needs a long-range cutoff"):
-        host_list(np.zeros((1, 3)), np.eye(3), (True,) * 3, cutoff=None)
+        host_list(np.zeros((1, 3)), np.eye(3), (True, True, True), cutoff=None)
 
 
 def test_reciprocal_vectors_are_one_of_each_pair():

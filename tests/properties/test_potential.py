@@ -138,7 +138,7 @@ def test_rotation_translation_permutation(small_force_field: ForceField, setting
     np.testing.assert_allclose(after.forces, before.forces[order] @ rotation, atol=1e-9)
     np.testing.assert_allclose(after.charges, before.charges[order], atol=1e-11)
     np.testing.assert_allclose(after.hirshfeld_ratios, before.hirshfeld_ratios[order], atol=1e-11)
-    if before.stress is not None:
+    if before.stress is not None and after.stress is not None:
         np.testing.assert_allclose(after.stress, rotation.T @ before.stress @ rotation, atol=1e-11)
     np.testing.assert_allclose(np.asarray(before.forces).sum(axis=0), 0, atol=1e-10)
 
@@ -158,7 +158,7 @@ def test_choice_of_image_and_of_cell(small_force_field: ForceField, setting: Set
     doubled = predict(force_field, setting.atoms.repeat((2, 1, 1)))
     assert float(doubled.energy) == pytest.approx(2 * float(before.energy), abs=1e-9)
     np.testing.assert_allclose(doubled.forces[: len(setting.atoms)], before.forces, atol=1e-9)
-    np.testing.assert_allclose(doubled.stress, before.stress, atol=1e-10)
+    np.testing.assert_allclose(np.asarray(doubled.stress), np.asarray(before.stress), atol=1e-10)
 
 
 @pytest.mark.parametrize(("name", "distance"), [("short", 4.5), ("long", 6.0)])

@@ -24,7 +24,7 @@ class Wells(eqx.Module):
 
     def neighbors(self, system: System, *, skin: float) -> Neighbors:
         atoms = len(system.positions)
-        empty = host_list(np.arange(3.0 * atoms).reshape(atoms, 3) * 100, np.eye(3), (False,) * 3, cutoff=1.0)
+        empty = host_list(np.arange(3.0 * atoms).reshape(atoms, 3) * 100, np.eye(3), (False, False, False), cutoff=1.0)
         return Neighbors(empty, empty)
 
     def __call__(self, system: System, neighbors: Neighbors) -> Prediction:

@@ -54,9 +54,7 @@ def contents(folder: Path) -> dict[str, Any]:
     """All numbers of a run but its speed."""
     found: dict[str, Any] = {}
     with h5py.File(folder / "trajectory.h5md") as file:
-        file.visititems(
-            lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
-        )
+        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
     with (folder / "log.csv").open() as file:
         found["log"] = np.array([row[:-1] for row in csv.reader(file)])
     return found
@@ -220,9 +218,7 @@ def test_killed_at_any_moment(tmp_path: Path, model_file: Path) -> None:
     begin = [*command, "md", str(tmp_path / "start.xyz"), *options]
 
     def launch(arguments: list[str]) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        return subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     whole = launch([*begin, "--out", str(tmp_path / "whole")])
     output, _ = whole.communicate()
