@@ -215,7 +215,7 @@ def _explain(reason: int, step: int, hottest: float, skin: float) -> str:
     what = {
         NOT_FINITE: "energy or momenta became infinite or not a number",
         TOO_HOT: f"the temperature rose above {hottest:.0f} K",
-        TOO_FAST: f"an atom moved more than {skin / 2:.2f} A in one step",
+        TOO_FAST: f"an atom moved more than half the skin ({skin / 2:.2f} A) in one step",
     }[reason]
     return (
         f"the simulation became unstable at step {step + 1}: {what}. Relax the structure first (helio opt), or use a "

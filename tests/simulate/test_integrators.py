@@ -177,5 +177,5 @@ def test_stops_with_the_last_good_state(wells: Any) -> None:
         good = caught.value.state
         assert 0 < int(good.step) < 10_000
         assert np.isfinite(good.system.positions).all() and float(good.thermal_energy) / BOLTZMANN < 1e5
-        with pytest.raises(UnstableError, match=r"moved more than 0.50 A|rose above"):
+        with pytest.raises(UnstableError, match="moved more than half the skin"):
             advance(hill, integrator, state, lists, until=10_000)

@@ -28,6 +28,7 @@ from helio.force_field import ForceField
 from helio.force_field.model_file import ModelInfo, save_model
 from helio.simulate.run import Progress, resume_md, run_md
 from helio.simulate.settings import MDSettings, checked_settings
+from helio.units import FS
 
 
 @pytest.fixture(scope="session")
@@ -68,21 +69,23 @@ def assert_same(one: Path, other: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "choice",
-    [{"ensemble": "nve"}, {"thermostat": "langevin"}, {"thermostat": "nose-hoover"}],
-    ids=["nve", "langevin", "nose-hoover"],
+    ("choice", "periodic"),
+    [
+        ({"ensemble": "nve"}, False),
+        ({"thermostat": "langevin"}, False),
+        ({"thermostat": "nose-hoover"}, False),
+        ({"thermostat": "langevin"}, True),
+    ],
+    ids=["nve", "langevin", "nose-hoover", "periodic"],
 )
-@pytest.mark.parametrize("periodic", [False, True])
 def test_interrupted_and_resumed_is_the_same(
     tmp_path: Path, model_file: Path, choice: dict[str, Any], periodic: bool
 ) -> None:
-    if periodic and choice.get("thermostat") != "langevin":
-        pytest.skip("one ensemble suffices for the periodic case")
     atoms = ethanol()
     if periodic:
         atoms.set_cell([[6.0, 0, 0], [1.0, 6.0, 0], [0, 0.5, 7.0]])
         atoms.pbc = True
-        choice = choice | {"long_range_cutoff": 6.0}
+        choice = choice | {"long_range_cutoff": 6.0, "timestep": 0.1, "skin": 0.1}
     chosen = settings(model_file, save=["velocities", "forces", "charges"], **choice)
     assert not run_md(atoms, chosen, tmp_path / "whole", report=nothing).interrupted
 
@@ -98,7 +101,7 @@ def test_interrupted_and_resumed_is_the_same(
     universe = MDAnalysis.Universe(tmp_path / "cut" / "topology.pdb", tmp_path / "cut" / "trajectory.h5md")
     assert len(universe.trajectory) == 13
     last = universe.trajectory[-1]
-    assert last.time == pytest.approx(0.03) and last.data["step"] == 60
+    assert last.time == pytest.approx(60 * chosen.timestep / 1000) and last.data["step"] == 60
     assert np.isfinite(last.positions).all() and np.isfinite(last.velocities).all()
     assert (last.dimensions is not None) == periodic
 
@@ -149,8 +152,8 @@ def test_full_disk(tmp_path: Path, model_file: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_unstable_run_keeps_the_last_good_state(tmp_path: Path, model_file: Path) -> None:
-    wild = settings(model_file, temperature=500.0, timestep=2.0, hottest=550.0, steps=2000)
-    with pytest.raises(HelioError, match=r"unstable at step \d+: .* last-good|rose above 550 K"):
+    wild = settings(model_file, temperature=500.0, timestep=2.0, hottest=550.0, skin=0.5)
+    with pytest.raises(HelioError, match=r"unstable at step \d+: .*last-good"):
         run_md(ethanol(), wild, tmp_path / "run", report=nothing)
     assert np.isfinite(read_structure(tmp_path / "run" / "last-good.extxyz").positions).all()
     assert np.isfinite(contents(tmp_path / "run")["particles/all/position/value"]).all()
@@ -181,7 +184,7 @@ def test_folders_that_must_not_be_written(tmp_path: Path, model_file: Path) -> N
 
 
 def test_start_velocities_from_the_file(tmp_path: Path, model_file: Path) -> None:
-    atoms, chosen = ethanol(), settings(model_file, steps=0, velocities="file", precision="float64")
+    atoms, chosen = ethanol(), settings(model_file, steps=0, velocities="file")
     with pytest.raises(HelioError, match="no velocities"):
         run_md(atoms, chosen, tmp_path / "run", report=nothing)
     momenta = np.random.default_rng(0).normal(size=(9, 3))
@@ -189,10 +192,8 @@ def test_start_velocities_from_the_file(tmp_path: Path, model_file: Path) -> Non
     velocities = atoms.get_velocities()
     velocities -= atoms.get_masses() @ velocities / atoms.get_masses().sum()
     run_md(atoms, chosen, tmp_path / "run", report=nothing)
-    from helio.units import FS
-
     stored = contents(tmp_path / "run")["particles/all/velocity/value"][0]
-    np.testing.assert_allclose(stored, velocities * 1000 * FS, atol=1e-10)
+    np.testing.assert_allclose(stored, velocities * 1000 * FS, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +215,7 @@ def test_killed_at_any_moment(tmp_path: Path, model_file: Path) -> None:
     write_structure(tmp_path / "start.xyz", ethanol())
     environment = os.environ | {"HELIO_CACHE": str(tmp_path / "cache"), "PYTHONPATH": os.getcwd()}
     command = [sys.executable, "-c", "from helio.cli import main; main()"]
-    options = f"--model {model_file} --steps 3000 --save-every 10 --log-every 10 --checkpoint-every 50".split()
+    options = f"--model {model_file} --steps 1500 --save-every 10 --log-every 10 --checkpoint-every 50".split()
     begin = [*command, "md", str(tmp_path / "start.xyz"), *options]
 
     def launch(arguments: list[str]) -> subprocess.Popen[str]:
