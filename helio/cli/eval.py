@@ -12,12 +12,13 @@ import typer
 from helio.errors import HelioError
 
 if TYPE_CHECKING:
+    from ase import Atoms
     from rich.console import Console
 
     from helio.force_field import ForceField
 
-_DIMER_CUTOFF = "1000"  # A, larger than any complex: as for the published figures
-_DEFAULT_CUTOFF = "12"
+# In A. As published: for matter in a cell, and for molecules.
+_PERIODIC_CUTOFF, _MOLECULAR_CUTOFF = 12.0, 1000.0
 
 
 def evaluate(
@@ -52,7 +53,8 @@ def evaluate(
     ] = None,
     dipole_unit: Annotated[str, typer.Option(help="eA, debye or au.")] = "eA",
     long_range_cutoff: Annotated[
-        str | None, typer.Option(help="In A, or none for all pairs without periodicity; 12, or 1000 with --dimers.")
+        str | None,
+        typer.Option(help="In A, or none for all pairs of a molecule; default: 12 for periodic sets, 1000 for others."),
     ] = None,
     electrostatics: Annotated[str, typer.Option(help="shifted, or ewald for the exact periodic sum.")] = "shifted",
     precision: Annotated[
@@ -66,6 +68,9 @@ def evaluate(
     """Compare a model with reference energies, forces, dipoles and Hirshfeld ratios."""
     _check_outputs(data, out, plot, overwrite=overwrite)
 
+    from helio.cli.compiled import keep_compiled_programs
+
+    keep_compiled_programs()
     from rich.console import Console
 
     from helio.evaluate import LabelOptions
@@ -74,7 +79,10 @@ def evaluate(
     keys = {"energy": energy_key, "forces": forces_key, "dipole": dipole_key, "hirshfeld_ratios": hirshfeld_key}
     frames = read_frames(data, stride=stride, limit=limit)
     total = count_frames(data, stride=stride, limit=limit)
-    cutoff = _cutoff(long_range_cutoff or (_DIMER_CUTOFF if dimers else _DEFAULT_CUTOFF))
+    if long_range_cutoff is None:
+        cutoff, frames = _usual_cutoff(frames)
+    else:
+        cutoff = _cutoff(long_range_cutoff)
     precision = precision or ("float64" if dimers else "float32")
     energy_unit = energy_unit or ("kcal/mol" if dimers else "eV")
     options = LabelOptions(
@@ -87,7 +95,8 @@ def evaluate(
     console = Console()
     console.print(
         f"{data} against {model}: long-range cutoff {'none' if cutoff is None else f'{cutoff:g} A'}, "
-        f"{electrostatics} electrostatics, {precision}; labels in {options.energy_unit}"
+        f"{electrostatics} electrostatics, {precision}; labels in {options.energy_unit}",
+        soft_wrap=True,
     )
     settings = {
         "data": str(data),
@@ -118,12 +127,12 @@ def evaluate(
     panels = _print(console, result)
     if out is not None:
         _write_json(out, settings, result.to_dict())
-        console.print(f"All numbers: {out}")
+        console.print(f"All numbers: {out}", soft_wrap=True)
     if plot is not None:
         from helio.report.parity import plot_parity
 
         plot_parity(plot, panels, title=f"{model} on {data.name}")
-        console.print(f"Parity plot: {plot}")
+        console.print(f"Parity plot: {plot}", soft_wrap=True)
 
 
 def _check_outputs(data: Path, out: Path | None, plot: Path | None, *, overwrite: bool) -> None:
@@ -151,6 +160,27 @@ def _cutoff(text: str) -> float | None:
         return float(text)
     except ValueError:
         raise HelioError(f"the long-range cutoff must be a length in A or none, not {text!r}") from None
+
+
+def _usual_cutoff(frames: Iterator[tuple[int, Atoms]]) -> tuple[float, Iterator[tuple[int, Atoms]]]:
+    """The cutoff for the kind of the first structure, and all structures; those of another kind are an error."""
+    import itertools
+
+    first = next(frames, None)
+    if first is None:
+        raise HelioError("the set has no structures")
+    periodic = bool(first[1].pbc.any())
+
+    def alike() -> Iterator[tuple[int, Atoms]]:
+        for index, atoms in itertools.chain([first], frames):
+            if bool(atoms.pbc.any()) != periodic:
+                raise HelioError(
+                    f"structure {index} is {'not ' * periodic}periodic, unlike the first: give a --long-range-cutoff "
+                    "for a set that mixes both"
+                )
+            yield index, atoms
+
+    return _PERIODIC_CUTOFF if periodic else _MOLECULAR_CUTOFF, alike()
 
 
 def _load(model: str, cutoff: float | None, electrostatics: str) -> ForceField:
@@ -213,7 +243,7 @@ def _print(console: Console, result: Any) -> dict[str, Any]:
         if table is not None:
             console.print(table)
     for note in report.notes(result):
-        console.print(note)
+        console.print(note, soft_wrap=True)
     return report.panels(result)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from helio.evaluate import DimerEvaluation, Evaluation
@@ -15,14 +16,14 @@ NAMES = {"energy": "relative energy", "forces": "forces", "dipole": "dipole", "h
 
 def property_table(evaluation: Evaluation) -> Table:
     """MAE and RMSE of each property, and how many structures were compared."""
-    table = _table("property", "unit", "MAE", "RMSE", "structures", "values", "without label", "label")
+    table = _table("property", "MAE", "RMSE", "structures", "without label")
     for name, errors in evaluation.properties.items():
-        found = ", ".join(errors.found_as)
-        row = (f"{errors.structures:,}", f"{errors.total.count:,}", f"{errors.unlabelled:,}", found or "-")
-        table.add_row(NAMES[name], errors.unit or "-", *_errors(errors.total), *row)
+        unit = f" ({errors.unit})" if errors.unit else ""
+        table.add_row(
+            f"{NAMES[name]}{unit}", *_errors(errors.total), f"{errors.structures:,}", f"{errors.unlabelled:,}"
+        )
         if name == "energy":
-            per_atom = evaluation.energy_per_atom
-            table.add_row("  per atom", "eV/atom", *_errors(per_atom), row[0], f"{per_atom.count:,}", "", "")
+            table.add_row("  per atom (eV)", *_errors(evaluation.energy_per_atom), "", "")
     return table
 
 
@@ -46,7 +47,12 @@ def element_table(evaluation: Evaluation) -> Table | None:
 def notes(evaluation: Evaluation) -> list[str]:
     """What a reader of the tables must know."""
     energy = evaluation.properties["energy"]
-    lines = []
+    found = [
+        f"{NAMES[name]} from {', '.join(f'{key} ({count:,})' for key, count in errors.found_as.items())}"
+        for name, errors in evaluation.properties.items()
+        if errors.found_as
+    ]
+    lines = [f"Labels, with the number of structures: {'; '.join(found)}."] if found else []
     if energy.structures:
         lines.append(
             "Energies are relative: the mean difference of all structures of one composition, charge and spin is "
@@ -60,9 +66,6 @@ def notes(evaluation: Evaluation) -> list[str]:
     for name, errors in evaluation.properties.items():
         if errors.not_finite:
             lines.append(f"{errors.not_finite:,} labels of {NAMES[name]} are not finite numbers and count as missing.")
-        if len(errors.found_as) > 1:
-            found = ", ".join(f"{key} ({count:,})" for key, count in errors.found_as.items())
-            lines.append(f"Labels of {NAMES[name]} were found under several names: {found}.")
     if evaluation.unusable:
         index, reason = evaluation.unusable[0]
         lines.append(
@@ -123,9 +126,10 @@ def dimer_panels(evaluation: DimerEvaluation) -> dict[str, Panel]:
 
 
 def _table(first: str, *others: str) -> Table:
-    table = Table(first)
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column(first, no_wrap=True)
     for heading in others:
-        table.add_column(heading, justify="left" if heading in ("unit", "label", "formula") else "right")
+        table.add_column(heading, justify="left" if heading == "formula" else "right")
     return table
 
 

@@ -19,6 +19,12 @@ def model(small_force_field, tmp_path_factory):
     return path
 
 
+@pytest.fixture(autouse=True)
+def no_cache(monkeypatch):
+    """No test leaves compiled programs in the user's cache."""
+    monkeypatch.setattr("helio.cli.compiled.keep_compiled_programs", lambda: None)
+
+
 @pytest.fixture
 def data(tmp_path):
     frames = []
@@ -49,7 +55,7 @@ def test_table_json_and_plot(model, data):
     numbers = json.loads(out.read_text())
     assert numbers["properties"]["forces"]["count"] == 27
     assert numbers["properties"]["dipole"]["unlabelled"] == 3
-    assert numbers["long_range_cutoff"] == 12.0
+    assert numbers["long_range_cutoff"] == 1000.0
     assert plot.stat().st_size > 5_000
 
     again = run(*arguments)
@@ -88,6 +94,16 @@ def test_mistakes_are_explained(model, data, options, message):
     result = run(data, "--model", model, "--atoms-per-block", 16, *options)
     assert result.exit_code == 1
     assert message in " ".join(result.output.split())
+
+
+def test_periodic_and_other_structures_need_a_cutoff(model, data):
+    frames = ase.io.read(data, index=":")
+    frames[1].set_cell([9.0, 9.0, 9.0])
+    frames[1].pbc = True
+    ase.io.write(data, frames)
+    result = run(data, "--model", model)
+    assert result.exit_code == 1
+    assert "structure 1 is periodic" in " ".join(result.output.split())
 
 
 def test_output_is_not_the_data(model, data):

@@ -1,0 +1,5 @@
+"""`python -m helio` is the `helio` command."""
+
+from helio.cli import main
+
+main()
