@@ -131,7 +131,7 @@ def evaluate(
     if plot is not None:
         from helio.report.parity import plot_parity
 
-        plot_parity(plot, panels, title=f"{model} on {data.name}")
+        plot_parity(plot, panels, title=f"{Path(model).name} on {data.name}")
         console.print(f"Parity plot: {plot}", soft_wrap=True)
 
 

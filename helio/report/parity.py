@@ -49,7 +49,7 @@ def plot_parity(path: str | Path, panels: Mapping[str, Panel], *, title: str = "
     if title:
         figure.suptitle(title, fontsize=11)
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=200)
+        figure.savefig(temporary, dpi=200, bbox_inches="tight")
 
 
 def check_format(path: str | Path) -> None:
