@@ -46,7 +46,7 @@ def measure(case: str, model: str, repeats: int, skin: float) -> dict[str, float
     system = System.from_ase(atoms.repeat(repeat))
     force_field = load_model(model).with_options(long_range_cutoff=12.0)
     with numerics("float32"):
-        neighbors = jax.tree.map(jnp.asarray, force_field.neighbors(system, skin=skin))
+        neighbors = jax.tree.map(jnp.asarray, force_field.neighbors(system, skin=skin, trim=skin > 0))
         arguments = (force_field.astype("float32"), system.astype("float32"), neighbors)
         # As a step of dynamics needs it: forces and energy.
         evaluate = eqx.filter_jit(lambda f, s, n: (lambda p: (p.energy, p.forces))(f(s, n)))

@@ -12,7 +12,17 @@ from jaxtyping import Array, Float
 
 from helio.force_field.checks import check_system
 from helio.force_field.settings import ForceFieldSettings
-from helio.neighbors import Neighbors, half_pairs, host_neighbors, reciprocal_vectors, round_up, sizes, widened
+from helio.neighbors import (
+    Neighbors,
+    count_within,
+    half_pairs,
+    host_neighbors,
+    reciprocal_vectors,
+    round_up,
+    sizes,
+    trimmed,
+    widened,
+)
 from helio.network import ChargeHead, EnergyHead, HirshfeldHead, SO3krates
 from helio.network.geometry import PairGeometry
 from helio.physics import dispersion, ewald, pair
@@ -99,11 +109,16 @@ class ForceField(eqx.Module):
         *,
         skin: float = 0.0,
         rows: int | None = None,
+        trim: bool = False,
     ) -> Neighbors:
         """The lists that this force field needs for `system`, made on the host (numpy arrays).
 
         `system` holds host arrays without padding; `rows` sets the number of rows, N or more, and `skin` (A) is added
         to both cutoffs. Sizes are rounded up, so that compiled programs are reused.
+
+        With `trim`, pairs in the skin of the short list are left out of every evaluation, which is faster; room is
+        made for a few more pairs within the cutoff than there are now, and where it does not suffice the predicted
+        energy is NaN: whoever trims must look, and make a new list then.
         """
         reciprocal = None
         if self.electrostatics == "ewald":
@@ -120,7 +135,13 @@ class ForceField(eqx.Module):
             reciprocal=reciprocal,
         )
         made = sizes(neighbors)
-        return widened(neighbors, made._replace(reciprocal=round_up(made.reciprocal) if made.reciprocal else 0))
+        if made.reciprocal:
+            made = made._replace(reciprocal=round_up(made.reciprocal))
+        if trim:
+            within = count_within(neighbors.short, system.positions, system.cell, self.settings.cutoff)
+            # Room for pairs that come closer while the list is in use.
+            made = made._replace(short_within=min(round_up(within + within // 16 + 8), made.short_pairs))
+        return widened(neighbors, made)
 
     def __call__(self, system: System, neighbors: Neighbors) -> Prediction:
         """Energy, forces, stress and per-atom quantities; JAX arrays of one precision.
@@ -144,7 +165,10 @@ class ForceField(eqx.Module):
     def _energies(self, system: System, neighbors: Neighbors) -> Prediction:
         """The prediction with forces and stress left at None."""
         settings, mask = self.settings, system.atom_mask
-        short = pair.measure(half_pairs(neighbors.short, system.positions, system.cell), settings.cutoff)
+        pairs, overflow = half_pairs(neighbors.short, system.positions, system.cell), jnp.zeros((), bool)
+        if neighbors.short_within:
+            pairs, overflow = trimmed(pairs, cutoff=settings.cutoff, size=neighbors.short_within, count=len(system))
+        short = pair.measure(pairs, settings.cutoff)
         geometry = PairGeometry.describe(
             short,
             cutoff=settings.cutoff,
@@ -165,7 +189,7 @@ class ForceField(eqx.Module):
                 len(system),
             )
         terms |= self._long_range(system, neighbors, charges, ratios)
-        atomic = jnp.sum(jnp.stack(list(terms.values())), axis=0)
+        atomic = jnp.where(overflow, jnp.nan, jnp.sum(jnp.stack(list(terms.values())), axis=0))
         return Prediction(
             energy=atomic.sum(),
             energy_terms={name: values.sum() for name, values in terms.items()},

@@ -5,8 +5,8 @@ are full: if j stands in row i, i stands in row j with the opposite shift. Lists
 what uses them measures distances anew and cuts off itself. May import `helio.errors` and numerical libraries only.
 """
 
-from helio.neighbors.host import host_list, host_neighbors, round_up
-from helio.neighbors.padded import HalfPairs, NeighborList, Neighbors, half_pairs
+from helio.neighbors.host import count_within, host_list, host_neighbors, round_up
+from helio.neighbors.padded import HalfPairs, NeighborList, Neighbors, half_pairs, trimmed
 from helio.neighbors.reciprocal import reciprocal_vectors
 from helio.neighbors.widening import Sizes, sizes, widened
 
@@ -15,11 +15,13 @@ __all__ = [
     "NeighborList",
     "Neighbors",
     "Sizes",
+    "count_within",
     "half_pairs",
     "host_list",
     "host_neighbors",
     "reciprocal_vectors",
     "round_up",
     "sizes",
+    "trimmed",
     "widened",
 ]

@@ -102,3 +102,13 @@ def host_neighbors(
         long=host_list(positions, cell, pbc, cutoff=reach, rows=rows),
         reciprocal=reciprocal,  # pyright: ignore
     )
+
+
+def count_within(made: NeighborList, positions: np.ndarray, cell: np.ndarray, cutoff: float) -> int:
+    """How many pairs of a list of numpy arrays are closer than `cutoff` (A)."""
+    half = np.asarray(made.half)
+    row, column = half[half[:, 0] < len(positions)].T
+    vectors = positions[np.asarray(made.index)[row, column]] - positions[row]
+    if made.shift is not None:
+        vectors = vectors + np.asarray(made.shift)[row, column] @ cell
+    return int(np.sum(np.sum(vectors**2, axis=1) < cutoff**2))

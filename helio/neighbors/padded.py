@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 
@@ -32,6 +33,9 @@ class Neighbors(eqx.Module):
     long: NeighborList
     # Integer triples of the reciprocal lattice, one of each pair +-k, for the Ewald sum; None without it.
     reciprocal: Int[Array, "V 3"] | None = None
+    # The most pairs of the short list that may lie within the bare cutoff; the others are left out of the network's
+    # work. The energy is NaN where there are more. Zero where all pairs count.
+    short_within: int = eqx.field(static=True, default=0)
 
 
 class HalfPairs(eqx.Module):
@@ -41,6 +45,19 @@ class HalfPairs(eqx.Module):
     second: Int[Array, " P"]
     vectors: Float[Array, "P 3"]  # A, from the first to the second atom
     mask: Bool[Array, " P"]  # True where a place holds a pair
+
+
+def trimmed(pairs: HalfPairs, *, cutoff: float, size: int, count: int) -> tuple[HalfPairs, Bool[Array, ""]]:
+    """The pairs of `count` atoms closer than `cutoff` (A), in `size` places; and whether these are too few."""
+    inside = pairs.mask & (jnp.sum(pairs.vectors**2, axis=-1) < cutoff**2)
+    (places,) = jnp.nonzero(inside, size=size, fill_value=len(inside))
+    kept = HalfPairs(
+        first=pairs.first.at[places].get(mode="fill", fill_value=count),
+        second=pairs.second.at[places].get(mode="fill", fill_value=count),
+        vectors=pairs.vectors.at[places].get(mode="fill", fill_value=0),
+        mask=places < len(inside),
+    )
+    return kept, inside.sum() > size
 
 
 def half_pairs(neighbors: NeighborList, positions: Float[Array, "N 3"], cell: Float[Array, "3 3"]) -> HalfPairs:

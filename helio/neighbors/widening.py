@@ -21,6 +21,7 @@ class Sizes(NamedTuple):
     long_columns: int
     long_pairs: int
     reciprocal: int  # number of reciprocal vectors, 0 without
+    short_within: int = 0  # most short pairs within the bare cutoff, 0 where all count
 
     def union(self, other: Sizes) -> Sizes:
         """Sizes that suffice for both."""
@@ -35,6 +36,7 @@ def sizes(neighbors: Neighbors) -> Sizes:
         neighbors.long.index.shape[-1],
         neighbors.long.half.shape[-2],
         0 if neighbors.reciprocal is None else neighbors.reciprocal.shape[-2],
+        neighbors.short_within,
     )
 
 
@@ -51,6 +53,7 @@ def widened(neighbors: Neighbors, size: Sizes) -> Neighbors:
         short=_widened_list(neighbors.short, size.short_columns, size.short_pairs),
         long=_widened_list(neighbors.long, size.long_columns, size.long_pairs),
         reciprocal=reciprocal,  # pyright: ignore
+        short_within=max(neighbors.short_within, size.short_within),
     )
 
 

@@ -58,8 +58,11 @@ class Integrator(Protocol):
 class Potential(Protocol):
     """What gives lists and forces: a `ForceField`, or anything like it."""
 
-    def neighbors(self, system: System, *, skin: float) -> Neighbors:
-        """Lists (numpy arrays) for a system of host arrays, reaching `skin` (A) beyond the cutoffs."""
+    def neighbors(self, system: System, *, skin: float, trim: bool) -> Neighbors:
+        """Lists (numpy arrays) for a system of host arrays, reaching `skin` (A) beyond the cutoffs.
+
+        With `trim`, evaluations may leave out pairs in the skin; the energy is NaN where they have no room for all.
+        """
         ...
 
     def __call__(self, system: System, neighbors: Neighbors) -> Prediction:
@@ -94,7 +97,7 @@ def make_lists(potential: Potential, system: System, *, skin: float, size: Sizes
         array = np.asarray(leaf)
         return array.astype(np.float64) if np.issubdtype(array.dtype, np.floating) else array
 
-    neighbors = potential.neighbors(jax.tree.map(to_host, system), skin=skin)
+    neighbors = potential.neighbors(jax.tree.map(to_host, system), skin=skin, trim=True)
     if size is not None:
         neighbors = widened(neighbors, size)
     return ActiveLists(
@@ -195,9 +198,15 @@ def advance(
         reason = int(reason)
         if reason == DONE:
             return state, lists
-        if reason != NEW_LIST:
+        if reason != NEW_LIST and not (reason == NOT_FINITE and _may_be_trimmed_too_far(state, lists)):
             raise UnstableError(_explain(reason, int(state.step), hottest, float(lists.skin)), state, lists)
         lists = _renewed(potential, state, lists)
+
+
+def _may_be_trimmed_too_far(state: State, lists: ActiveLists) -> bool:
+    """Whether a list has been in use for a while and room is limited, so that pairs may have outgrown it."""
+    fresh = bool(jnp.all(state.system.positions == lists.reference))
+    return lists.neighbors.short_within > 0 and not fresh
 
 
 def _renewed(potential: Potential, state: State, lists: ActiveLists) -> ActiveLists:

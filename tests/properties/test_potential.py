@@ -5,6 +5,7 @@ In float64 with random weights, over free, periodic and triclinic systems and bo
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import equinox as eqx
@@ -210,6 +211,23 @@ def test_padding_changes_nothing(small_force_field: ForceField):
     np.testing.assert_allclose(padded.forces[: len(atoms)], plain.forces, atol=1e-11)
     assert not np.any(padded.forces[len(atoms) :])
     assert not np.any(padded.charges[len(atoms) :])
+
+
+def test_trimmed_lists_change_nothing_until_they_overflow(small_force_field: ForceField):
+    force_field = small_force_field.with_options(long_range_cutoff=6.0)
+    atoms = water_box(TRICLINIC)
+    system = System.from_ase(atoms)
+    plain = predict(force_field, atoms)
+    lists = force_field.neighbors(system, skin=1.0, trim=True)
+    assert 0 < lists.short_within < len(lists.short.half)
+    with numerics("float64"):
+        model, arrays = force_field.astype("float64"), system.astype("float64")
+        on_device = jax.tree.map(jnp.asarray, lists)
+        trimmed = jax.device_get(evaluate(model, arrays, on_device))
+        full = dataclasses.replace(on_device, short_within=8)
+        assert np.isnan(float(evaluate(model, arrays, full).energy))
+    assert float(trimmed.energy) == pytest.approx(float(plain.energy), abs=1e-10)
+    np.testing.assert_allclose(trimmed.forces, plain.forces, atol=1e-10)
 
 
 def test_the_whole_is_the_sum_of_its_parts(small_force_field: ForceField):

@@ -22,7 +22,7 @@ class Wells(eqx.Module):
     quartic: Any = 0.0  # c in eV/A^4; couples the directions and makes the motion chaotic
     free: bool = eqx.field(static=True, default=False)
 
-    def neighbors(self, system: System, *, skin: float) -> Neighbors:
+    def neighbors(self, system: System, *, skin: float, trim: bool) -> Neighbors:
         atoms = len(system.positions)
         empty = host_list(np.arange(3.0 * atoms).reshape(atoms, 3) * 100, np.eye(3), (False, False, False), cutoff=1.0)
         return Neighbors(empty, empty)
