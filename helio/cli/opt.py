@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 
 
 class _Optimizer(StrEnum):
-    LBFGS = "lbfgs"
     FIRE = "fire"
+    LBFGS = "lbfgs"
 
 
 def opt(
     structure: Annotated[Path, typer.Argument(metavar="INPUT", help="Structure file of any format that ASE reads.")],
     out: Annotated[Path | None, typer.Option(help="Relaxed structure; by default INPUT-opt.extxyz.")] = None,
-    optimizer: Annotated[_Optimizer, typer.Option(help="Method.")] = _Optimizer.LBFGS,
+    optimizer: Annotated[
+        _Optimizer, typer.Option(help="fire: sturdy from any start; lbfgs: for a last polish.")
+    ] = _Optimizer.FIRE,
     cell: Annotated[bool, typer.Option("--cell", help="Relax the cell as well.")] = False,
     fmax: Annotated[float, typer.Option(help="Largest force left, in eV/A.", min=0)] = 0.01,
     steps: Annotated[int, typer.Option(help="At most this many steps.", min=0)] = 1000,

@@ -13,7 +13,7 @@ from ase.optimize import FIRE, LBFGS
 
 from helio.errors import HelioError
 
-Optimizer = Literal["lbfgs", "fire"]
+Optimizer = Literal["fire", "lbfgs"]
 
 # A step of L-BFGS is at most this long (A); longer ones overshoot in force fields with a hard core.
 _LONGEST_STEP = 0.1
@@ -32,7 +32,7 @@ class Relaxation:
 def minimise(
     atoms: Atoms,
     *,
-    optimizer: Optimizer = "lbfgs",
+    optimizer: Optimizer = "fire",
     cell: bool = False,
     fmax: float = 0.01,
     steps: int = 1000,
@@ -42,7 +42,7 @@ def minimise(
 
     Args:
         atoms: with a calculator.
-        optimizer: "lbfgs" (fewer steps) or "fire" (sturdier far from a minimum).
+        optimizer: "fire" (sturdy, also far from a minimum) or "lbfgs" (often fewer steps, near one).
         cell: also relax the cell, by ASE's `FrechetCellFilter`; needs periodicity in three directions.
         fmax: in eV/A, for the longest force vector.
         steps: at most this many.
