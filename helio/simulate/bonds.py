@@ -1,6 +1,6 @@
 """Covalent bonds of a structure, guessed from distances, and what follows from them.
 
-Two atoms are bonded if they are closer than 1.2 times the sum of their covalent radii (Cordero et al., Dalton Trans.
+Two atoms are bonded if they are closer than 1.3 times the sum of their covalent radii (Cordero et al., Dalton Trans.
 2832 (2008), as tabulated in ASE). Metals of groups 1 and 2 are ions and have no bonds.
 """
 
@@ -15,9 +15,9 @@ from ase.data import covalent_radii
 from helio.errors import HelioError
 from helio.neighbors import host_list
 
-# 1.2 tells bonds from contacts with room on both sides: O-H 1.16 A (bond 0.96, hydrogen bond above 1.5),
-# C-C 1.82 (1.54, contacts above 2.9), S-S 2.52 (2.05, contacts above 3.2).
-_REACH = 1.2
+# 1.3 tells bonds from contacts with room on both sides, also in a strained start structure: O-H 1.26 A (bond 0.96,
+# hydrogen bonds above 1.5), C-C 1.98 (1.54, contacts above 2.9), S-S 2.73 (2.05, contacts above 3.2).
+_REACH = 1.3
 # A hydrogen whose second neighbour is less than this factor further away than the first is shared between both.
 _SHARED = 1.1
 _IONS = (3, 11, 19, 37, 55, 4, 12, 20, 38, 56)
@@ -105,12 +105,17 @@ def hydrogen_bonds(atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
 
 
 def waters(atoms: Atoms) -> np.ndarray:
-    """Oxygen and the two hydrogens of every water, (W, 3): oxygens bonded to two hydrogens and nothing else."""
+    """Oxygen and the two hydrogens of every water, (W, 3): oxygens that carry two hydrogens and nothing else.
+
+    Raises:
+        HelioError: a hydrogen is shared, about equally far from two atoms.
+    """
     pairs, _ = bonds(atoms)
-    directed = np.concatenate([pairs, pairs[:, ::-1]])
-    count = np.bincount(directed[:, 0], minlength=len(atoms))
-    hydrogens = np.bincount(directed[atoms.numbers[directed[:, 1]] == 1, 0], minlength=len(atoms))
-    oxygen = (atoms.numbers == 8) & (count == 2) & (hydrogens == 2)
-    found = directed[oxygen[directed[:, 0]]]
-    found = found[np.lexsort((found[:, 1], found[:, 0]))]
-    return np.column_stack([found[::2, 0], found[::2, 1], found[1::2, 1]])
+    carried, _ = hydrogen_bonds(atoms)
+    heavy = pairs[(atoms.numbers[pairs] != 1).all(axis=1)]
+    bare = np.bincount(heavy.ravel(), minlength=len(atoms)) == 0
+    hydrogens = np.bincount(carried[:, 1], minlength=len(atoms))
+    oxygen = (atoms.numbers == 8) & bare & (hydrogens == 2)
+    found = carried[oxygen[carried[:, 1]]]
+    found = found[np.lexsort((found[:, 0], found[:, 1]))]
+    return np.column_stack([found[::2, 1], found[::2, 0], found[1::2, 0]])

@@ -153,7 +153,7 @@ class Constraints(eqx.Module):
         """
         with numerics("float64"):
             positions, masses = jnp.asarray(system.positions), jnp.asarray(system.masses)
-            found = np.asarray(self.astype("float64").project_positions(positions, positions, masses))
+            found = np.asarray(_project_positions(self.astype("float64"), positions, positions, masses))
         if not np.isfinite(found).all():
             raise HelioError("the fixed distances cannot be reached from this structure; relax it first (helio opt)")
         return eqx.tree_at(lambda s: s.positions, system, found)
@@ -206,6 +206,9 @@ class Constraints(eqx.Module):
         return flat[self.place]
 
 
+_project_positions = jax.jit(Constraints.project_positions)
+
+
 def _check_pairs(pairs: np.ndarray, atoms: int) -> None:
     if pairs.size and not (pairs.min() >= 0 and pairs.max() < atoms):
         raise HelioError(f"fixed distances name atom {pairs.max()}, but atoms have the numbers 0 to {atoms - 1}")
@@ -250,18 +253,12 @@ def _with_unit_rows(matrix: Float[Array, "C M M"]) -> Float[Array, "C M M"]:
 
 
 def _solve(matrix: Float[Array, "C M M"], right: Float[Array, "C M"]) -> Float[Array, "C M"]:
-    """Gaussian elimination, written out for all clusters at once: for sizes of 1 to 4, LAPACK costs more in calls.
+    """Gauss-Jordan elimination for all clusters at once: for sizes of 1 to 4, LAPACK costs more in calls.
 
     The matrices are (nearly) symmetric and positive definite, so no pivot is needed.
     """
-    size = matrix.shape[-1]
-    rows = [[matrix[:, i, j] for j in range(size)] + [right[:, i]] for i in range(size)]
-    for k in range(size):
-        for i in range(k + 1, size):
-            factor = rows[i][k] / rows[k][k]
-            rows[i] = [lower - factor * upper for lower, upper in zip(rows[i], rows[k], strict=True)]
-    solution: list[Array] = [right[:, 0]] * size
-    for k in reversed(range(size)):
-        known = sum((rows[k][j] * solution[j] for j in range(k + 1, size)), start=jnp.zeros_like(rows[k][k]))
-        solution[k] = (rows[k][size] - known) / rows[k][k]
-    return jnp.stack(solution, axis=-1)
+    rows = jnp.concatenate([matrix, right[:, :, None]], axis=2)
+    for k in range(matrix.shape[-1]):
+        pivot = rows[:, k] / rows[:, k, k][:, None]
+        rows = (rows - rows[:, :, k][:, :, None] * pivot[:, None]).at[:, k].set(pivot)
+    return rows[:, :, -1]

@@ -68,8 +68,8 @@ def _triangles(found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _constraints(atoms: Atoms, pairs: np.ndarray, lengths: np.ndarray, frozen: np.ndarray | None) -> Constraints:
     distances = np.linalg.norm(atoms.positions[pairs[:, 1]] - atoms.positions[pairs[:, 0]], axis=1)
-    # The longest side that bond perception lets through is the base of a water, 2 x 1.16 A.
-    broken = distances > 2.5
+    # The longest side that bond perception lets through is the base of a water, 2 x 1.26 A.
+    broken = distances > 2.6
     if broken.any():
         first, second = pairs[broken.argmax()]
         raise HelioError(
