@@ -1,0 +1,98 @@
+"""Side chains of the amino acids on a given backbone."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from ase import Atoms
+
+from helio.build.backbone import BackboneResidue
+from helio.build.packages import need
+from helio.errors import HelioError
+
+_BACKBONE = ("N", "CA", "C", "O", "OXT")
+# Staggered turns of a side chain about its first two bonds, in degrees.
+_TURNS = (0.0, 120.0, 240.0)
+# Beyond this distance (A) to other atoms a side chain has room enough.
+_ROOM = 4.0
+
+
+@cache
+def residue_template(letter: str) -> tuple[str, Atoms]:
+    """Three-letter name and heavy atoms, named, of an L-amino acid with a free acid group, by rdkit.
+
+    Raises:
+        HelioError: for a letter that stands for none of the 20 amino acids.
+    """
+    need("rdkit")
+    from rdkit import Chem
+    from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
+
+    molecule = Chem.MolFromSequence(letter) if letter in "ACDEFGHIKLMNPQRSTVWY" else None
+    if molecule is None:
+        raise HelioError(f"{letter!r} is no amino acid: the sequence is made of the letters ACDEFGHIKLMNPQRSTVWY")
+    whole = Chem.AddHs(molecule)
+    rdDistGeom.EmbedMolecule(whole, randomSeed=1)
+    rdForceFieldHelpers.MMFFOptimizeMolecule(whole, maxIters=2000)
+    atoms = Atoms(
+        [atom.GetSymbol() for atom in molecule.GetAtoms()],
+        whole.GetConformer().GetPositions()[: molecule.GetNumAtoms()],
+    )
+    info = [atom.GetPDBResidueInfo() for atom in molecule.GetAtoms()]
+    atoms.arrays["atomtypes"] = np.array([each.GetName().strip() for each in info], "U4")
+    return info[0].GetResidueName(), atoms
+
+
+def side_chain(letter: str, residue: BackboneResidue, others: np.ndarray) -> Atoms:
+    """The side chain of an amino acid, in the staggered arrangement that keeps farthest from `others`.
+
+    Args:
+        letter: of the amino acid.
+        residue: its backbone.
+        others: positions of atoms to keep away from, A, (N, 3).
+    """
+    atoms = residue_template(letter)[1].copy()
+    _superpose(atoms, residue)
+    best = _kept(atoms)
+    if letter in "GAP" or len(others) == 0:
+        return best
+    most = -1.0
+    for first in _TURNS:
+        for second in _TURNS:
+            turned = _kept(_turned(atoms, first, second))
+            room = min(_ROOM, float(np.linalg.norm(turned.positions[1:, None] - others[None], axis=-1).min()))
+            if room > most:
+                best, most = turned, room
+    return best
+
+
+def _kept(atoms: Atoms) -> Atoms:
+    return atoms[~np.isin(atoms.arrays["atomtypes"], _BACKBONE)]  # pyright: ignore[reportReturnType]
+
+
+def _superpose(atoms: Atoms, residue: BackboneResidue) -> None:
+    """Lay N, CA and C of `atoms`, in place, on those of the backbone (Kabsch, Acta Cryst. A32, 922, 1976)."""
+    names = list(atoms.arrays["atomtypes"])
+    here = atoms.positions[[names.index(name) for name in ("N", "CA", "C")]]
+    there = np.array([residue.n, residue.ca, residue.c])
+    u, _, vt = np.linalg.svd((here - here.mean(axis=0)).T @ (there - there.mean(axis=0)))
+    proper = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+    atoms.positions = (atoms.positions - here[1]) @ (u @ proper @ vt) + residue.ca
+
+
+def _turned(atoms: Atoms, first: float, second: float) -> Atoms:
+    """A copy turned about CA-CB and, where there is a CG, about CB-CG."""
+    turned = atoms.copy()
+    names = turned.arrays["atomtypes"]
+    for angle, (start, end) in ((first, ("CA", "CB")), (second, ("CB", "CG"))):
+        if angle == 0 or end not in names:
+            continue
+        origin = turned.positions[names == start][0]
+        axis = turned.positions[names == end][0] - origin
+        fixed = np.isin(names, (*_BACKBONE, "CB", *(["CG"] if end == "CG" else [])))
+        mobile = Atoms(positions=turned.positions[~fixed], symbols=turned.symbols[~fixed])
+        if len(mobile):
+            mobile.rotate(angle, axis, center=origin)
+            turned.positions[~fixed] = mobile.positions
+    return turned
