@@ -100,7 +100,8 @@ class Constraints(eqx.Module):
     ) -> Float[Array, "N 3"]:
         """What `project_positions` adds to `moved`, in A, without the round-off of large coordinates.
 
-        The momenta of a drift over the time t change by m times this over t.
+        The momenta of a drift over the time t change by m times this over t. In float32 take it from here and not
+        from a difference of positions, whose round-off heats the system.
         """
         directions, vectors = self._pair_vectors(reference), self._pair_vectors(moved)
         multipliers, error = self._solve_lengths(directions, vectors, self._coupling(masses))
