@@ -5,20 +5,29 @@ are full: if j stands in row i, i stands in row j with the opposite shift. Lists
 what uses them measures distances anew and cuts off itself. May import `helio.errors` and numerical libraries only.
 """
 
+from helio.neighbors.bins import cell_order
+from helio.neighbors.device import device_list
 from helio.neighbors.host import count_within, host_list, host_neighbors, round_up
 from helio.neighbors.padded import HalfPairs, NeighborList, Neighbors, half_pairs, trimmed
+from helio.neighbors.plan import Plan, plan_list
+from helio.neighbors.plans import NeighborPlans
 from helio.neighbors.reciprocal import reciprocal_vectors
 from helio.neighbors.widening import Sizes, sizes, widened
 
 __all__ = [
     "HalfPairs",
     "NeighborList",
+    "NeighborPlans",
     "Neighbors",
+    "Plan",
     "Sizes",
+    "cell_order",
     "count_within",
+    "device_list",
     "half_pairs",
     "host_list",
     "host_neighbors",
+    "plan_list",
     "reciprocal_vectors",
     "round_up",
     "sizes",

@@ -17,7 +17,7 @@ class NeighborList(eqx.Module):
 
     index: Int[Array, "N K"]
     shift: Int[Array, "N K 3"] | None
-    half: Int[Array, "P 2"]  # row and column, sorted by row; free places hold row N
+    half: Int[Array, "P 2"] | None  # row and column, sorted by row; free places hold row N; None where not needed
     overflow: Bool[Array, ""]  # a row had more than K neighbours: the list must not be used
 
     @property
@@ -36,6 +36,8 @@ class Neighbors(eqx.Module):
     # The most pairs of the short list that may lie within the bare cutoff; the others are left out of the network's
     # work. The energy is NaN where there are more. Zero where all pairs count.
     short_within: int = eqx.field(static=True, default=0)
+    # Points of the particle mesh along each cell vector; None without it.
+    mesh: tuple[int, int, int] | None = eqx.field(static=True, default=None)
 
 
 class HalfPairs(eqx.Module):
