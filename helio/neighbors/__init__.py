@@ -2,7 +2,9 @@
 
 In: positions, cell, periodic directions and cutoffs. Out: `Neighbors`, padded matrices with one row per atom. Lists
 are full: if j stands in row i, i stands in row j with the opposite shift. Lists are made for a cutoff plus a skin;
-what uses them measures distances anew and cuts off itself. May import `helio.errors` and numerical libraries only.
+what uses them measures distances anew and cuts off itself. `host_list` makes a list of any size from scratch;
+`device_list` makes the same one inside compiled code, in sizes that `plan_list` has chosen. May import
+`helio.errors` and numerical libraries only.
 """
 
 from helio.neighbors.bins import cell_order

@@ -7,7 +7,7 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from helio.neighbors.bins import Binned, Periodic, Triple, binned, heights
 from helio.neighbors.host import round_up
@@ -67,8 +67,8 @@ def plan_list(
         narrowest=narrowest(cutoff, bins, reach),
         atom_mask=np.ones(len(positions), bool),
     )
-    flat = np.ravel_multi_index(tuple(found.places.T), bins)
-    tree = cKDTree(_images(found.wrapped, cell, pbc, cutoff))
+    flat = np.asarray(np.ravel_multi_index(tuple(found.places.T), bins))
+    tree = KDTree(_images(found.wrapped, cell, pbc, cutoff))
     pairs = None
     if columns is None or half:
         counts = tree.query_ball_point(found.wrapped, cutoff, return_length=True) - 1  # not with itself
@@ -119,7 +119,7 @@ def _images(wrapped: np.ndarray, cell: np.ndarray, pbc: Periodic, cutoff: float)
     return np.concatenate(images)
 
 
-def _most_candidates(found: Binned, flat: np.ndarray, tree: cKDTree, cutoff: float) -> int:
+def _most_candidates(found: Binned, flat: np.ndarray, tree: KDTree, cutoff: float) -> int:
     """The most images that lie within the cutoff of the box around one bin's atoms."""
     most = 0
     order = np.argsort(flat, kind="stable")
