@@ -16,3 +16,4 @@ FS = ase.units.fs  # one femtosecond in Helio's time unit
 BOLTZMANN = ase.units.kB  # eV / K
 KCAL_PER_MOL = ase.units.kcal / ase.units.mol  # in eV
 EV_PER_A3_IN_BAR = 1.0 / (1e5 * ase.units.Pascal)  # bar in one eV / A^3
+EV_PER_A2_IN_MN_PER_M = 1e3 * ase.units._e * 1e20  # mN/m in one eV / A^2

@@ -30,10 +30,11 @@ def check_system(
             f"the model does not know {', '.join(chemical_symbols[z] for z in unknown)}: it was trained for "
             f"{supported}. Remove these atoms or use a model trained for them (--model)"
         )
-    if electrostatics not in ("shifted", "ewald"):
-        raise HelioError(f"electrostatics must be shifted or ewald, not {electrostatics!r}")
-    if electrostatics == "ewald" and not all(system.pbc):
-        raise HelioError("Ewald electrostatics needs a cell periodic in all three directions; use shifted otherwise")
+    if electrostatics not in ("shifted", "ewald", "pme"):
+        raise HelioError(f"electrostatics must be shifted, ewald or pme, not {electrostatics!r}")
+    if electrostatics != "shifted" and not all(system.pbc):
+        name = {"ewald": "Ewald", "pme": "particle mesh Ewald"}[electrostatics]
+        raise HelioError(f"{name} electrostatics needs a cell periodic in all three directions; use shifted otherwise")
     if long_range_cutoff is None and any(system.pbc):
         raise HelioError("a periodic system needs a long-range cutoff (--long-range-cutoff, in A)")
     if long_range_cutoff is not None and not long_range_cutoff > 0:

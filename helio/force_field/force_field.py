@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import equinox as eqx
@@ -13,10 +14,13 @@ from jaxtyping import Array, Float
 from helio.force_field.checks import check_system
 from helio.force_field.settings import ForceFieldSettings
 from helio.neighbors import (
+    NeighborPlans,
     Neighbors,
     count_within,
     half_pairs,
+    host_list,
     host_neighbors,
+    plan_list,
     reciprocal_vectors,
     round_up,
     sizes,
@@ -25,13 +29,16 @@ from helio.neighbors import (
 )
 from helio.network import ChargeHead, EnergyHead, HirshfeldHead, SO3krates
 from helio.network.geometry import PairGeometry
-from helio.physics import dispersion, ewald, pair
+from helio.physics import dispersion, ewald, pair, pme
 from helio.physics.free_atoms import free_atom_table
 from helio.physics.zbl import ZBL
 from helio.prediction import Prediction
 from helio.system import System
 
-Electrostatics = Literal["shifted", "ewald"]
+Electrostatics = Literal["shifted", "ewald", "pme"]
+
+# A cutoff that no molecule reaches (A).
+_EVERYTHING = 1e5
 
 
 class ForceField(eqx.Module):
@@ -41,7 +48,8 @@ class ForceField(eqx.Module):
     cutoff, without periodicity) and the kind of electrostatics are choices of each simulation:
 
     - "shifted": erf(r/sigma)/r shifted to zero at the cutoff, as published;
-    - "ewald": the exact periodic sum. Dispersion keeps its cutoff.
+    - "ewald": the exact periodic sum; "pme": the same on a mesh, to the relative accuracy of forces `pme_tolerance`.
+      Dispersion keeps its cutoff.
     """
 
     network: SO3krates
@@ -52,6 +60,7 @@ class ForceField(eqx.Module):
     settings: ForceFieldSettings = eqx.field(static=True)
     long_range_cutoff: float | None = eqx.field(static=True, default=12.0)
     electrostatics: Electrostatics = eqx.field(static=True, default="shifted")
+    pme_tolerance: float = eqx.field(static=True, default=1e-4)
 
     @classmethod
     def initialise(cls, settings: ForceFieldSettings, seed: int) -> ForceField:
@@ -76,7 +85,11 @@ class ForceField(eqx.Module):
         )
 
     def with_options(
-        self, *, long_range_cutoff: float | None = 12.0, electrostatics: Electrostatics = "shifted"
+        self,
+        *,
+        long_range_cutoff: float | None = 12.0,
+        electrostatics: Electrostatics = "shifted",
+        pme_tolerance: float = 1e-4,
     ) -> ForceField:
         """The same model with another long-range cutoff (A) and electrostatics."""
         return ForceField(
@@ -88,6 +101,7 @@ class ForceField(eqx.Module):
             self.settings,
             long_range_cutoff,
             electrostatics,
+            pme_tolerance,
         )
 
     def astype(self, dtype: str) -> ForceField:
@@ -120,10 +134,7 @@ class ForceField(eqx.Module):
         made for a few more pairs within the cutoff than there are now, and where it does not suffice the predicted
         energy is NaN: whoever trims must look, and make a new list then.
         """
-        reciprocal = None
-        if self.electrostatics == "ewald":
-            longest = ewald.longest_wave_vector(self.settings.electrostatics_sigma)
-            reciprocal = reciprocal_vectors(system.cell, longest=longest)
+        reciprocal, mesh = self._reciprocal_space(system)
         neighbors = host_neighbors(
             system.positions,
             system.cell,
@@ -133,6 +144,7 @@ class ForceField(eqx.Module):
             skin=skin,
             rows=rows,
             reciprocal=reciprocal,
+            mesh=mesh,
         )
         made = sizes(neighbors)
         if made.reciprocal:
@@ -142,6 +154,49 @@ class ForceField(eqx.Module):
             # Room for pairs that come closer while the list is in use.
             made = made._replace(short_within=min(round_up(within + within // 16 + 8), made.short_pairs))
         return widened(neighbors, made)
+
+    def plan(
+        self, system: System, *, short_skin: float, long_skin: float, spare: float = 1.1, all_within: bool = False
+    ) -> NeighborPlans:
+        """Sizes of lists that are made on the device, for systems like `system` (host arrays without padding).
+
+        Args:
+            system: as it is now.
+            short_skin: in A, added to the network's cutoff.
+            long_skin: in A, added to the long-range cutoff.
+            spare: sizes are what is needed now times this.
+            all_within: give pairs in the skin of the short list as much room as those within the cutoff; else they
+                are left out of every evaluation, which is faster, and the energy is NaN where more pairs come within
+                the cutoff than there is room for.
+        """
+        where = system.positions, system.cell, system.pbc
+        cutoff = self.settings.cutoff
+        short = plan_list(*where, cutoff=cutoff + short_skin, half=True, spare=spare)
+        reach = _EVERYTHING if self.long_range_cutoff is None else self.long_range_cutoff
+        reciprocal, mesh = self._reciprocal_space(system)
+        places = short.half_pairs or 0
+        if not all_within:
+            now = host_list(*where, cutoff=cutoff)
+            within = count_within(now, system.positions, system.cell, cutoff)
+            places = min(places, round_up(math.ceil(within * (spare - 0.04)) + 8))
+        return NeighborPlans(
+            short=short,
+            long=plan_list(*where, cutoff=reach + long_skin, half=True, spare=spare),
+            short_skin=short_skin,
+            long_skin=long_skin,
+            short_within=places,
+            mesh=mesh,
+            reciprocal=None if reciprocal is None else jnp.asarray(reciprocal),
+        )
+
+    def _reciprocal_space(self, system: System) -> tuple[np.ndarray | None, tuple[int, int, int] | None]:
+        """The reciprocal vectors of an Ewald sum, or the mesh of PME (host arrays)."""
+        sigma = self.settings.electrostatics_sigma
+        if self.electrostatics == "ewald":
+            return reciprocal_vectors(system.cell, longest=ewald.longest_wave_vector(sigma)), None
+        if self.electrostatics == "pme":
+            return None, pme.mesh_for(system.cell, sigma, self.pme_tolerance)
+        return None, None
 
     def __call__(self, system: System, neighbors: Neighbors) -> Prediction:
         """Energy, forces, stress and per-atom quantities; JAX arrays of one precision.
@@ -222,6 +277,11 @@ class ForceField(eqx.Module):
                 assert neighbors.reciprocal is not None
                 terms["electrostatics"] = ewald.atomic_energies(
                     system.positions, charges, system.cell, neighbors.reciprocal, sigma
+                )
+            elif self.electrostatics == "pme":
+                assert neighbors.mesh is not None
+                terms["electrostatics"] = pme.atomic_energies(
+                    system.positions, charges, system.cell, neighbors.mesh, pme.ORDER, sigma
                 )
             else:
                 energies = pair.coulomb_energies(charges, long, sigma=sigma, cutoff=cutoff)

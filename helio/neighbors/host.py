@@ -94,6 +94,7 @@ def host_neighbors(
     skin: float = 0.0,
     rows: int | None = None,
     reciprocal: np.ndarray | None = None,
+    mesh: tuple[int, int, int] | None = None,
 ) -> Neighbors:
     """Both lists of one system, each for its cutoff plus `skin` (A); arguments as in `host_list`."""
     reach = None if long_cutoff is None else long_cutoff + skin
@@ -101,6 +102,7 @@ def host_neighbors(
         short=host_list(positions, cell, pbc, cutoff=short_cutoff + skin, rows=rows),
         long=host_list(positions, cell, pbc, cutoff=reach, rows=rows),
         reciprocal=reciprocal,  # pyright: ignore
+        mesh=mesh,
     )
 
 

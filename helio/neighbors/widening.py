@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Array, Int
 
 from helio.neighbors.padded import NeighborList, Neighbors
 
@@ -32,9 +33,9 @@ def sizes(neighbors: Neighbors) -> Sizes:
     """The sizes of `neighbors`."""
     return Sizes(
         neighbors.short.index.shape[-1],
-        neighbors.short.half.shape[-2],
+        _half(neighbors.short).shape[-2],
         neighbors.long.index.shape[-1],
-        neighbors.long.half.shape[-2],
+        _half(neighbors.long).shape[-2],
         0 if neighbors.reciprocal is None else neighbors.reciprocal.shape[-2],
         neighbors.short_within,
     )
@@ -54,17 +55,23 @@ def widened(neighbors: Neighbors, size: Sizes) -> Neighbors:
         long=_widened_list(neighbors.long, size.long_columns, size.long_pairs),
         reciprocal=reciprocal,  # pyright: ignore
         short_within=max(neighbors.short_within, size.short_within),
+        mesh=neighbors.mesh,
     )
 
 
 def _widened_list(pairs: NeighborList, columns: int, half: int) -> NeighborList:
     rows = pairs.index.shape[0]
     free_columns = np.array([[0, 0], [0, max(0, columns - pairs.index.shape[1])], [0, 0]])
-    free_half = np.zeros((max(0, half - len(pairs.half)), 2), np.int32)
+    free_half = np.zeros((max(0, half - len(_half(pairs))), 2), np.int32)
     free_half[:, 0] = rows
     return NeighborList(
         index=np.pad(np.asarray(pairs.index), free_columns[:2], constant_values=rows),  # pyright: ignore
         shift=None if pairs.shift is None else np.pad(np.asarray(pairs.shift), free_columns),  # pyright: ignore
-        half=np.concatenate([np.asarray(pairs.half), free_half]),  # pyright: ignore
+        half=np.concatenate([np.asarray(_half(pairs)), free_half]),  # pyright: ignore
         overflow=pairs.overflow,
     )
+
+
+def _half(pairs: NeighborList) -> Int[Array, "P 2"]:
+    assert pairs.half is not None  # lists that are widened come from the host, which makes it
+    return pairs.half

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from helio.errors import HelioError
-from helio.neighbors import Neighbors
+from helio.neighbors import NeighborPlans, Neighbors
 from helio.prediction import Prediction
 from helio.system import System
 
@@ -33,6 +33,10 @@ class Biased(eqx.Module):
     def neighbors(self, system: System, **options: Any) -> Neighbors:
         """The lists of the potential."""
         return self.potential.neighbors(system, **options)
+
+    def plan(self, system: System, **options: Any) -> NeighborPlans:
+        """The plans of the potential."""
+        return self.potential.plan(system, **options)
 
     def check(self, system: System) -> None:
         """Raise `HelioError` if the potential cannot describe `system` or the energy fails for it (host arrays)."""

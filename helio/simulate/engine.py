@@ -1,20 +1,15 @@
-"""Blocks of steps in one compiled loop, with the neighbour list watched on the device.
+"""Blocks of steps in one compiled loop, with the neighbour lists made and watched on the device.
 
-| symbol | variable |
-|---|---|
-| skin | `ActiveLists.skin` |
-| r_i(0), where the list was made | `ActiveLists.reference` |
-| abs(r_i - r_i(0)) | `moved` |
-
-A list made for cutoff + skin is complete as long as no atom has moved further than skin / 2. A step that ends beyond
-that is thrown away and redone with a new list, so no force is ever taken from an incomplete one; to make that rare,
-the loop also ends before a step that is likely to do so. Where blocks end has no influence on the numbers.
+A list that would not last through the next step is made anew before it. A step that ends where a list is no longer
+complete is thrown away and redone with new lists, so no force is ever taken from an incomplete one. Where blocks end
+has no influence on the numbers. A list that does not fit its sizes ends the block at the last good state; the host
+gives it larger ones and the block goes on.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import equinox as eqx
 import jax
@@ -23,46 +18,28 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from helio.errors import HelioError
-from helio.neighbors import Neighbors
-from helio.neighbors.host import round_up
-from helio.neighbors.widening import Sizes, sizes, widened
+from helio.neighbors import NeighborPlans, Neighbors
 from helio.prediction import Prediction
+from helio.simulate.lists import ActiveLists, blank_lists
 from helio.simulate.state import State, thermal_momenta
-from helio.simulate.steps import ForceFunction, rest_center
+from helio.simulate.steps import Composition
 from helio.system import System
 from helio.units import BOLTZMANN
 
 # Why a block ended.
-DONE, NEW_LIST, TOO_FAST, NOT_FINITE, TOO_HOT = range(5)
+DONE, TOO_SMALL, TOO_FAST, NOT_FINITE, TOO_HOT = range(5)
 
-
-class Integrator(Protocol):
-    """What makes a step: see `helio.simulate`."""
-
-    timestep: Float[Array, ""]
-    fixed_center: bool
-
-    def init(self, state: State) -> State:
-        """The state with the integrator's own variables."""
-        ...
-
-    def step(self, state: State, force_fn: ForceFunction) -> State:
-        """The state one time step later."""
-        ...
-
-    def extra_energy(self, state: State) -> Float[Array, ""]:
-        """What makes the total energy the conserved quantity, in eV."""
-        ...
+# Larger sizes are tried with this much spare room, one after the other.
+_SPARE = (1.1, 1.25, 1.5, 2.0, 3.0)
 
 
 class Potential(Protocol):
     """What gives lists and forces: a `ForceField`, or anything like it."""
 
-    def neighbors(self, system: System, *, skin: float, trim: bool) -> Neighbors:
-        """Lists (numpy arrays) for a system of host arrays, reaching `skin` (A) beyond the cutoffs.
-
-        With `trim`, evaluations may leave out pairs in the skin; the energy is NaN where they have no room for all.
-        """
+    def plan(
+        self, system: System, *, short_skin: float, long_skin: float, spare: float, all_within: bool
+    ) -> NeighborPlans:
+        """Sizes of the lists for systems like this one of host arrays, as `ForceField.plan`."""
         ...
 
     def __call__(self, system: System, neighbors: Neighbors) -> Prediction:
@@ -79,43 +56,23 @@ class UnstableError(HelioError):
         self.lists = lists
 
 
-class ActiveLists(eqx.Module):
-    """Neighbour lists in use and where they were made."""
-
-    neighbors: Neighbors
-    reference: Float[Array, "N 3"]  # A
-    cell: Float[Array, "3 3"]  # A
-    skin: Float[Array, ""]  # A
-
-
-def make_lists(potential: Potential, system: System, *, skin: float, size: Sizes | None = None) -> ActiveLists:
-    """Lists for the atoms where they are, at least as wide as `size` (compiled programs depend on the widths)."""
-    dtype = system.positions.dtype
-    skin = float(jnp.asarray(skin, dtype))  # the value that a checkpoint keeps
-
-    def to_host(leaf: Array) -> np.ndarray:
-        array = np.asarray(leaf)
-        return array.astype(np.float64) if np.issubdtype(array.dtype, np.floating) else array
-
-    neighbors = potential.neighbors(jax.tree.map(to_host, system), skin=skin, trim=True)
-    if size is not None:
-        neighbors = widened(neighbors, size)
-    return ActiveLists(
-        neighbors=jax.tree.map(jnp.asarray, neighbors),
-        reference=system.positions,
-        cell=system.cell,
-        skin=jnp.asarray(skin, dtype),
-    )
+def make_lists(
+    potential: Potential, system: System, *, skin: float, long_skin: float | None = None, spare: float = _SPARE[0]
+) -> ActiveLists:
+    """Lists that the next block makes where the atoms are, reaching `skin` and `long_skin` (A) beyond the cutoffs."""
+    long_skin = skin if long_skin is None else long_skin
+    plans = potential.plan(_host(system), short_skin=skin, long_skin=long_skin, spare=spare, all_within=False)
+    return blank_lists(system, plans)
 
 
 def start(
     potential: Potential,
-    integrator: Integrator,
+    integrator: Composition,
     system: System,
+    lists: ActiveLists,
     *,
     key: UInt32[Array, " 2"],
     thermal_energy: float,
-    skin: float,
     momenta: Float[Array, "N 3"] | None = None,
 ) -> tuple[State, ActiveLists]:
     """The state at step 0 and its lists.
@@ -124,15 +81,14 @@ def start(
         potential: gives lists and forces.
         integrator: its `init` adds its own variables.
         system: JAX arrays.
+        lists: by `make_lists`.
         key: all randomness of the run comes from it.
         thermal_energy: k_B T in eV of the Maxwell-Boltzmann distribution that momenta are drawn from.
-        skin: in A.
         momenta: (N, 3) in sqrt(amu eV), instead of drawn ones.
 
     Raises:
         UnstableError: energy or forces are not finite at the start.
     """
-    lists = make_lists(potential, system, skin=skin)
     start_key, key = jax.random.split(key)
     if momenta is None:
         momenta = thermal_momenta(start_key, system, jnp.asarray(thermal_energy, system.positions.dtype))
@@ -144,7 +100,7 @@ def start(
 
 def blank_state(
     potential: Potential,
-    integrator: Integrator,
+    integrator: Composition,
     system: System,
     lists: ActiveLists,
     *,
@@ -157,70 +113,72 @@ def blank_state(
         system=system,
         momenta=momenta,
         prediction=jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape),
-        thermostat=None,
+        baths={},
         key=key,
         step=jnp.asarray(-1, jnp.int32),
-        degrees_of_freedom=jnp.asarray(_degrees_of_freedom(system, integrator.fixed_center), momenta.dtype),
+        degrees_of_freedom=jnp.asarray(integrator.freedom.degrees_of_freedom(system), momenta.dtype),
     )
-    return integrator.init(rest_center(state) if integrator.fixed_center else state)
-
-
-def _degrees_of_freedom(system: System, fixed_center: bool) -> int:
-    atoms = int(np.asarray(system.atom_mask).sum())
-    return max(0, 3 * atoms - 3 * fixed_center)
+    return integrator.init(state)
 
 
 def advance(
     potential: Potential,
-    integrator: Integrator,
+    integrator: Composition,
     state: State,
     lists: ActiveLists,
     *,
     until: int,
     hottest: float = np.inf,
 ) -> tuple[State, ActiveLists]:
-    """Run to step number `until`, making new lists on the way as needed.
+    """Run to step number `until`, giving lists larger sizes on the way where they need them.
 
     Raises:
         UnstableError: the next step has an energy or momentum that is not finite, is hotter than `hottest` (K), or
             moves an atom further than half the skin at once. It carries the last good state.
+        HelioError: no sizes suffice for the lists.
     """
     dtype = state.momenta.dtype
+    hottest_energy = jnp.asarray(min(hottest * BOLTZMANN, float(jnp.finfo(dtype).max)), dtype)
+    failures, stuck_at = 0, -2
     while True:
-        state, reason = _block(
-            potential,
-            integrator,
-            state,
-            lists,
-            jnp.asarray(until, jnp.int32),
-            jnp.asarray(min(hottest * BOLTZMANN, float(jnp.finfo(dtype).max)), dtype),
+        state, new_lists, reason = _block(
+            potential, integrator, state, lists, jnp.asarray(until, jnp.int32), hottest_energy
         )
-        reason = int(reason)
+        reason, step = int(reason), int(state.step)
         if reason == DONE:
-            return state, lists
-        if reason != NEW_LIST and not (reason == NOT_FINITE and _may_be_trimmed_too_far(state, lists)):
-            raise UnstableError(_explain(reason, int(state.step), hottest, float(lists.skin)), state, lists)
-        lists = _renewed(potential, state, lists)
+            return state, new_lists
+        # The energy is also not finite where more pairs are within the network's cutoff than there is room for.
+        cramped = reason == NOT_FINITE and lists.plans.short_within < (lists.plans.short.half_pairs or 0)
+        if reason != TOO_SMALL and not cramped:
+            raise UnstableError(_explain(reason, step, hottest, lists.plans), state, new_lists)
+        failures, stuck_at = (failures + 1 if step == stuck_at else 1), step
+        if failures > len(_SPARE):
+            raise HelioError(f"the neighbour lists fit no size at step {step}: the structure is far too dense")
+        plans = _larger_plans(potential, state.system, lists.plans, _SPARE[failures - 1], all_within=cramped)
+        lists = blank_lists(state.system, plans)
 
 
-def _may_be_trimmed_too_far(state: State, lists: ActiveLists) -> bool:
-    """Whether a list has been in use for a while and room is limited, so that pairs may have outgrown it."""
-    fresh = bool(jnp.all(state.system.positions == lists.reference))
-    return lists.neighbors.short_within > 0 and not fresh
+def _larger_plans(
+    potential: Potential, system: System, old: NeighborPlans, spare: float, *, all_within: bool
+) -> NeighborPlans:
+    new = potential.plan(
+        _host(system), short_skin=old.short_skin, long_skin=old.long_skin, spare=spare, all_within=all_within
+    )
+    return new.at_least(old)
 
 
-def _renewed(potential: Potential, state: State, lists: ActiveLists) -> ActiveLists:
-    """New lists where the atoms are now; what must grow grows by an eighth more than needed, so that it lasts."""
-    old, skin = sizes(lists.neighbors), float(lists.skin)
-    new = make_lists(potential, state.system, skin=skin, size=old)
-    made = sizes(new.neighbors)
-    if made == old:
-        return new
-    ample = Sizes(*(m if m == o else round_up(m + m // 8) for m, o in zip(made, old, strict=True)))
-    return make_lists(potential, state.system, skin=skin, size=ample)
+def _host(system: System) -> System:
+    """The system as host arrays in float64."""
+
+    def convert(leaf: Array) -> np.ndarray:
+        array = np.asarray(leaf)
+        return array.astype(np.float64) if np.issubdtype(array.dtype, np.floating) else array
+
+    return jax.tree.map(convert, system)
 
 
-def _explain(reason: int, step: int, hottest: float, skin: float) -> str:
+def _explain(reason: int, step: int, hottest: float, plans: NeighborPlans) -> str:
+    skin = min(plans.short_skin, plans.long_skin)
     what = {
         NOT_FINITE: "energy or momenta became infinite or not a number",
         TOO_HOT: f"the temperature rose above {hottest:.0f} K",
@@ -232,58 +190,56 @@ def _explain(reason: int, step: int, hottest: float, skin: float) -> str:
     )
 
 
+class _Carry(NamedTuple):
+    """What goes round in the loop."""
+
+    state: State
+    lists: ActiveLists
+    redo: Bool[Array, ""]  # the last step was thrown away: all lists are to be made anew
+    reason: Int[Array, ""]
+
+
 @eqx.filter_jit
 def _block(
     potential: Potential,
-    integrator: Integrator,
+    integrator: Composition,
     state: State,
     lists: ActiveLists,
     until: Int[Array, ""],
     hottest: Float[Array, ""],
-) -> tuple[State, Int[Array, ""]]:
+) -> tuple[State, ActiveLists, Int[Array, ""]]:
     """Steps until `until` or until something is to be done; returns the last good state and why it stopped."""
 
-    def force_fn(system: System) -> Prediction:
-        # The one place where lists meet the potential.
-        return potential(system, lists.neighbors)
+    def body(carry: _Carry) -> _Carry:
+        state = carry.state
+        # A little more than the next step will probably bring.
+        ahead = state.with_positions(state.system.positions + 1.2 * integrator.timestep * state.velocities)
+        lists = carry.lists.refreshed(state.system, ahead.system, all_of_them=carry.redo)
+        neighbors = lists.neighbors
+        new = integrator.step(replace(state, step=state.step + 1), lambda system: potential(system, neighbors))
+        reason, redo = _judge(state, new, lists, hottest)
+        good = (reason == DONE) & ~redo
+        return _Carry(jax.tree.map(lambda n, o: jnp.where(good, n, o), new, state), lists, redo, reason)
 
-    def body(carry: tuple[State, Array]) -> tuple[State, Array]:
-        state, _ = carry
-        new = integrator.step(replace(state, step=state.step + 1), force_fn)
-        reason = _judge(state, new, lists, hottest)
-        good = reason == DONE
-        state = jax.tree.map(lambda n, o: jnp.where(good, n, o), new, state)
-        leaving = good & _will_leave(state, lists, integrator.timestep)
-        return state, jnp.where(leaving, jnp.int32(NEW_LIST), reason)
+    def goes_on(carry: _Carry) -> Bool[Array, ""]:
+        return (carry.state.step < until) & (carry.reason == DONE)
 
-    def goes_on(carry: tuple[State, Array]) -> Bool[Array, ""]:
-        state, reason = carry
-        return (state.step < until) & (reason == DONE)
-
-    leaving = _will_leave(state, lists, integrator.timestep)
-    start_reason = jnp.where(leaving, jnp.int32(NEW_LIST), jnp.int32(DONE))
-    state, reason = jax.lax.while_loop(goes_on, body, (state, start_reason))
-    # A list that will be needed only after the block is made then.
-    return state, jnp.where((state.step >= until) & (reason == NEW_LIST), jnp.int32(DONE), reason)
+    start = _Carry(state, lists, jnp.asarray(False), jnp.int32(DONE))
+    end = jax.lax.while_loop(goes_on, body, start)
+    return end.state, end.lists, end.reason
 
 
-def _moved(positions: Float[Array, "N 3"], lists: ActiveLists) -> Float[Array, ""]:
-    """How far the atom that moved most is from where the list was made."""
-    return jnp.sqrt(jnp.max(jnp.sum((positions - lists.reference) ** 2, axis=-1)))
-
-
-def _judge(old: State, new: State, lists: ActiveLists, hottest: Float[Array, ""]) -> Int[Array, ""]:
+def _judge(
+    old: State, new: State, lists: ActiveLists, hottest: Float[Array, ""]
+) -> tuple[Int[Array, ""], Bool[Array, ""]]:
+    """Why to stop before the new state, and whether to try the step again with new lists."""
     finite = jnp.isfinite(new.prediction.energy) & jnp.isfinite(new.kinetic_energy)
-    left = ~(_moved(new.system.positions, lists) <= lists.skin / 2)  # also where positions are not a number
-    fresh = _moved(old.system.positions, lists) == 0
-    # A list that was left says nothing about the new energy, and only a fresh one about the speed.
+    left = ~(lists.room(new.system) >= 0)  # also where positions are not numbers
+    # A list that was left says nothing about the energy, and only fresh ones about what is wrong with the step.
     reason = jnp.where(new.thermal_energy > hottest, jnp.int32(TOO_HOT), jnp.int32(DONE))
     reason = jnp.where(finite, reason, jnp.int32(NOT_FINITE))
-    reason = jnp.where(left, jnp.where(fresh, jnp.int32(TOO_FAST), jnp.int32(NEW_LIST)), reason)
-    return jnp.where(jnp.isfinite(new.system.positions).all(), reason, jnp.int32(NOT_FINITE))
-
-
-def _will_leave(state: State, lists: ActiveLists, time: Float[Array, ""]) -> Bool[Array, ""]:
-    """Whether the next step probably ends beyond half the skin; never for a list that was just made."""
-    ahead = state.system.positions + 1.2 * time * state.velocities
-    return (_moved(ahead, lists) > lists.skin / 2) & (_moved(state.system.positions, lists) > 0)
+    reason = jnp.where(left, jnp.int32(TOO_FAST), reason)
+    reason = jnp.where(jnp.isfinite(new.system.positions).all(), reason, jnp.int32(NOT_FINITE))
+    redo = (left | ~finite) & ~lists.are_at(old.system)
+    reason = jnp.where(redo, jnp.int32(DONE), reason)
+    return jnp.where(lists.overflow, jnp.int32(TOO_SMALL), reason), redo & ~lists.overflow

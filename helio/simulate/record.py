@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ase.units
+import equinox as eqx
 import numpy as np
+from ase.geometry import cell_to_cellpar
 
 import helio
 from helio.files.log import Log
 from helio.files.run_folder import RunFolder
 from helio.files.trajectory import Frame, TrajectoryWriter
+from helio.simulate.pressure import pressure
 from helio.simulate.settings import MDSettings
 from helio.simulate.state import State
-from helio.units import BOLTZMANN, FS
+from helio.simulate.steps import Composition
+from helio.units import BOLTZMANN, EV_PER_A3_IN_BAR, FS
 
 # Energies in the log have this many decimals (eV).
 _DECIMALS = 8
@@ -20,9 +26,17 @@ _DECIMALS = 8
 class Recorder:
     """Writes a state to log and trajectory where its step is due."""
 
-    def __init__(self, folder: RunFolder, state: State, settings: MDSettings, *, last_step: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        state: State,
+        settings: MDSettings,
+        integrator: Composition,
+        *,
+        last_step: int | None = None,
+    ) -> None:
         """Begin the records of a run, or with `last_step` go on with them, dropping all beyond that step."""
-        self._settings = settings
+        self._settings, self._integrator = settings, integrator
         columns = [
             "step",
             "time_ps",
@@ -32,6 +46,7 @@ class Recorder:
             "temperature_K",
             "total_eV",
             "conserved_eV",
+            *(_CELL_COLUMNS if state.prediction.stress is not None else ()),
             "ns_per_day",
         ]
         self._trajectory = TrajectoryWriter(
@@ -44,8 +59,8 @@ class Recorder:
         )
         self._log = Log(folder.log, columns, last_step=last_step)
 
-    def record(self, state: State, *, extra_energy: float, ns_per_day: float = 0.0) -> None:
-        """Write what is due at this step; `extra_energy` (eV) makes the total energy the conserved quantity."""
+    def record(self, state: State, *, ns_per_day: float = 0.0) -> None:
+        """Write what is due at this step."""
         step, settings = int(state.step), self._settings
         time_ps = step * settings.timestep / 1000
         if step % settings.log_every == 0:
@@ -57,10 +72,12 @@ class Recorder:
                 kinetic,
                 temperature(state),
                 potential + kinetic,
-                potential + kinetic + extra_energy,
+                potential + kinetic + float(self._integrator.extra_energy(state)),
             ]
-            row = [step, round(time_ps, 7), *(round(value, _DECIMALS) for value in energies), round(ns_per_day, 4)]
-            self._log.append(row)
+            values = [round(value, _DECIMALS) for value in energies]
+            if state.prediction.stress is not None:
+                values += _cell_values(state, self._integrator)
+            self._log.append([step, round(time_ps, 7), *values, round(ns_per_day, 4)])
         if step % settings.save_every == 0:
             self._trajectory.append(_frame(state, settings, time_ps))
 
@@ -82,6 +99,26 @@ def kinetic_energy(state: State) -> float:
 def temperature(state: State) -> float:
     """In K, from the kinetic energy."""
     return 2 * kinetic_energy(state) / (max(1.0, float(state.degrees_of_freedom)) * BOLTZMANN)
+
+
+_CELL_COLUMNS = (
+    "pressure_bar",
+    *(f"pressure_{axes}_bar" for axes in ("xx", "yy", "zz", "yz", "xz", "xy")),
+    "density_g_per_cm3",
+    "volume_A3",
+    *(f"cell_{name}" for name in ("a_A", "b_A", "c_A", "alpha_deg", "beta_deg", "gamma_deg")),
+)
+_compiled_pressure = eqx.filter_jit(pressure)
+
+
+def _cell_values(state: State, integrator: Composition) -> list[float]:
+    tensor: Any = np.asarray(_compiled_pressure(state, integrator.freedom.constraints), np.float64) * EV_PER_A3_IN_BAR
+    cell = np.asarray(state.system.cell, np.float64)
+    volume = abs(float(np.linalg.det(cell)))
+    density = float(np.sum(state.system.masses)) * ase.units._amu * 1e3 / (volume * 1e-24)
+    pressures = [np.trace(tensor) / 3, *tensor[(0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)]]
+    cell_values = [round(float(value), 5) for value in cell_to_cellpar(cell)]
+    return [*(round(float(value), 3) for value in pressures), round(density, 6), round(volume, 4), *cell_values]
 
 
 def _frame(state: State, settings: MDSettings, time_ps: float) -> Frame:

@@ -18,23 +18,21 @@ from ase import Atoms
 from jaxtyping import Array
 
 from helio.errors import HelioError
-from helio.files.checkpoint import read_checkpoint, write_checkpoint
+from helio.files.checkpoint import read_arrays, read_checkpoint, write_checkpoint
 from helio.files.run_folder import RunFolder, claim_existing, claim_new
 from helio.files.structures import read_structure, write_structure
 from helio.force_field import ForceField
 from helio.force_field.model_file import named_tensors, weights_sha256
-from helio.force_field.registry import load_model
-from helio.neighbors.widening import Sizes, sizes
+from helio.neighbors import NeighborPlans
 from helio.precision import numerics
-from helio.simulate.engine import ActiveLists, Integrator, UnstableError, advance, blank_state, make_lists, start
-from helio.simulate.langevin import Langevin
-from helio.simulate.nose_hoover import NoseHoover
-from helio.simulate.nve import VelocityVerlet
+from helio.simulate.engine import UnstableError, advance, blank_state, make_lists, start
+from helio.simulate.lists import ActiveLists, blank_lists
 from helio.simulate.record import Recorder, temperature
 from helio.simulate.settings import MDSettings, checked_settings
+from helio.simulate.setup import Setup, set_up, start_temperature
 from helio.simulate.state import State
 from helio.system import System
-from helio.units import BOLTZMANN, FS
+from helio.units import BOLTZMANN
 
 # Seconds that a block should last: the live line moves and Ctrl-C is obeyed about that often.
 _BLOCK_SECONDS = 0.5
@@ -65,16 +63,6 @@ class Outcome:
 Report = Callable[[Progress], None]
 
 
-@dataclass(frozen=True)
-class _Setup:
-    """What settings and structure make."""
-
-    settings: MDSettings
-    potential: ForceField
-    integrator: Integrator
-    system: System
-
-
 def run_md(atoms: Atoms, settings: MDSettings, out: str | Path, *, report: Report, overwrite: bool = False) -> Outcome:
     """Simulate `atoms` into the folder `out`.
 
@@ -83,8 +71,8 @@ def run_md(atoms: Atoms, settings: MDSettings, out: str | Path, *, report: Repor
     """
     settings = completed(settings, atoms)
     with numerics(settings.precision), _stop_signal() as stop:
-        setup = _set_up(atoms, settings)
-        momenta = _file_momenta(atoms, settings, setup.integrator.fixed_center)
+        setup = set_up(atoms, settings)
+        momenta = _file_momenta(atoms, settings)
         with claim_new(out, overwrite=overwrite) as folder:
             write_structure(folder.start, _host(setup.system).to_ase())
             write_structure(folder.topology, atoms)
@@ -93,13 +81,13 @@ def run_md(atoms: Atoms, settings: MDSettings, out: str | Path, *, report: Repor
                 setup.potential,
                 setup.integrator,
                 setup.system,
+                make_lists(setup.potential, setup.system, skin=settings.skin, long_skin=settings.long_range_skin),
                 key=jax.random.PRNGKey(settings.seed),
-                thermal_energy=settings.temperature * BOLTZMANN,
-                skin=settings.skin,
+                thermal_energy=start_temperature(settings) * BOLTZMANN,
                 momenta=momenta,
             )
-            with closing(Recorder(folder, state, settings)) as recorder:
-                recorder.record(state, extra_energy=float(setup.integrator.extra_energy(state)))
+            with closing(Recorder(folder, state, settings, setup.integrator)) as recorder:
+                recorder.record(state)
                 return _run(setup, folder, recorder, state, lists, report, stop)
 
 
@@ -113,14 +101,14 @@ def resume_md(path: str | Path, *, report: Report, steps: int | None = None) -> 
         if steps is not None:
             settings = checked_settings(settings.model_dump() | {"steps": steps})
         with numerics(settings.precision):
-            setup = _set_up(read_structure(folder.start), settings)
+            setup = set_up(read_structure(folder.start), settings)
             state, lists = _restore(setup, folder)
             if int(state.step) > settings.steps:
                 raise HelioError(f"the run in {path} is already at step {int(state.step)}, beyond {settings.steps}")
             folder.write_settings(settings.model_dump(mode="json"))
             # No step, but the program is compiled before the clock of the run starts.
             advance(setup.potential, setup.integrator, state, lists, until=int(state.step))
-            with closing(Recorder(folder, state, settings, last_step=int(state.step))) as recorder:
+            with closing(Recorder(folder, state, settings, setup.integrator, last_step=int(state.step))) as recorder:
                 return _run(setup, folder, recorder, state, lists, report, stop)
 
 
@@ -129,45 +117,23 @@ def completed(settings: MDSettings, atoms: Atoms) -> MDSettings:
     changes: dict[str, Any] = {}
     if settings.long_range_cutoff is None:
         changes["long_range_cutoff"] = 12.0 if atoms.pbc.any() else 1000.0
-    if Path(settings.model).is_file():
-        changes["model"] = str(Path(settings.model).resolve())
+    for name in ("model", "bias"):
+        value = getattr(settings, name)
+        if value is not None and Path(value).is_file():
+            changes[name] = str(Path(value).resolve())
     return settings.model_copy(update=changes)
 
 
 def planned_output(atoms: Atoms, settings: MDSettings) -> tuple[int, int]:
     """Number of frames and bytes of the trajectory that a run would write, after checking that it could start."""
     with numerics(settings.precision):
-        _set_up(atoms, settings)
+        set_up(atoms, settings)
     frames = settings.steps // settings.save_every + 1
     numbers = len(atoms) * (3 + sum(1 if name == "charges" else 3 for name in settings.save))
     return frames, frames * numbers * (4 if settings.precision == "float32" else 8)
 
 
-def _set_up(atoms: Atoms, settings: MDSettings) -> _Setup:
-    force_field = load_model(
-        settings.model, long_range_cutoff=settings.long_range_cutoff, electrostatics=settings.electrostatics
-    )
-    system = System.from_ase(atoms, charge=settings.charge, unpaired_electrons=settings.spin)
-    force_field.check(system)
-    integrator = _integrator(settings, fixed_center=len(system) > 1)
-    return _Setup(settings, force_field.astype(settings.precision), integrator, system.astype(settings.precision))
-
-
-def _integrator(settings: MDSettings, *, fixed_center: bool) -> Integrator:
-    def number(value: float) -> Array:
-        return jnp.asarray(value, settings.precision)
-
-    timestep, thermal_energy = number(settings.timestep * FS), number(settings.temperature * BOLTZMANN)
-    if settings.ensemble == "nve":
-        return VelocityVerlet(timestep, fixed_center)
-    if settings.thermostat == "langevin":
-        return Langevin(timestep, thermal_energy, number(settings.friction / (1000 * FS)), fixed_center)
-    if settings.temperature == 0:
-        raise HelioError("a Nose-Hoover thermostat needs a temperature above 0 K; use --thermostat langevin")
-    return NoseHoover(timestep, thermal_energy, number(settings.relaxation_time * FS), fixed_center)
-
-
-def _file_momenta(atoms: Atoms, settings: MDSettings, fixed_center: bool) -> Array | None:
+def _file_momenta(atoms: Atoms, settings: MDSettings) -> Array | None:
     if settings.velocities == "thermal":
         return None
     if not atoms.has("momenta"):
@@ -176,7 +142,7 @@ def _file_momenta(atoms: Atoms, settings: MDSettings, fixed_center: bool) -> Arr
 
 
 def _run(
-    setup: _Setup,
+    setup: Setup,
     folder: RunFolder,
     recorder: Recorder,
     state: State,
@@ -185,7 +151,7 @@ def _run(
     stop: threading.Event,
 ) -> Outcome:
     settings, block, rate = setup.settings, 1, 0.0
-    model = _fingerprint(setup.potential)
+    model = _fingerprint(setup.force_field)
     step = int(state.step)
     saved = step
     if step == 0:
@@ -205,11 +171,7 @@ def _run(
         rate = _smoothed(rate, (until - step) / seconds, weight=min(1.0, seconds / 2))
         block = max(1, min(4 * block, round(rate * _BLOCK_SECONDS)))
         step = until
-        recorder.record(
-            state,
-            extra_energy=float(setup.integrator.extra_energy(state)),
-            ns_per_day=_ns_per_day(rate, settings),
-        )
+        recorder.record(state, ns_per_day=_ns_per_day(rate, settings))
         if step % settings.checkpoint_every == 0:
             _save(recorder, folder, state, lists, model)
             saved = step
@@ -228,15 +190,16 @@ def _next_event(step: int, settings: MDSettings) -> int:
 def _save(recorder: Recorder, folder: RunFolder, state: State, lists: ActiveLists, model: str) -> None:
     """Commit: what was recorded first, then the checkpoint that vouches for it."""
     recorder.commit()
-    tree = {"state": state, "reference": lists.reference, "cell": lists.cell, "skin": lists.skin}
-    write_checkpoint(
-        folder.checkpoint, tree, {"step": int(state.step), "sizes": sizes(lists.neighbors), "model": model}
-    )
+    info = {"step": int(state.step), "plans": lists.plans.to_json(), "model": model}
+    write_checkpoint(folder.checkpoint, {"state": state, "lists": lists.places}, info)
 
 
-def _restore(setup: _Setup, folder: RunFolder) -> tuple[State, ActiveLists]:
-    """State and lists of the checkpoint: the lists are made again where they were made, in the same size."""
-    lists = make_lists(setup.potential, setup.system, skin=setup.settings.skin)
+def _restore(setup: Setup, folder: RunFolder) -> tuple[State, ActiveLists]:
+    """State and lists of the checkpoint: the lists will be made where they had been made, in the same sizes."""
+    _, info = read_arrays(folder.checkpoint)
+    if info["model"] != _fingerprint(setup.force_field):
+        raise HelioError(f"the model {setup.settings.model} is not the one that the run in {folder.path} began with")
+    lists = blank_lists(setup.system, NeighborPlans.from_json(info["plans"]))
     blank = blank_state(
         setup.potential,
         setup.integrator,
@@ -245,14 +208,9 @@ def _restore(setup: _Setup, folder: RunFolder) -> tuple[State, ActiveLists]:
         key=jax.random.PRNGKey(setup.settings.seed),
         momenta=jnp.zeros_like(setup.system.positions),
     )
-    template = {"state": blank, "reference": lists.reference, "cell": lists.cell, "skin": lists.skin}
-    tree, info = read_checkpoint(folder.checkpoint, template)
-    if info["model"] != _fingerprint(setup.potential):
-        raise HelioError(f"the model {setup.settings.model} is not the one that the run in {folder.path} began with")
+    tree, _ = read_checkpoint(folder.checkpoint, {"state": blank, "lists": lists.places})
     tree = cast(dict[str, Any], jax.tree.map(jnp.asarray, tree))
-    state: State = tree["state"]
-    where = System(**(vars(state.system) | {"positions": tree["reference"], "cell": tree["cell"]}))
-    return state, make_lists(setup.potential, where, skin=float(tree["skin"]), size=Sizes(*info["sizes"]))
+    return tree["state"], lists.to_be_made_at(tree["lists"])
 
 
 def _fingerprint(force_field: ForceField) -> str:

@@ -2,46 +2,126 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from helio.errors import HelioError
+from helio.simulate.restraint_settings import RestraintSettings
 
 Output = Literal["velocities", "forces", "charges"]
+Points = tuple[tuple[float, float], ...]
+
+
+def _parsed_course(value: Any) -> Any:
+    """A number as text, or points as text: "0:100,5:300"."""
+    if not isinstance(value, str):
+        return value
+    if ":" not in value:
+        return float(value)
+    return [[float(number) for number in point.split(":")] for point in value.split(",")]
+
+
+def _ascending(points: float | Points) -> float | Points:
+    if isinstance(points, tuple):
+        times = [time for time, _ in points]
+        if not times or times != sorted(set(times)) or times[0] < 0:
+            raise ValueError("the times of a course must not be negative and must ascend")
+    return points
+
+
+# A constant, or points (time in ps, value) between which it is linear.
+Course = Annotated[float | Points, BeforeValidator(_parsed_course)]
 
 
 class MDSettings(BaseModel):
     """One molecular dynamics run; stored as `settings.yaml` in its folder."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    # What is simulated
     model: str = Field("so3lr", description="name of a model or path of a model file")
-    precision: Literal["float32", "float64"] = "float32"
+    precision: Literal["float32", "float64"] = Field("float32", description="of all arithmetic")
     long_range_cutoff: float | None = Field(
         None, gt=0, description="A; by default 12 with periodicity and 1000 (all pairs of a molecule) without"
     )
-    electrostatics: Literal["shifted", "ewald"] = "shifted"
+    electrostatics: Literal["shifted", "ewald", "pme"] = Field(
+        "shifted", description="shifted at the cutoff as published, or the exact periodic sum: ewald, or pme when large"
+    )
     charge: int | None = Field(None, description="total charge in e; by default from the file, else 0")
     spin: int | None = Field(None, ge=0, description="number of unpaired electrons; by default from the file, else 0")
 
-    ensemble: Literal["nve", "nvt"] = "nvt"
-    thermostat: Literal["langevin", "nose-hoover"] = "langevin"
-    temperature: float = Field(300.0, ge=0, description="K, of the thermostat and of the start velocities")
+    # Ensemble
+    ensemble: Literal["nve", "nvt", "npt"] = Field("nvt", description="what is kept constant")
+    thermostat: Literal["langevin", "rescaling", "nose-hoover"] = Field(
+        "langevin", description="rescaling is stochastic velocity rescaling; nose-hoover a chain"
+    )
+    temperature: Course = Field(300.0, description="K; or a course, [[ps, K], ...], linear between its points")
     friction: float = Field(1.0, gt=0, description="1/ps, of the Langevin thermostat")
-    relaxation_time: float = Field(100.0, gt=0, description="fs, of the Nose-Hoover thermostat")
+    relaxation_time: float = Field(100.0, gt=0, description="fs, of the other thermostats")
+    barostat: Literal["stochastic", "martyna-tobias-klein"] = Field(
+        "stochastic", description="stochastic cell rescaling, or a moving cell with Nose-Hoover chains"
+    )
+    coupling: Literal["isotropic", "semi-isotropic", "anisotropic", "triclinic"] = Field(
+        "isotropic", description="how the cell may change; semi-isotropic: x and y together, z apart"
+    )
+    pressure: Course = Field(1.01325, description="bar; or a course, [[ps, bar], ...]")
+    pressure_relaxation_time: float = Field(1000.0, gt=0, description="fs, of the barostat")
+    compressibility: float = Field(
+        4.5e-5, gt=0, description="1/bar, sets the speed of the stochastic barostat; water's"
+    )
+    surface_tension: float = Field(0.0, description="mN/m, of all interfaces normal to z together; semi-isotropic only")
     velocities: Literal["thermal", "file"] = Field("thermal", description="drawn at the temperature, or from the file")
 
-    steps: int = Field(1000, ge=0)
+    # Freedom
+    frozen: str | tuple[int, ...] = Field((), description="atoms that do not move: numbers from 0, elements, heavy")
+    constraints: Literal["none", "h-bonds", "rigid-water"] = Field(
+        "none", description="h-bonds: fixed bonds to hydrogen and rigid water"
+    )
+    hydrogen_mass: float | None = Field(None, gt=0, description="amu, taken from the heavy neighbour; by default 1.008")
+    remove_rotation: bool = Field(False, description="take out the rotation of a molecule as a whole")
+    restraints: tuple[RestraintSettings, ...] = Field((), description="energies that hold atoms, distances, a droplet")
+    bias: str | None = Field(None, description="Python file with a function energy(system) in eV, added to the energy")
+
+    # Length
+    steps: int = Field(1000, ge=0, description="number of time steps")
     timestep: float = Field(0.5, gt=0, description="fs")
-    seed: int = Field(0, ge=0, lt=2**32)
-    skin: float = Field(0.5, gt=0, description="A by which neighbour lists reach beyond the cutoffs")
+    seed: int = Field(0, ge=0, lt=2**32, description="of all random numbers")
+    skin: float = Field(0.5, gt=0, description="A by which the network's neighbour list reaches beyond its cutoff")
+    long_range_skin: float = Field(0.5, gt=0, description="A, likewise of the long-range list")
     hottest: float = Field(20_000.0, gt=0, description="K at which the run stops as unstable")
 
+    # Output
     save: tuple[Output, ...] = Field(("velocities",), description="what frames hold besides positions")
     save_every: int = Field(100, ge=1, description="steps between frames")
     log_every: int = Field(100, ge=1, description="steps between rows of the log")
     checkpoint_every: int = Field(1000, ge=1, description="steps between checkpoints")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> MDSettings:
+        for name in ("temperature", "pressure"):
+            _ascending(getattr(self, name))
+        if min(values_of(self.temperature)) < 0:
+            raise ValueError("a temperature cannot be below 0 K")
+        uses_chain = self.ensemble == "npt" and self.barostat == "martyna-tobias-klein"
+        if (uses_chain or (self.ensemble == "nvt" and self.thermostat == "nose-hoover")) and min(
+            values_of(self.temperature)
+        ) == 0:
+            raise ValueError("a Nose-Hoover thermostat needs a temperature above 0 K; use --thermostat langevin")
+        if self.ensemble == "npt" and min(values_of(self.temperature)) == 0:
+            raise ValueError("constant pressure needs a temperature above 0 K; to relax a cell use helio opt --cell")
+        if self.surface_tension and self.coupling != "semi-isotropic":
+            raise ValueError("a surface tension needs --coupling semi-isotropic")
+        if uses_chain and self.constraints != "none":
+            raise ValueError("fixed distances at constant pressure need --barostat stochastic")
+        if self.ensemble == "npt" and self.frozen != ():
+            raise ValueError("frozen atoms and constant pressure exclude each other; use position restraints")
+        return self
+
+
+def values_of(course: float | Points) -> tuple[float, ...]:
+    """All values that a course passes through."""
+    return tuple(value for _, value in course) if isinstance(course, tuple) else (course,)
 
 
 def checked_settings(values: dict[str, Any]) -> MDSettings:
@@ -49,8 +129,11 @@ def checked_settings(values: dict[str, Any]) -> MDSettings:
     try:
         return MDSettings(**values)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']} (got {problem['input']!r})"
-            for problem in error.errors()
-        )
+        problems = "; ".join(_explained(problem) for problem in error.errors())
         raise HelioError(f"settings are wrong: {problems}") from None
+
+
+def _explained(problem: Any) -> str:
+    where = ".".join(map(str, problem["loc"]))
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{where}: {message} (got {problem['input']!r})" if where else message

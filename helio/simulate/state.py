@@ -32,7 +32,7 @@ class State(eqx.Module):
     system: System
     momenta: Float[Array, "N 3"]  # sqrt(amu eV)
     prediction: Prediction
-    thermostat: Any  # what the integrator carries from step to step
+    baths: dict[str, Any]  # what thermostat and barostat carry from step to step, by the bath's name
     key: UInt32[Array, " 2"]
     step: Int[Array, ""]
     degrees_of_freedom: Float[Array, ""]
@@ -52,9 +52,19 @@ class State(eqx.Module):
         """k_B T in eV, from the kinetic energy."""
         return 2 * self.kinetic_energy / jnp.maximum(self.degrees_of_freedom, 1)
 
-    def with_positions(self, positions: Float[Array, "N 3"]) -> State:
+    def with_positions(self, positions: Float[Array, "N 3"], cell: Float[Array, "3 3"] | None = None) -> State:
         """The same state elsewhere; its prediction no longer belongs to it until it is replaced."""
-        return replace(self, system=eqx.tree_at(lambda system: system.positions, self.system, positions))
+        cell = self.system.cell if cell is None else cell
+        system = eqx.tree_at(lambda system: (system.positions, system.cell), self.system, (positions, cell))
+        return replace(self, system=system)
+
+    def with_bath(self, name: str, variables: Any) -> State:
+        """The same state with new variables of one bath."""
+        return replace(self, baths=self.baths | {name: variables})
+
+    def random_key(self, stream: int) -> UInt32[Array, " 2"]:
+        """The key of this step for one of several independent streams of random numbers."""
+        return jax.random.fold_in(jax.random.fold_in(self.key, self.step), stream)
 
 
 def thermal_momenta(key: UInt32[Array, " 2"], system: System, thermal_energy: Float[Array, ""]) -> Float[Array, "N 3"]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from helio.neighbors import Neighbors, host_list
+from helio.neighbors import NeighborPlans, Neighbors, Plan, plan_list
 from helio.prediction import Prediction
 from helio.system import System
 
@@ -22,10 +22,11 @@ class Wells(eqx.Module):
     quartic: Any = 0.0  # c in eV/A^4; couples the directions and makes the motion chaotic
     free: bool = eqx.field(static=True, default=False)
 
-    def neighbors(self, system: System, *, skin: float, trim: bool) -> Neighbors:
-        atoms = len(system.positions)
-        empty = host_list(np.arange(3.0 * atoms).reshape(atoms, 3) * 100, np.eye(3), (False, False, False), cutoff=1.0)
-        return Neighbors(empty, empty)
+    def plan(self, system: System, *, short_skin: float, long_skin: float, spare: float, all_within: bool) -> Any:
+        def one(skin: float) -> Plan:
+            return plan_list(system.positions, system.cell, system.pbc, cutoff=0.1 + skin, half=True, spare=spare)
+
+        return NeighborPlans(one(short_skin), one(long_skin), short_skin, long_skin, short_within=0)
 
     def __call__(self, system: System, neighbors: Neighbors) -> Prediction:
         def energies(positions: Any) -> Any:

@@ -3,45 +3,81 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import ase.build
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from helio.force_field import ForceField
+from helio.neighbors import NeighborPlans
 from helio.precision import numerics
-from helio.simulate.engine import advance, start
-from helio.simulate.nve import VelocityVerlet
+from helio.simulate import ActiveLists, Freedom, State, advance, make_lists, start
+from helio.simulate.ensembles import constant_energy
+from helio.simulate.lists import blank_lists
 from helio.system import System
 from helio.units import BOLTZMANN, FS
 
 
-def test_pairs_that_outgrow_their_room_are_given_more(small_force_field: ForceField):
-    atoms = ase.build.molecule("CH3CH2NH2")
+@pytest.fixture(scope="module")
+def run(small_force_field: ForceField) -> Any:
+    """A short run of ethylamine in a small cell, from lists with the plans given: start, end, final lists."""
+    atoms = ase.build.molecule("CH3CH2NH2", cell=[6.0, 6.5, 7.0], pbc=True)
     atoms.rattle(0.02, seed=4)
-    with numerics("float64"):
-        model = small_force_field.astype("float64")
-        integrator = VelocityVerlet(jnp.asarray(0.2 * FS))
-        state, lists = start(
-            model,
-            integrator,
-            System.from_ase(atoms).astype("float64"),
-            key=jax.random.key_data(jax.random.key(0)).astype(jnp.uint32),
-            thermal_energy=100 * BOLTZMANN,
-            skin=0.6,
-        )
-        expected, _ = advance(model, integrator, state, lists, until=4)
 
-        # Too little room, and the atoms no longer where the list was made.
-        used = dataclasses.replace(
-            lists,
-            neighbors=dataclasses.replace(lists.neighbors, short_within=4),
-            reference=lists.reference + 1e-3,
-        )
-        found, renewed = advance(model, integrator, state, used, until=4)
-    assert renewed.neighbors.short_within > 4
-    assert int(found.step) == 4
-    np.testing.assert_allclose(
-        np.asarray(found.system.positions), np.asarray(expected.system.positions), rtol=0, atol=1e-12
-    )
+    def simulate(change: Any) -> tuple[State, ActiveLists]:
+        with numerics("float64"):
+            potential = small_force_field.with_options(long_range_cutoff=8.0).astype("float64")
+            system = System.from_ase(atoms).astype("float64")
+            lists = make_lists(potential, system, skin=0.3)
+            lists = blank_lists(system, change(lists.plans))
+            integrator = constant_energy(jnp.asarray(0.5 * FS), Freedom())
+            key = jax.random.PRNGKey(0)
+            state, lists = start(potential, integrator, system, lists, key=key, thermal_energy=600 * BOLTZMANN)
+            return advance(potential, integrator, state, lists, until=6)
+
+    return simulate
+
+
+@pytest.fixture(scope="module")
+def expected(run: Any) -> np.ndarray:
+    return np.asarray(run(lambda plans: plans)[0].system.positions)
+
+
+def with_plan(plans: NeighborPlans, name: str, **changes: Any) -> NeighborPlans:
+    return dataclasses.replace(plans, **{name: getattr(plans, name)._replace(**changes)})
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("short", {"columns": 2}),
+        ("short", {"half_pairs": 4}),
+        ("long", {"columns": 4, "bin_capacity": 2}),
+        ("long", {"candidates": 4}),
+    ],
+)
+def test_lists_that_do_not_fit_are_given_more(run: Any, expected: np.ndarray, name: str, changes: dict) -> None:
+    state, lists = run(lambda plans: with_plan(plans, name, **changes))
+    plan = getattr(lists.plans, name)
+    assert all(getattr(plan, size) > value for size, value in changes.items())
+    np.testing.assert_allclose(np.asarray(state.system.positions), expected, rtol=0, atol=1e-12)
+
+
+def test_pairs_that_outgrow_their_room_are_given_more(run: Any, expected: np.ndarray) -> None:
+    state, lists = run(lambda plans: dataclasses.replace(plans, short_within=4))
+    assert lists.plans.short_within > 4
+    np.testing.assert_allclose(np.asarray(state.system.positions), expected, rtol=0, atol=1e-12)
+
+
+def test_skins_do_not_change_the_numbers(run: Any, expected: np.ndarray) -> None:
+    def narrow(plans: NeighborPlans) -> NeighborPlans:
+        plans = with_plan(plans, "short", cutoff=plans.short.cutoff - 0.25)
+        return dataclasses.replace(plans, short_skin=0.05)
+
+    state, lists = run(narrow)
+    np.testing.assert_allclose(np.asarray(state.system.positions), expected, rtol=0, atol=1e-12)
+    # The lists were made at different times.
+    assert (np.asarray(lists.short.reference) != np.asarray(lists.long.reference)).any()

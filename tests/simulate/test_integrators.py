@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -11,21 +12,28 @@ import pytest
 from ase import Atoms
 
 from helio.precision import numerics
-from helio.simulate import Langevin, NoseHoover, State, VelocityVerlet, advance, start
+from helio.simulate import ActiveLists, Composition, Freedom, Schedule, State, advance, make_lists, start
 from helio.simulate.engine import UnstableError
+from helio.simulate.ensembles import constant_energy, with_bath_in_the_middle, with_chain
+from helio.simulate.thermostats import Langevin, NoseHooverChain, StochasticRescaling
 from helio.system import System
 from helio.units import BOLTZMANN, FS
 
 KT = 300 * BOLTZMANN
 
 
-def make_integrator(kind: str, *, timestep_fs: float = 1.0, fixed_center: bool = False) -> Any:
-    timestep, kt = jnp.asarray(timestep_fs * FS), jnp.asarray(KT)
+THERMOSTATS = ["langevin", "rescaling", "nose-hoover"]
+
+
+def make_integrator(kind: str, *, timestep_fs: float = 1.0, fixed_center: bool = False) -> Composition:
+    timestep, kt, freedom = jnp.asarray(timestep_fs * FS), Schedule.constant(KT), Freedom(fixed_center=fixed_center)
     if kind == "nve":
-        return VelocityVerlet(timestep, fixed_center)
+        return constant_energy(timestep, freedom)
     if kind == "langevin":
-        return Langevin(timestep, kt, jnp.asarray(0.01 / FS), fixed_center)
-    return NoseHoover(timestep, kt, jnp.asarray(20 * FS), fixed_center, 4)
+        return with_bath_in_the_middle(timestep, freedom, Langevin(kt, jnp.asarray(0.01 / FS)))
+    if kind == "rescaling":
+        return with_bath_in_the_middle(timestep, freedom, StochasticRescaling(kt, jnp.asarray(20 * FS)))
+    return with_chain(timestep, freedom, NoseHooverChain(kt, jnp.asarray(20 * FS), length=4))
 
 
 def small_system(atoms: int = 3, size: float = 0.05) -> System:
@@ -33,20 +41,32 @@ def small_system(atoms: int = 3, size: float = 0.05) -> System:
     return System.from_ase(Atoms("CON"[:atoms], positions=positions), check_parity=False).astype("float64")
 
 
+def started(
+    potential: Any,
+    integrator: Composition,
+    system: System,
+    *,
+    seed: int = 3,
+    skin: float = 10.0,
+    thermal_energy: float = KT,
+) -> tuple[State, ActiveLists]:
+    lists = make_lists(potential, system, skin=skin)
+    key = jax.random.PRNGKey(seed)
+    return start(potential, integrator, system, lists, key=key, thermal_energy=thermal_energy)
+
+
 def total_energy(state: State) -> float:
     return float(state.prediction.energy + state.kinetic_energy)
 
 
-@pytest.mark.parametrize("kind", ["nve", "langevin", "nose-hoover"])
+@pytest.mark.parametrize("kind", ["nve", *THERMOSTATS])
 def test_conserved_quantity_scales_with_timestep_squared(wells: Any, kind: str) -> None:
     spread = []
     with numerics("float64"):
         potential = wells(jnp.asarray([30.0, 20.0, 10.0]))
         for timestep in (1.0, 0.5):
             integrator = make_integrator(kind, timestep_fs=timestep)
-            state, lists = start(
-                potential, integrator, small_system(), key=jax.random.PRNGKey(3), thermal_energy=KT, skin=10.0
-            )
+            state, lists = started(potential, integrator, small_system())
             values = []
             for step in range(1, 101):
                 until = round(step * 2 / timestep)
@@ -54,7 +74,7 @@ def test_conserved_quantity_scales_with_timestep_squared(wells: Any, kind: str) 
                 values.append(total_energy(state) + float(integrator.extra_energy(state)))
             spread.append(np.std(values))
     # The noise of Langevin runs with different steps differs, so its ratio is less sharp.
-    assert 2.0 < spread[0] / spread[1] < 8.0 if kind == "langevin" else 3.5 < spread[0] / spread[1] < 4.5
+    assert 2.0 < spread[0] / spread[1] < 8.0 if kind in ("langevin", "rescaling") else 3.5 < spread[0] / spread[1] < 4.5
     assert spread[1] < 1e-3
 
 
@@ -62,17 +82,15 @@ def test_nve_is_reversible(wells: Any) -> None:
     with numerics("float64"):
         potential, integrator = wells(jnp.asarray([30.0, 20.0, 10.0])), make_integrator("nve")
         system = small_system()
-        state, lists = start(potential, integrator, system, key=jax.random.PRNGKey(0), thermal_energy=KT, skin=10.0)
+        state, lists = started(potential, integrator, system)
         there, lists = advance(potential, integrator, state, lists, until=500)
-        turned = State(
-            there.system, -there.momenta, there.prediction, None, there.key, jnp.int32(0), there.degrees_of_freedom
-        )
+        turned = dataclasses.replace(there, momenta=-there.momenta, step=jnp.int32(0))
         back, _ = advance(potential, integrator, turned, lists, until=500)
     np.testing.assert_allclose(back.system.positions, system.positions, atol=1e-11)
     np.testing.assert_allclose(-back.momenta, state.momenta, atol=1e-11)
 
 
-@pytest.mark.parametrize("kind", ["langevin", "nose-hoover"])
+@pytest.mark.parametrize("kind", THERMOSTATS)
 @pytest.mark.parametrize("atoms", [1, 3])
 def test_kinetic_energy_has_the_canonical_distribution(wells: Any, kind: str, atoms: int) -> None:
     """2 K / k_B T of many replicas follows chi^2 with N_f degrees of freedom: mean N_f, variance 2 N_f, and shape."""
@@ -80,14 +98,7 @@ def test_kinetic_energy_has_the_canonical_distribution(wells: Any, kind: str, at
     with numerics("float64"):
         potential = wells(jnp.asarray([3.0, 1.7, 0.8]), 200.0, fixed)
         integrator = make_integrator(kind, fixed_center=fixed)
-        state, _ = start(
-            potential,
-            integrator,
-            small_system(atoms),
-            key=jax.random.PRNGKey(5),
-            thermal_energy=2 * KT,
-            skin=10.0,
-        )
+        state, _ = started(potential, integrator, small_system(atoms), seed=5, thermal_energy=2 * KT)
         noise = jax.random.normal(jax.random.PRNGKey(8), (replicas, atoms, 3))
         momenta = jax.vmap(lambda n: n * jnp.sqrt(1.5 * KT * state.system.masses[:, None]))(noise)
         if fixed:
@@ -100,18 +111,10 @@ def test_kinetic_energy_has_the_canonical_distribution(wells: Any, kind: str, at
             return potential(system, None)
 
         def replica(momenta: Any, key: Any) -> Any:
-            own = State(
-                state.system,
-                momenta,
-                state.prediction,
-                state.thermostat,
-                key,
-                state.step,
-                state.degrees_of_freedom,
-            )
+            own = dataclasses.replace(state, momenta=momenta, key=key)
 
             def one(step: Any, own: State) -> State:
-                return integrator.step(State(**(vars(own) | {"step": jnp.int32(step)})), force_fn)
+                return integrator.step(dataclasses.replace(own, step=jnp.int32(step)), force_fn)
 
             return jax.lax.fori_loop(0, 1500, one, own).kinetic_energy
 
@@ -132,18 +135,18 @@ def _kolmogorov(values: np.ndarray, freedom: int) -> float:
     return float(np.abs(expected - ranks).max() * np.sqrt(len(values)))
 
 
-@pytest.mark.parametrize("kind", ["nve", "langevin", "nose-hoover"])
+@pytest.mark.parametrize("kind", ["nve", *THERMOSTATS])
 def test_blocks_and_lists_do_not_change_the_numbers(wells: Any, kind: str) -> None:
     with numerics("float64"):
         potential, integrator, system = wells(jnp.asarray([3.0, 2.0, 1.0])), make_integrator(kind), small_system()
         ends = []
         for cuts, skin in (([200], 10.0), ([3, 50, 51, 200], 10.0), ([200], 0.1)):
-            state, lists = start(potential, integrator, system, key=jax.random.PRNGKey(3), thermal_energy=KT, skin=skin)
+            state, lists = started(potential, integrator, system, skin=skin)
             for until in cuts:
                 state, lists = advance(potential, integrator, state, lists, until=until)
             ends.append(state)
             if skin == 0.1:
-                assert (np.asarray(lists.reference) != np.asarray(system.positions)).any()
+                assert (np.asarray(lists.short.reference) != np.asarray(system.positions)).any()
     for other in ends[1:]:
         for a, b in zip(jax.tree.leaves(ends[0]), jax.tree.leaves(other), strict=True):
             np.testing.assert_array_equal(a, b)
@@ -154,9 +157,7 @@ def test_seed_decides(wells: Any) -> None:
         potential, integrator = wells(jnp.asarray([3.0, 2.0, 1.0])), make_integrator("langevin", fixed_center=True)
         ends = []
         for seed in (1, 1, 2):
-            state, lists = start(
-                potential, integrator, small_system(), key=jax.random.PRNGKey(seed), thermal_energy=KT, skin=1.0
-            )
+            state, lists = started(potential, integrator, small_system(), seed=seed, skin=1.0)
             state, _ = advance(potential, integrator, state, lists, until=20)
             ends.append(np.asarray(state.system.positions))
             assert float(jnp.abs(state.momenta.sum(axis=0)).max()) < 1.0
@@ -167,11 +168,10 @@ def test_seed_decides(wells: Any) -> None:
 def test_stops_with_the_last_good_state(wells: Any) -> None:
     with numerics("float64"):
         integrator, system = make_integrator("nve", timestep_fs=2.0), small_system()
-        arguments = {"key": jax.random.PRNGKey(3), "thermal_energy": KT, "skin": 1.0}
         with pytest.raises(UnstableError, match="became infinite or not a number"):
-            start(wells(jnp.asarray([np.nan, 1.0, 1.0])), integrator, system, **arguments)
+            started(wells(jnp.asarray([np.nan, 1.0, 1.0])), integrator, system, skin=1.0)
         hill = wells(jnp.asarray([-50.0, -50.0, -50.0]))
-        state, lists = start(hill, integrator, system, **arguments)
+        state, lists = started(hill, integrator, system, skin=1.0)
         with pytest.raises(UnstableError, match="unstable at step") as caught:
             advance(hill, integrator, state, lists, until=10_000, hottest=1e5)
         good = caught.value.state

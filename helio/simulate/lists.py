@@ -1,0 +1,136 @@
+"""Neighbour lists that are made and watched on the device.
+
+| symbol | variable |
+|---|---|
+| r_c, skin | `cutoff`, `skin` |
+| r_i(0), h(0), where the list was made | `Watched.reference`, `Watched.cell` |
+| F = h(0)^-1 h | `deformation` |
+| u_i = r_i - r_i(0) F | what atoms moved besides following the cell |
+| e >= abs(F^-1 - 1) | `shrunk` |
+
+A pair that is closer than r_c now was closer than (1 + e) (r_c + 2 max u) when the list was made. So the list, made for
+r_c + skin, is complete as long as that is no more than r_c + skin. Without a change of the cell, this is the rule
+that no atom may have moved further than skin / 2.
+"""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from helio.neighbors import NeighborList, NeighborPlans, Neighbors, Plan, device_list
+from helio.system import System
+
+
+class Watched(eqx.Module):
+    """One list, where it was made, and whether it is made already."""
+
+    pairs: NeighborList
+    reference: Float[Array, "N 3"]  # A
+    cell: Float[Array, "3 3"]  # A
+    made: Bool[Array, ""]
+
+    def room(self, system: System, *, cutoff: float, skin: float) -> Float[Array, ""]:
+        """How far (A) the atom that moved most could still move; negative where the list is no longer complete.
+
+        NaN where positions are not numbers.
+        """
+        deformation = jnp.linalg.inv(self.cell) @ system.cell
+        one = jnp.eye(3, dtype=self.cell.dtype)
+        shrunk = jnp.sqrt(jnp.sum((jnp.linalg.inv(deformation) - one) ** 2))
+        moved = system.positions - self.reference - self.reference @ (deformation - one)
+        farthest = jnp.sqrt(jnp.max(jnp.sum(moved**2, axis=-1)))
+        return 0.5 * (skin - shrunk / (1 + shrunk) * (cutoff + skin)) - farthest
+
+    def is_at(self, system: System) -> Bool[Array, ""]:
+        """Whether the list was made, or is to be made, exactly where the atoms are."""
+        return jnp.all(self.reference == system.positions) & jnp.all(self.cell == system.cell)
+
+    def to_be_made(self, system: System, where: Bool[Array, ""]) -> Watched:
+        """Marked to be made anew where the atoms are, if `where` is True."""
+        return Watched(
+            self.pairs,
+            jnp.where(where, system.positions, self.reference),
+            jnp.where(where, system.cell, self.cell),
+            self.made & ~where,
+        )
+
+
+class ActiveLists(eqx.Module):
+    """Both lists in use, and their plans."""
+
+    short: Watched
+    long: Watched
+    plans: NeighborPlans
+
+    @property
+    def neighbors(self) -> Neighbors:
+        """What the potential takes."""
+        return self.plans.joined(self.short.pairs, self.long.pairs)
+
+    def room(self, system: System) -> Float[Array, ""]:
+        """How far (A) the atom that moved most could still move before one of the lists is incomplete."""
+        plans = self.plans
+        short = self.short.room(system, cutoff=plans.short.cutoff - plans.short_skin, skin=plans.short_skin)
+        long = self.long.room(system, cutoff=plans.long.cutoff - plans.long_skin, skin=plans.long_skin)
+        return jnp.minimum(short, long)
+
+    def are_at(self, system: System) -> Bool[Array, ""]:
+        """Whether both lists were made exactly where the atoms are."""
+        return self.short.is_at(system) & self.long.is_at(system)
+
+    def refreshed(self, now: System, soon: System, *, all_of_them: Bool[Array, ""]) -> ActiveLists:
+        """Lists made where the atoms are `now`, each if it would not last until `soon`; or all of them."""
+        plans = self.plans
+
+        def refresh(watched: Watched, plan: Plan, skin: float) -> Watched:
+            ends = ~(watched.room(soon, cutoff=plan.cutoff - skin, skin=skin) >= 0) & ~watched.is_at(now)
+            watched = watched.to_be_made(now, ends | all_of_them)
+            return _made(watched, now, plan)
+
+        return ActiveLists(
+            refresh(self.short, plans.short, plans.short_skin), refresh(self.long, plans.long, plans.long_skin), plans
+        )
+
+    @property
+    def places(self) -> dict[str, tuple[Array, Array]]:
+        """Positions and cell (A) where each list was made: with the plans, all that it takes to make them again."""
+        return {name: (w.reference, w.cell) for name, w in (("short", self.short), ("long", self.long))}
+
+    def to_be_made_at(self, places: dict[str, tuple[Array, Array]]) -> ActiveLists:
+        """The same lists, still to be made, at these places."""
+        not_made = jnp.asarray(False)
+        short, long = (
+            Watched(watched.pairs, *places[name], not_made)
+            for name, watched in (("short", self.short), ("long", self.long))
+        )
+        return ActiveLists(short, long, self.plans)
+
+    @property
+    def overflow(self) -> Bool[Array, ""]:
+        """Whether a list did not fit its sizes."""
+        return self.short.pairs.overflow | self.long.pairs.overflow
+
+
+def blank_lists(system: System, plans: NeighborPlans) -> ActiveLists:
+    """Lists that are still to be made, where the atoms are."""
+
+    def blank(plan: Plan) -> Watched:
+        shape = jax.eval_shape(lambda s: _list(s, plan), system)
+        pairs = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape)
+        return Watched(pairs, system.positions, system.cell, jnp.asarray(False))
+
+    return ActiveLists(blank(plans.short), blank(plans.long), plans)
+
+
+def _made(watched: Watched, system: System, plan: Plan) -> Watched:
+    """The list made at its reference, if that is still to be done."""
+    where = eqx.tree_at(lambda s: (s.positions, s.cell), system, (watched.reference, watched.cell))
+    pairs = jax.lax.cond(watched.made, lambda: watched.pairs, lambda: _list(where, plan))
+    return Watched(pairs, watched.reference, watched.cell, jnp.asarray(True))
+
+
+def _list(system: System, plan: Plan) -> NeighborList:
+    return device_list(system.positions, system.cell, system.atom_mask, system.pbc, plan)
