@@ -38,7 +38,7 @@ class Case:
         made = host_list(
             positions,
             cell,
-            (self.periodic,) * 3,
+            (self.periodic, self.periodic, self.periodic),
             cutoff=None if self.cutoff is None else self.cutoff + 0.5,
             rows=self.count,
         )
@@ -162,7 +162,7 @@ def test_one_term_alone(left_out: str):
             dispersion_scale=None if left_out == "dispersion" else SCALE,
             switch_width=WIDTH,
         )
-        found = tiled_atomic_energies(terms, *case.arguments, case.neighbors, cutoff=case.cutoff)
+        found = tiled_atomic_energies(terms, case.atomic, case.positions, case.cell, case.neighbors, cutoff=case.cutoff)
         expected = case.over_half_list(*case.arguments)
         del expected[left_out]
         assert_close(found, expected)
