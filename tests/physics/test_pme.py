@@ -18,6 +18,7 @@ from helio.physics import ewald, pme
 from helio.precision import numerics
 
 WATER = Path(__file__).parents[1] / "reference/water_64.extxyz"
+FAST_TO_COMPILE = {"xla_backend_optimization_level": 0}
 SIGMA = 4.0  # A, that of the published model
 CELLS = {
     "cubic": 20 * np.eye(3),
@@ -45,7 +46,7 @@ def derivatives(energies: Callable[..., jax.Array], system: System, weights: jax
         atomic = energies(positions + positions @ strain, charges, cell + cell @ strain)
         return weights @ atomic, atomic
 
-    gradient = jax.jit(jax.grad(energy, argnums=(0, 1, 2), has_aux=True))
+    gradient = jax.jit(jax.grad(energy, argnums=(0, 1, 2), has_aux=True), compiler_options=FAST_TO_COMPILE)
     found, atomic = gradient(*system[:2], jnp.zeros((3, 3)))
     return [atomic, *found]
 

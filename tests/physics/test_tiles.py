@@ -23,6 +23,7 @@ CELLS = {
 }
 CASES = {"triclinic": 4.5, "flat": 4.5, "free": None, "free, with a cutoff": 4.0}
 Terms = Callable[..., dict[str, jax.Array]]
+compiled = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})  # soon rather than fast
 
 
 class Case:
@@ -92,9 +93,9 @@ def assert_close(found: object, expected: object, *, relative: float = 1e-12):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=relative * scale)
 
 
-@pytest.mark.parametrize("rows", [5, 13, 128])
+@pytest.mark.parametrize("rows", [5, 128])
 def test_energies_equal_those_over_the_half_list(case: Case, rows: int):
-    found = jax.jit(partial(case.in_tiles, rows=rows))(*case.arguments)
+    found = compiled(partial(case.in_tiles, rows=rows))(*case.arguments)
     expected = case.over_half_list(*case.arguments)
     assert all(float(jnp.abs(energies).max()) > 1e-3 for energies in expected.values())
     assert_close(found, expected)
@@ -104,7 +105,7 @@ def test_gradients_of_each_atoms_energy(case: Case):
     # With weights of their own the energies of single atoms are told apart: in one sum, errors could cancel.
     gradient = jax.grad(case.weighted, argnums=(1, 2, 3))
     found, expected = (
-        jax.jit(partial(gradient, terms))(*case.arguments) for terms in (case.in_tiles, case.over_half_list)
+        compiled(partial(gradient, terms))(*case.arguments) for terms in (case.in_tiles, case.over_half_list)
     )
     assert_close(found, expected)
     if case.periodic:
@@ -122,7 +123,7 @@ def test_gradient_of_the_forces(case: Case):
 
     gradient = jax.grad(work, argnums=(1, 2, 3))
     found, expected = (
-        jax.jit(partial(gradient, terms))(*case.arguments) for terms in (case.in_tiles, case.over_half_list)
+        compiled(partial(gradient, terms))(*case.arguments) for terms in (case.in_tiles, case.over_half_list)
     )
     assert_close(found, expected)
 
