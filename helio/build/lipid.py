@@ -18,6 +18,8 @@ from helio.errors import HelioError
 from helio.files.structures import read_structure
 
 _MOLECULE_FILES = (".sdf", ".mol", ".mol2", ".pdb", ".xyz", ".extxyz")
+# Assignments of double bonds that rdkit tries: a lipid needs few, polycyclic molecules can need years.
+_ATTEMPTS = 20000
 # A stretched chain is 1.25 A long per bond: bonds of 1.53 A at 112 degrees, less some play.
 _RISE = 1.25
 # The tails of one lipid are held within this distance (A) while it is stretched: chains in a membrane are 4.8 A apart.
@@ -139,9 +141,9 @@ def _with_bonds(atoms: Atoms, path: Path) -> Any:
     rdDetermineBonds.DetermineConnectivity(found)
     _check_one_molecule(found, path)
     try:
-        rdDetermineBonds.DetermineBondOrders(found, charge=atoms.info["charge"])
+        rdDetermineBonds.DetermineBondOrders(found, charge=atoms.info["charge"], maxIterations=_ATTEMPTS)
         _chem().SanitizeMol(found)
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:  # no molecule; too many attempts
         raise HelioError(
             f"the bonds of {path} make no molecule of charge {atoms.info['charge']:+d}: give the right --charge; "
             "all hydrogens must be there"

@@ -68,8 +68,10 @@ def _read(path: Path) -> Any:
         raise HelioError(f"there is no file {path}")
     if path.suffix.lower() not in (".pdb", ".ent", ".cif", ".pdbx", ".mmcif"):
         raise HelioError(f"{path} must be a .pdb or .cif file: residues are recognised by their names")
+    kind = "pdbfile" if path.suffix.lower() in (".pdb", ".ent") else "pdbxfile"
     try:
-        fixer = PDBFixer(filename=str(path), platform=Platform.getPlatformByName("Reference"))
+        with open(path) as file:
+            fixer = PDBFixer(**{kind: file}, platform=Platform.getPlatformByName("Reference"))
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, AssertionError) as error:
         raise HelioError(f"{path} cannot be read as a protein structure ({type(error).__name__}: {error})") from error
     if fixer.topology.getNumAtoms() == 0:

@@ -41,7 +41,23 @@ def residue_template(letter: str) -> tuple[str, Atoms]:
     )
     info = [atom.GetPDBResidueInfo() for atom in molecule.GetAtoms()]
     atoms.arrays["atomtypes"] = np.array([each.GetName().strip() for each in info], "U4")
+    _correct_names(atoms, letter)
     return info[0].GetResidueName(), atoms
+
+
+def _correct_names(atoms: Atoms, letter: str) -> None:
+    """Exchange the names, in place, that rdkit (2026.9) gives otherwise than the Protein Data Bank.
+
+    In isoleucine CG1 is the carbon that bears CD1; in leucine CD1 is the pro-R methyl group.
+    """
+    at = {str(name): index for index, name in enumerate(atoms.arrays["atomtypes"])}
+    names = atoms.arrays["atomtypes"]
+    if letter == "I" and atoms.get_distance(at["CG1"], at["CD1"]) > 2.0:
+        names[[at["CG1"], at["CG2"]]] = ["CG2", "CG1"]
+    elif letter == "L":
+        to_cb, to_1, to_2 = (atoms.positions[at[name]] - atoms.positions[at["CG"]] for name in ("CB", "CD1", "CD2"))
+        if np.dot(to_cb, np.cross(to_1, to_2)) > 0:
+            names[[at["CD1"], at["CD2"]]] = ["CD2", "CD1"]
 
 
 def side_chain(letter: str, residue: BackboneResidue, others: np.ndarray) -> Atoms:

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from helio import __version__
-from helio.cli import model
+from helio.cli import build, model
 from helio.cli.doctor import doctor
 from helio.cli.eval import evaluate
 from helio.cli.md import md
@@ -69,6 +69,7 @@ app.command(epilog="Example: helio md peptide.xyz --steps 2000 --out run")(md)
 app.command(epilog="Example: helio resume run")(resume)
 app.command(epilog="Example: helio opt peptide.xyz --fmax 0.01")(opt)
 app.command("eval")(evaluate)
+app.add_typer(build.app, name="build")
 app.add_typer(model.app, name="model")
 app.command()(doctor)
 
