@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import MDAnalysis
@@ -142,9 +143,23 @@ def test_bad_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize("caps", [True, False])
 def test_charge_is_that_of_a_force_field(made, caps: bool, ph: float) -> None:
     """Amber's charges, summed over residues in the same protonation state."""
+    check_charge(made("GDEHKRCYG", caps=caps).read_text(), ph)
+
+
+@pytest.mark.parametrize(("letters", "flavor"), [("ACGU", 2), ("ACGT", 6)])
+def test_charge_of_nucleic_acids(letters: str, flavor: int) -> None:
+    from rdkit import Chem
+    from rdkit.Chem import rdDistGeom
+
+    whole = Chem.AddHs(Chem.MolFromSequence(letters, flavor=flavor))
+    assert rdDistGeom.EmbedMolecule(whole, randomSeed=1, useRandomCoords=True) == 0
+    assert check_charge(Chem.MolToPDBBlock(Chem.RemoveHs(whole)), 7.0) == -3
+
+
+def check_charge(pdb: str, ph: float) -> int:
     from openmm import NonbondedForce, app, unit
 
-    read = app.PDBFile(str(made("GDEHKRCYG", caps=caps)))
+    read = app.PDBFile(io.StringIO(pdb))
     topology, _ = add_hydrogens(read.topology, read.positions, ph=ph, seed=0)
     system = app.ForceField("amber14-all.xml").createSystem(topology)
     charges = next(force for force in system.getForces() if isinstance(force, NonbondedForce))
@@ -152,3 +167,4 @@ def test_charge_is_that_of_a_force_field(made, caps: bool, ph: float) -> None:
     total = sum(charge.value_in_unit(unit.elementary_charge) for charge in each)
     charge, unknown = net_charge(topology)
     assert unknown == [] and charge == round(total)
+    return charge
