@@ -33,10 +33,10 @@ def measure(case: str, model: str, repeats: int, skin: float) -> dict[str, float
     import ase.io
     import equinox as eqx
     import jax
-    import jax.numpy as jnp
     from ase import Atoms
 
     from helio.force_field import load_model
+    from helio.neighbors import device_list
     from helio.precision import numerics
     from helio.system import System
 
@@ -46,8 +46,11 @@ def measure(case: str, model: str, repeats: int, skin: float) -> dict[str, float
     system = System.from_ase(atoms.repeat(repeat))
     force_field = load_model(model).with_options(long_range_cutoff=12.0)
     with numerics("float32"):
-        neighbors = jax.tree.map(jnp.asarray, force_field.neighbors(system, skin=skin, trim=skin > 0))
-        arguments = (force_field.astype("float32"), system.astype("float32"), neighbors)
+        arrays = system.astype("float32")
+        plans = force_field.plan(system, short_skin=skin, long_skin=skin)
+        where = arrays.positions, arrays.cell, arrays.atom_mask, arrays.pbc
+        make = eqx.filter_jit(lambda: plans.joined(device_list(*where, plans.short), device_list(*where, plans.long)))
+        arguments = (force_field.astype("float32"), arrays, make())
         # As a step of dynamics needs it: forces and energy.
         evaluate = eqx.filter_jit(lambda f, s, n: (lambda p: (p.energy, p.forces))(f(s, n)))
         start = time.perf_counter()

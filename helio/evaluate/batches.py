@@ -83,9 +83,9 @@ def _block_size(rows: int, atoms: int) -> int:
 
 def _usual(rows: int, pbc: tuple[bool, bool, bool]) -> Sizes:
     if any(pbc):
-        return Sizes(0, 0, 0, 0, 0)
+        return Sizes(0, 0, 0, 0)
     short, long = min(rows, _USUAL_SHORT), min(rows, _USUAL_LONG)
-    return Sizes(short, round_up(rows * short // 2), long, round_up(rows * long // 2), 0)
+    return Sizes(short, round_up(rows * short // 2), long, 0)
 
 
 def _predict_block(

@@ -16,7 +16,6 @@ from helio.force_field.settings import ForceFieldSettings
 from helio.neighbors import (
     NeighborPlans,
     Neighbors,
-    count_within,
     half_pairs,
     host_list,
     host_neighbors,
@@ -31,6 +30,7 @@ from helio.network import ChargeHead, EnergyHead, HirshfeldHead, SO3krates
 from helio.network.geometry import PairGeometry
 from helio.physics import dispersion, ewald, pair, pme
 from helio.physics.free_atoms import free_atom_table
+from helio.physics.tiles import LongRangePair, tiled_atomic_energies
 from helio.physics.zbl import ZBL
 from helio.prediction import Prediction
 from helio.system import System
@@ -123,16 +123,11 @@ class ForceField(eqx.Module):
         *,
         skin: float = 0.0,
         rows: int | None = None,
-        trim: bool = False,
     ) -> Neighbors:
         """The lists that this force field needs for `system`, made on the host (numpy arrays).
 
         `system` holds host arrays without padding; `rows` sets the number of rows, N or more, and `skin` (A) is added
         to both cutoffs. Sizes are rounded up, so that compiled programs are reused.
-
-        With `trim`, pairs in the skin of the short list are left out of every evaluation, which is faster; room is
-        made for a few more pairs within the cutoff than there are now, and where it does not suffice the predicted
-        energy is NaN: whoever trims must look, and make a new list then.
         """
         reciprocal, mesh = self._reciprocal_space(system)
         neighbors = host_neighbors(
@@ -149,10 +144,6 @@ class ForceField(eqx.Module):
         made = sizes(neighbors)
         if made.reciprocal:
             made = made._replace(reciprocal=round_up(made.reciprocal))
-        if trim:
-            within = count_within(neighbors.short, system.positions, system.cell, self.settings.cutoff)
-            # Room for pairs that come closer while the list is in use.
-            made = made._replace(short_within=min(round_up(within + within // 16 + 8), made.short_pairs))
         return widened(neighbors, made)
 
     def plan(
@@ -176,12 +167,12 @@ class ForceField(eqx.Module):
         reciprocal, mesh = self._reciprocal_space(system)
         places = short.half_pairs or 0
         if not all_within:
-            now = host_list(*where, cutoff=cutoff)
-            within = count_within(now, system.positions, system.cell, cutoff)
+            half = np.asarray(host_list(*where, cutoff=cutoff).half)
+            within = int(np.sum(half[:, 0] < len(system)))
             places = min(places, round_up(math.ceil(within * (spare - 0.04)) + 8))
         return NeighborPlans(
             short=short,
-            long=plan_list(*where, cutoff=reach + long_skin, half=True, spare=spare),
+            long=plan_list(*where, cutoff=reach + long_skin, half=False, spare=spare),
             short_skin=short_skin,
             long_skin=long_skin,
             short_within=places,
@@ -265,40 +256,35 @@ class ForceField(eqx.Module):
     def _long_range(
         self, system: System, neighbors: Neighbors, charges: Float[Array, " N"], ratios: Float[Array, " N"]
     ) -> dict[str, Float[Array, " N"]]:
-        """Terms over the long list, as energies per atom."""
-        settings, cutoff, count = self.settings, self.long_range_cutoff, len(system)
-        pairs = half_pairs(neighbors.long, system.positions, system.cell)
-        long = pair.measure(pairs, float("inf") if cutoff is None else cutoff)
-
-        terms = {}
-        if settings.electrostatics:
-            sigma = settings.electrostatics_sigma
-            if self.electrostatics == "ewald":
-                assert neighbors.reciprocal is not None
-                terms["electrostatics"] = ewald.atomic_energies(
-                    system.positions, charges, system.cell, neighbors.reciprocal, sigma
-                )
-            elif self.electrostatics == "pme":
-                assert neighbors.mesh is not None
-                terms["electrostatics"] = pme.atomic_energies(
-                    system.positions, charges, system.cell, neighbors.mesh, pme.ORDER, sigma
-                )
-            else:
-                energies = pair.coulomb_energies(charges, long, sigma=sigma, cutoff=cutoff)
-                terms["electrostatics"] = pair.per_atom(energies, long, count)
-        if settings.dispersion:
-            free = jnp.asarray(free_atom_table(), charges.dtype)[system.atomic_numbers]
-            polarizability, c6 = dispersion.atoms_in_molecules(free[:, 0], free[:, 1], ratios)
-            energies = pair.dispersion_energies(
-                polarizability,
-                c6,
-                long,
-                scale=settings.dispersion_scale,
-                cutoff=cutoff,
-                switch_width=settings.dispersion_switch_width,
+        """Terms over the long list or in reciprocal space, as energies per atom."""
+        settings, terms = self.settings, {}
+        positions, cell = system.positions, system.cell
+        in_pairs = settings.electrostatics and self.electrostatics == "shifted"
+        free = jnp.asarray(free_atom_table(), charges.dtype)[system.atomic_numbers]
+        polarizability, c6 = dispersion.atoms_in_molecules(free[:, 0], free[:, 1], ratios)
+        energy = LongRangePair(
+            cutoff=self.long_range_cutoff,
+            sigma=settings.electrostatics_sigma if in_pairs else None,
+            dispersion_scale=settings.dispersion_scale if settings.dispersion else None,
+            switch_width=settings.dispersion_switch_width,
+        )
+        if in_pairs or settings.dispersion:
+            atomic = {"charge": charges, "polarizability": polarizability, "c6": c6}
+            terms = tiled_atomic_energies(
+                energy, atomic, positions, cell, neighbors.long, cutoff=self.long_range_cutoff
             )
-            terms["dispersion"] = pair.per_atom(energies, long, count)
+        if settings.electrostatics and not in_pairs:
+            terms["electrostatics"] = self._periodic_electrostatics(system, neighbors, charges)
         return terms
+
+    def _periodic_electrostatics(
+        self, system: System, neighbors: Neighbors, charges: Float[Array, " N"]
+    ) -> Float[Array, " N"]:
+        where, sigma = (system.positions, charges, system.cell), self.settings.electrostatics_sigma
+        if neighbors.mesh is not None:
+            return pme.atomic_energies(*where, neighbors.mesh, pme.ORDER, sigma)
+        assert neighbors.reciprocal is not None
+        return ewald.atomic_energies(*where, neighbors.reciprocal, sigma)
 
 
 def _deformed(system: System, positions: Float[Array, "N 3"], strain: Float[Array, "3 3"] | None) -> System:

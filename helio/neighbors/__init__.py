@@ -9,7 +9,7 @@ what uses them measures distances anew and cuts off itself. `host_list` makes a 
 
 from helio.neighbors.bins import cell_order
 from helio.neighbors.device import device_list
-from helio.neighbors.host import count_within, host_list, host_neighbors, round_up
+from helio.neighbors.host import host_list, host_neighbors, round_up
 from helio.neighbors.padded import HalfPairs, NeighborList, Neighbors, half_pairs, trimmed
 from helio.neighbors.plan import Plan, plan_list
 from helio.neighbors.plans import NeighborPlans
@@ -24,7 +24,6 @@ __all__ = [
     "Plan",
     "Sizes",
     "cell_order",
-    "count_within",
     "device_list",
     "half_pairs",
     "host_list",

@@ -24,6 +24,7 @@ def host_list(
     *,
     cutoff: float | None,
     rows: int | None = None,
+    half: bool = True,
 ) -> NeighborList:
     """All pairs within `cutoff`, as a padded matrix of numpy arrays.
 
@@ -33,6 +34,7 @@ def host_list(
         pbc: the periodic directions.
         cutoff: in A; None takes every pair of a system that is not periodic.
         rows: number of rows, N or more (rows of padding atoms stay empty).
+        half: whether to name each pair once, too.
 
     Raises:
         HelioError: no cutoff for a periodic system.
@@ -57,11 +59,13 @@ def host_list(
     if any(pbc):
         shift = np.zeros((rows, width, 3), np.int16)
         shift[first, column] = shifts
-    places = np.stack([first, column], axis=1)[_is_first_of_two(first, second, shifts)]
-    half = np.zeros((round_up(len(places)), 2), np.int32)
-    half[:, 0] = rows
-    half[: len(places)] = places
-    return NeighborList(index=index, shift=shift, half=half, overflow=np.zeros((), bool))  # pyright: ignore
+    once = None
+    if half:
+        places = np.stack([first, column], axis=1)[_is_first_of_two(first, second, shifts)]
+        once = np.zeros((round_up(len(places)), 2), np.int32)
+        once[:, 0] = rows
+        once[: len(places)] = places
+    return NeighborList(index=index, shift=shift, half=once, overflow=np.zeros((), bool))  # pyright: ignore
 
 
 def _is_first_of_two(first: np.ndarray, second: np.ndarray, shifts: np.ndarray) -> np.ndarray:
@@ -100,17 +104,7 @@ def host_neighbors(
     reach = None if long_cutoff is None else long_cutoff + skin
     return Neighbors(
         short=host_list(positions, cell, pbc, cutoff=short_cutoff + skin, rows=rows),
-        long=host_list(positions, cell, pbc, cutoff=reach, rows=rows),
+        long=host_list(positions, cell, pbc, cutoff=reach, rows=rows, half=False),
         reciprocal=reciprocal,  # pyright: ignore
         mesh=mesh,
     )
-
-
-def count_within(made: NeighborList, positions: np.ndarray, cell: np.ndarray, cutoff: float) -> int:
-    """How many pairs of a list of numpy arrays are closer than `cutoff` (A)."""
-    half = np.asarray(made.half)
-    row, column = half[half[:, 0] < len(positions)].T
-    vectors = positions[np.asarray(made.index)[row, column]] - positions[row]
-    if made.shift is not None:
-        vectors = vectors + np.asarray(made.shift)[row, column] @ cell
-    return int(np.sum(np.sum(vectors**2, axis=1) < cutoff**2))

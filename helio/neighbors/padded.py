@@ -64,6 +64,7 @@ def trimmed(pairs: HalfPairs, *, cutoff: float, size: int, count: int) -> tuple[
 
 def half_pairs(neighbors: NeighborList, positions: Float[Array, "N 3"], cell: Float[Array, "3 3"]) -> HalfPairs:
     """Each pair of a list once, with its vector r_ij = r_j - r_i + S @ cell in A."""
+    assert neighbors.half is not None
     row, column = neighbors.half[:, 0], neighbors.half[:, 1]
     second = neighbors.index.at[row, column].get(mode="fill", fill_value=len(positions))
     ends = positions.at[second].get(mode="fill", fill_value=0)

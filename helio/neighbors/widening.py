@@ -20,9 +20,7 @@ class Sizes(NamedTuple):
     short_columns: int
     short_pairs: int
     long_columns: int
-    long_pairs: int
     reciprocal: int  # number of reciprocal vectors, 0 without
-    short_within: int = 0  # most short pairs within the bare cutoff, 0 where all count
 
     def union(self, other: Sizes) -> Sizes:
         """Sizes that suffice for both."""
@@ -35,9 +33,7 @@ def sizes(neighbors: Neighbors) -> Sizes:
         neighbors.short.index.shape[-1],
         _half(neighbors.short).shape[-2],
         neighbors.long.index.shape[-1],
-        _half(neighbors.long).shape[-2],
         0 if neighbors.reciprocal is None else neighbors.reciprocal.shape[-2],
-        neighbors.short_within,
     )
 
 
@@ -52,9 +48,9 @@ def widened(neighbors: Neighbors, size: Sizes) -> Neighbors:
         reciprocal = np.concatenate([np.asarray(reciprocal), far])
     return Neighbors(
         short=_widened_list(neighbors.short, size.short_columns, size.short_pairs),
-        long=_widened_list(neighbors.long, size.long_columns, size.long_pairs),
+        long=_widened_list(neighbors.long, size.long_columns, 0),
         reciprocal=reciprocal,  # pyright: ignore
-        short_within=max(neighbors.short_within, size.short_within),
+        short_within=neighbors.short_within,
         mesh=neighbors.mesh,
     )
 
@@ -62,16 +58,18 @@ def widened(neighbors: Neighbors, size: Sizes) -> Neighbors:
 def _widened_list(pairs: NeighborList, columns: int, half: int) -> NeighborList:
     rows = pairs.index.shape[0]
     free_columns = np.array([[0, 0], [0, max(0, columns - pairs.index.shape[1])], [0, 0]])
-    free_half = np.zeros((max(0, half - len(_half(pairs))), 2), np.int32)
-    free_half[:, 0] = rows
+    free_half = None
+    if pairs.half is not None:
+        free_half = np.zeros((max(0, half - len(pairs.half)), 2), np.int32)
+        free_half[:, 0] = rows
     return NeighborList(
         index=np.pad(np.asarray(pairs.index), free_columns[:2], constant_values=rows),  # pyright: ignore
         shift=None if pairs.shift is None else np.pad(np.asarray(pairs.shift), free_columns),  # pyright: ignore
-        half=np.concatenate([np.asarray(_half(pairs)), free_half]),  # pyright: ignore
+        half=None if free_half is None else np.concatenate([np.asarray(pairs.half), free_half]),  # pyright: ignore
         overflow=pairs.overflow,
     )
 
 
 def _half(pairs: NeighborList) -> Int[Array, "P 2"]:
-    assert pairs.half is not None  # lists that are widened come from the host, which makes it
+    assert pairs.half is not None  # the host makes it for the short list
     return pairs.half

@@ -148,7 +148,7 @@ def advance(
         if reason == DONE:
             return state, new_lists
         # The energy is also not finite where more pairs are within the network's cutoff than there is room for.
-        cramped = reason == NOT_FINITE and lists.plans.short_within < (lists.plans.short.half_pairs or 0)
+        cramped = reason == NOT_FINITE and 0 < lists.plans.short_within < (lists.plans.short.half_pairs or 0)
         if reason != TOO_SMALL and not cramped:
             raise UnstableError(_explain(reason, step, hottest, lists.plans), state, new_lists)
         failures, stuck_at = (failures + 1 if step == stuck_at else 1), step

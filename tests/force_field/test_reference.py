@@ -23,8 +23,8 @@ TERMS = {
     "dispersion": "energy_disp",
 }
 
-MOLECULE = Sizes(40, 640, 60, 1792, 0)
-BOX = Sizes(48, 3840, 768, 73728, 0)
+MOLECULE = Sizes(40, 640, 60, 0)
+BOX = Sizes(48, 3840, 768, 0)
 
 evaluate = eqx.filter_jit(lambda force_field, system, neighbors: force_field(system, neighbors))
 

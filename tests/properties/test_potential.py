@@ -18,7 +18,7 @@ from ase.build import molecule
 from scipy.spatial.transform import Rotation
 
 from helio.force_field import ForceField
-from helio.neighbors import sizes, widened
+from helio.neighbors import NeighborPlans, Neighbors, device_list, sizes, widened
 from helio.precision import numerics
 from helio.prediction import Prediction
 from helio.system import System
@@ -213,16 +213,23 @@ def test_padding_changes_nothing(small_force_field: ForceField):
     assert not np.any(padded.charges[len(atoms) :])
 
 
+@eqx.filter_jit
+def lists_on_device(system: System, plans: NeighborPlans) -> Neighbors:
+    where = system.positions, system.cell, system.atom_mask, system.pbc
+    return plans.joined(device_list(*where, plans.short), device_list(*where, plans.long))
+
+
 def test_trimmed_lists_change_nothing_until_they_overflow(small_force_field: ForceField):
     force_field = small_force_field.with_options(long_range_cutoff=6.0)
     atoms = water_box(TRICLINIC)
     system = System.from_ase(atoms)
     plain = predict(force_field, atoms)
-    lists = force_field.neighbors(system, skin=1.0, trim=True)
-    assert 0 < lists.short_within < len(lists.short.half)
     with numerics("float64"):
         model, arrays = force_field.astype("float64"), system.astype("float64")
-        on_device = jax.tree.map(jnp.asarray, lists)
+        plans = model.plan(system, short_skin=1.0, long_skin=0.5)
+        assert plans.short.half_pairs is not None and 0 < plans.short_within < plans.short.half_pairs
+        on_device = lists_on_device(arrays, plans)
+        assert not on_device.short.overflow and not on_device.long.overflow
         trimmed = jax.device_get(evaluate(model, arrays, on_device))
         full = dataclasses.replace(on_device, short_within=8)
         assert np.isnan(float(evaluate(model, arrays, full).energy))

@@ -7,10 +7,9 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
-from helio.neighbors import NeighborPlans, Neighbors, Plan, plan_list
+from helio.neighbors import NeighborPlans, Neighbors, Plan, half_pairs, plan_list, trimmed
 from helio.prediction import Prediction
 from helio.system import System
 
@@ -48,6 +47,58 @@ class Wells(eqx.Module):
         )
 
 
+class SoftSpheres(eqx.Module):
+    """E = sum over pairs of k (1 - r / c)^2 / 2 within each of two cutoffs c, one per list; c in A, k in eV."""
+
+    stiffness: Any
+    short_cutoff: float = eqx.field(static=True, default=2.0)
+    long_cutoff: float = eqx.field(static=True, default=3.0)
+
+    def plan(self, system: System, *, short_skin: float, long_skin: float, spare: float, all_within: bool) -> Any:
+        where = system.positions, system.cell, system.pbc
+        short = plan_list(*where, cutoff=self.short_cutoff + short_skin, half=True, spare=spare)
+        long = plan_list(*where, cutoff=self.long_cutoff + long_skin, half=True, spare=spare)
+        places = short.half_pairs or 0
+        within = places if all_within else places * 2 // 3
+        return NeighborPlans(short, long, short_skin, long_skin, short_within=within)
+
+    def __call__(self, system: System, neighbors: Neighbors) -> Prediction:
+        one = jnp.eye(3, dtype=system.cell.dtype)
+
+        def energy(positions: Any, strain: Any) -> Any:
+            where = positions @ (one + strain), system.cell @ (one + strain)
+            short = half_pairs(neighbors.short, *where)
+            short, crowded = trimmed(short, cutoff=self.short_cutoff, size=neighbors.short_within, count=len(positions))
+            total = self._pairs(short, self.short_cutoff) + self._pairs(
+                half_pairs(neighbors.long, *where), self.long_cutoff
+            )
+            return jnp.where(crowded, jnp.nan, total)
+
+        value, (gradient, virial) = jax.value_and_grad(energy, argnums=(0, 1))(system.positions, 0 * one)
+        zeros = jnp.zeros_like(system.masses)
+        return Prediction(
+            energy=value,
+            energy_terms={"pairs": value},
+            atomic_energies=zeros + value / len(system),
+            forces=-gradient,
+            stress=0.5 * (virial + virial.T) / system.volume,
+            charges=zeros,
+            hirshfeld_ratios=zeros,
+            dipole=jnp.zeros_like(system.positions[0]),
+        )
+
+    def _pairs(self, pairs: Any, cutoff: float) -> Any:
+        square = jnp.sum(pairs.vectors**2, axis=-1)
+        inside = pairs.mask & (square < cutoff**2)
+        distance = jnp.sqrt(jnp.where(inside, square, cutoff**2))
+        return 0.5 * self.stiffness * jnp.sum((1 - distance / cutoff) ** 2)
+
+
 @pytest.fixture
 def wells() -> type[Wells]:
     return Wells
+
+
+@pytest.fixture(scope="session")
+def soft_spheres() -> type[SoftSpheres]:
+    return SoftSpheres

@@ -46,7 +46,7 @@ class ElasticCell(eqx.Module):
 
         return NeighborPlans(one(short_skin), one(long_skin), short_skin, long_skin, short_within=0)
 
-    def __call__(self, system: System, neighbors: Neighbors) -> Prediction:
+    def __call__(self, system: System, neighbors: Neighbors | None) -> Prediction:
         one = jnp.eye(3, dtype=system.cell.dtype)
 
         def energy(strain: Any) -> Any:

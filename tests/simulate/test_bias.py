@@ -95,7 +95,7 @@ def test_a_force_field_can_be_biased(small_force_field: ForceField):
     with numerics("float64"):
         biased = add_bias(small_force_field.with_options(long_range_cutoff=None), spring).astype("float64")
         biased.check(host)
-        neighbors = biased.neighbors(host, skin=0.3, trim=True)
+        neighbors = biased.neighbors(host, skin=0.3)
         shape = jax.eval_shape(biased, host.astype("float64"), neighbors)
     assert shape.energy.dtype == "float64" and "bias" in shape.energy_terms
     with pytest.raises(HelioError):

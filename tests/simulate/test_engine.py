@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import ase.build
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from ase import Atoms
 
-from helio.force_field import ForceField
 from helio.neighbors import NeighborPlans
 from helio.precision import numerics
 from helio.simulate import ActiveLists, Freedom, State, advance, make_lists, start
@@ -22,21 +21,21 @@ from helio.units import BOLTZMANN, FS
 
 
 @pytest.fixture(scope="module")
-def run(small_force_field: ForceField) -> Any:
-    """A short run of ethylamine in a small cell, from lists with the plans given: start, end, final lists."""
-    atoms = ase.build.molecule("CH3CH2NH2", cell=[6.0, 6.5, 7.0], pbc=True)
-    atoms.rattle(0.02, seed=4)
+def run(soft_spheres: Any) -> Any:
+    """A short run of particles in a cell, from lists with the plans given: the last state and lists."""
+    positions = np.random.default_rng(3).random((40, 3)) * [6.0, 6.5, 7.0]
+    atoms = Atoms("Ne40", positions=positions, cell=[6.0, 6.5, 7.0], pbc=True)
 
     def simulate(change: Any) -> tuple[State, ActiveLists]:
         with numerics("float64"):
-            potential = small_force_field.with_options(long_range_cutoff=8.0).astype("float64")
+            potential = soft_spheres(jnp.asarray(2.0))
             system = System.from_ase(atoms).astype("float64")
             lists = make_lists(potential, system, skin=0.3)
             lists = blank_lists(system, change(lists.plans))
-            integrator = constant_energy(jnp.asarray(0.5 * FS), Freedom())
+            integrator = constant_energy(jnp.asarray(2 * FS), Freedom())
             key = jax.random.PRNGKey(0)
             state, lists = start(potential, integrator, system, lists, key=key, thermal_energy=600 * BOLTZMANN)
-            return advance(potential, integrator, state, lists, until=6)
+            return advance(potential, integrator, state, lists, until=40)
 
     return simulate
 
@@ -74,8 +73,8 @@ def test_pairs_that_outgrow_their_room_are_given_more(run: Any, expected: np.nda
 
 def test_skins_do_not_change_the_numbers(run: Any, expected: np.ndarray) -> None:
     def narrow(plans: NeighborPlans) -> NeighborPlans:
-        plans = with_plan(plans, "short", cutoff=plans.short.cutoff - 0.25)
-        return dataclasses.replace(plans, short_skin=0.05)
+        plans = with_plan(plans, "short", cutoff=plans.short.cutoff - 0.1)
+        return dataclasses.replace(plans, short_skin=0.2)
 
     state, lists = run(narrow)
     np.testing.assert_allclose(np.asarray(state.system.positions), expected, rtol=0, atol=1e-12)
