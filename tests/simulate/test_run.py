@@ -68,15 +68,22 @@ def assert_same(one: Path, other: Path) -> None:
         np.testing.assert_array_equal(left[name], right[name], err_msg=name)
 
 
+NPT = {"ensemble": "npt", "pressure": 1000.0, "pressure_relaxation_time": 200.0}
+
+
 @pytest.mark.parametrize(
     ("choice", "periodic"),
     [
         ({"ensemble": "nve"}, False),
-        ({"thermostat": "langevin"}, False),
-        ({"thermostat": "nose-hoover"}, False),
-        ({"thermostat": "langevin"}, True),
+        ({"thermostat": "nose-hoover", "temperature": [[0.0, 100.0], [0.02, 300.0]]}, False),
+        (NPT, True),
+        (NPT | {"barostat": "martyna-tobias-klein", "coupling": "triclinic", "electrostatics": "pme"}, True),
+        pytest.param({"thermostat": "langevin"}, False, marks=pytest.mark.slow),
+        pytest.param({"thermostat": "rescaling", "remove_rotation": True}, False, marks=pytest.mark.slow),
+        pytest.param(NPT | {"constraints": "h-bonds", "electrostatics": "ewald"}, True, marks=pytest.mark.slow),
+        pytest.param(NPT | {"thermostat": "rescaling", "coupling": "anisotropic"}, True, marks=pytest.mark.slow),
     ],
-    ids=["nve", "langevin", "nose-hoover", "periodic"],
+    ids=["nve", "nose-hoover", "npt", "npt-mtk-pme", "langevin", "rescaling", "npt-constraints", "npt-rescaling"],
 )
 def test_interrupted_and_resumed_is_the_same(
     tmp_path: Path, model_file: Path, choice: dict[str, Any], periodic: bool
@@ -199,7 +206,10 @@ def test_start_velocities_from_the_file(tmp_path: Path, model_file: Path) -> Non
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"ensemble": "npt"}, "ensemble"),
+        ({"ensemble": "nvpt"}, "ensemble"),
+        ({"ensemble": "npt", "temperature": 0}, "above 0 K"),
+        ({"coupling": "isotropic", "surface_tension": 20.0}, "semi-isotropic"),
+        ({"temperature": "0:100,0:200"}, "ascend"),
         ({"timestep": 0}, "timestep"),
         ({"stpes": 5}, "stpes"),
         ({"save": ["dipoles"]}, "save"),
