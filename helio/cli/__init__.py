@@ -13,10 +13,11 @@ import typer
 from typer.core import TyperGroup
 
 from helio import __version__
-from helio.cli import build, model
+from helio.cli import build, model, template
 from helio.cli.doctor import doctor
 from helio.cli.eval import evaluate
-from helio.cli.md import md
+from helio.cli.export import export
+from helio.cli.md import MDCommand, md
 from helio.cli.opt import opt
 from helio.cli.resume import resume
 from helio.errors import HelioError
@@ -65,8 +66,10 @@ def _helio(
 
 
 # Commands, in the order of `helio --help`: app.command()(function), or app.add_typer(...) for a family of commands.
-app.command(epilog="Example: helio md peptide.xyz --steps 2000 --out run")(md)
+app.command(cls=MDCommand)(md)
 app.command(epilog="Example: helio resume run")(resume)
+app.command(epilog="Example: helio export run --format xtc")(export)
+app.add_typer(template.app, name="template")
 app.command(epilog="Example: helio opt peptide.xyz --fmax 0.01")(opt)
 app.command("eval")(evaluate)
 app.add_typer(build.app, name="build")

@@ -3,54 +3,53 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from helio.cli.md_options import settings_command, with_settings
 
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from helio.simulate.settings import MDSettings
+
+
+@with_settings
 def md(
-    structure: Annotated[Path, typer.Argument(metavar="INPUT", help="Structure file of any format that ASE reads.")],
-    out: Annotated[Path, typer.Option(help="Run folder to make.")] = Path("run"),
-    steps: Annotated[int, typer.Option(help="Number of time steps.")] = 1000,
-    timestep: Annotated[float, typer.Option(help="Time step in fs.")] = 0.5,
-    ensemble: Annotated[str, typer.Option(help="nve or nvt.")] = "nvt",
-    thermostat: Annotated[str, typer.Option(help="langevin or nose-hoover.")] = "langevin",
-    temperature: Annotated[float, typer.Option(help="In K, of thermostat and start velocities.")] = 300.0,
-    friction: Annotated[float, typer.Option(help="Of the Langevin thermostat, in 1/ps.")] = 1.0,
-    relaxation_time: Annotated[float, typer.Option(help="Of the Nose-Hoover thermostat, in fs.")] = 100.0,
-    velocities: Annotated[str, typer.Option(help="Start velocities: thermal, or those of the file.")] = "thermal",
-    seed: Annotated[int, typer.Option(help="Of all random numbers; the same seed gives the same run.")] = 0,
-    model: Annotated[str, typer.Option(help="Name of a model or a model file.")] = "so3lr",
-    precision: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
-    long_range_cutoff: Annotated[
-        float | None, typer.Option(help="In A; by default 12 with periodicity, 1000 (all pairs) without.")
-    ] = None,
-    electrostatics: Annotated[str, typer.Option(help="shifted (as published) or ewald.")] = "shifted",
-    charge: Annotated[int | None, typer.Option(help="Total charge; by default from the file, else 0.")] = None,
-    spin: Annotated[int | None, typer.Option(help="Unpaired electrons; by default from the file, else 0.")] = None,
-    save: Annotated[
-        str, typer.Option(help="What frames hold besides positions: of velocities,forces,charges.")
-    ] = "velocities",
-    save_every: Annotated[int, typer.Option(help="Steps between frames.")] = 100,
-    log_every: Annotated[int, typer.Option(help="Steps between rows of the log.")] = 100,
-    checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 1000,
-    skin: Annotated[float, typer.Option(help="Reach of neighbour lists beyond the cutoffs, in A.")] = 0.5,
-    hottest: Annotated[float, typer.Option(help="Stop as unstable above this temperature, in K.")] = 20000.0,
+    structure: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT", help="Structure file of any format that ASE reads, or a settings file (.yaml)."
+        ),
+    ],
+    out: Annotated[Path | None, typer.Option(help="Run folder to make; default run.", show_default=False)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in the folder.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, take a few steps to time them, write nothing.")
+    ] = False,
+    **given: Any,
 ) -> None:
-    """Run molecular dynamics; Ctrl-C stops cleanly and `helio resume` goes on."""
-    given: dict[str, Any] = {k: v for k, v in locals().items() if k not in ("structure", "out", "overwrite", "dry_run")}
-    given["save"] = [name.strip() for name in save.split(",") if name.strip()]
+    """Run molecular dynamics; Ctrl-C stops cleanly and `helio resume` goes on.
+
+    Options override a settings file. Temperature and pressure are numbers, or courses between points in ps:
+    --temperature 0:100,10:300.
+    """
     from helio.cli.compiled import keep_compiled_programs
 
     keep_compiled_programs()
     from helio.cli.progress import live_report, say_how_it_ended
     from helio.files.structures import read_structure
+    from helio.simulate.input_file import read_input
     from helio.simulate.run import run_md
     from helio.simulate.settings import checked_settings
 
-    settings = checked_settings(given)
+    in_file: dict[str, Any] = {}
+    if structure.suffix in (".yaml", ".yml"):
+        structure, out_in_file, in_file = read_input(structure)
+        out = out or out_in_file
+    out = out or Path("run")
+    settings = checked_settings(in_file | {name: value for name, value in given.items() if value is not None})
     atoms = read_structure(structure)
     if dry_run:
         _explain(atoms, settings, out)
@@ -60,14 +59,29 @@ def md(
     say_how_it_ended(outcome, out)
 
 
-def _explain(atoms: Any, settings: Any, out: Path) -> None:
+MDCommand = settings_command(md, epilog="Example: helio md peptide.xyz --temperature 300 --steps 2000 --out run")
+
+
+def _explain(atoms: Atoms, settings: MDSettings, out: Path) -> None:
     """Print what a run would do."""
-    from helio.simulate.run import completed, planned_output
+    from helio.cli.progress import clock
+    from helio.simulate.estimate import estimate
+    from helio.simulate.run import completed
 
     settings = completed(settings, atoms)
-    frames, size = planned_output(atoms, settings)
+    found = estimate(atoms, settings)
     typer.echo(f"{len(atoms)} atoms ({atoms.get_chemical_formula()}), periodic: {atoms.pbc.tolist()}")
     for name, value in settings.model_dump(mode="json").items():
         typer.echo(f"  {name}: {value}")
     typer.echo(f"Simulated time: {settings.steps * settings.timestep / 1000:g} ps")
-    typer.echo(f"Would write {frames} frames, {size / 1e6:.1f} MB, to {out}")
+    typer.echo(
+        f"Memory: about {found.memory_bytes / 1e6:.0f} MB (state {found.state_bytes / 1e6:.1f} MB, neighbour lists "
+        f"{found.list_bytes / 1e6:.1f} MB, work {found.working_bytes / 1e6:.0f} MB)"
+    )
+    typer.echo(
+        f"Speed: about {found.steps_per_second:.3g} steps per second, {found.ns_per_day:.3g} ns/day; the run would "
+        f"take {clock(settings.steps / found.steps_per_second)}"
+    )
+    typer.echo(
+        f"Would write {found.frames} frames of {found.saved_atoms} atoms, {found.written_bytes / 1e6:.1f} MB, to {out}"
+    )

@@ -49,11 +49,12 @@ def _line(progress: Progress) -> str:
     return (
         f"{share:5.1f} %  step {progress.step}/{progress.steps}  {progress.time_ps:.3f} ps  "
         f"T {progress.temperature:.0f} K  E {progress.energy:.3f} eV  {progress.ns_per_day:.3g} ns/day  "
-        f"{_clock(progress.seconds_left)} left"
+        f"{clock(progress.seconds_left)} left"
     )
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Hours, minutes and seconds."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:d}:{minutes:02d}:{seconds:02d}"

@@ -5,6 +5,7 @@
 | `settings.yaml` | everything that was asked for |
 | `start.extxyz` | the structure at step 0 |
 | `topology.pdb` | atom names for programs that want them beside the trajectory |
+| `topology-saved.pdb` | likewise of the atoms in the trajectory, where these are not all |
 | `log.csv` | energies, temperature and speed against step and time |
 | `trajectory.h5md`, `trajectory/` | frames (`helio.files.trajectory`) |
 | `checkpoint.npz`, `checkpoint.previous.npz` | where to go on |
@@ -29,11 +30,14 @@ _FILES = (
     "settings.yaml",
     "start.extxyz",
     "topology.pdb",
+    "topology-saved.pdb",
     "log.csv",
     "trajectory.h5md",
     "checkpoint.npz",
     "checkpoint.previous.npz",
     "last-good.extxyz",
+    # What `helio export` writes by default: of a run that is replaced nothing may stay.
+    *(f"trajectory.{kind}" for kind in ("xtc", "dcd", "extxyz", "pdb")),
 )
 
 
@@ -45,6 +49,8 @@ class RunFolder:
         self.settings = path / "settings.yaml"
         self.start = path / "start.extxyz"
         self.topology = path / "topology.pdb"
+        self.saved_topology = path / "topology-saved.pdb"
+        self.trajectory = path / "trajectory.h5md"
         self.log = path / "log.csv"
         self.checkpoint = path / "checkpoint.npz"
         self.last_good = path / "last-good.extxyz"

@@ -4,14 +4,18 @@ An HDF5 file that is appended to can be unreadable after a crash. So frames go t
 and so on, the last of which is rewritten whole until it reaches `PART_BYTES`; `trajectory.h5md` joins them by virtual
 datasets and is what users open. Places of a part that is missing read as NaN.
 
-Units: Angstrom, ps, Angstrom ps-1 for velocities, kJ mol-1 Angstrom-1 for forces (one that readers know), e.
+Positions are unwrapped. `id` holds the numbers of the atoms in the whole system, `connectivity/bonds` pairs of them.
+Units: Angstrom, ps, Angstrom ps-1 for velocities, kJ mol-1 Angstrom-1 for forces (one that readers know), e, eV.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -27,13 +31,16 @@ UNITS = {
     "velocity": "Angstrom ps-1",
     "force": "kJ mol-1 Angstrom-1",
     "charge": "e",
+    "hirshfeld_ratio": None,
     "edges": "Angstrom",
 }
+# Quantities of the whole system that a frame may hold have names that begin like this.
+ENERGY = "energy_"
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One moment: arrays by the names of `UNITS`; `edges` (3, 3) is the cell."""
+    """One moment: arrays by the names of `UNITS`, `edges` (3, 3) being the cell, and scalars `energy_...` in eV."""
 
     step: int
     time_ps: float
@@ -45,16 +52,25 @@ class Frame:
         return sum(array.nbytes for array in self.arrays.values())
 
 
+@dataclass(frozen=True)
+class Particles:
+    """The n atoms in the frames, and what does not change about them."""
+
+    ids: np.ndarray  # (n,) numbers in the whole system, from 0
+    species: np.ndarray  # (n,) atomic numbers
+    masses: np.ndarray  # (n,) amu
+    bonds: np.ndarray  # (P, 2) pairs of `ids`
+    pbc: tuple[bool, bool, bool]
+
+
 class TrajectoryWriter:
     """Collects frames and commits them to a run folder."""
 
     def __init__(
         self,
         folder: Path,
+        particles: Particles,
         *,
-        species: np.ndarray,
-        masses: np.ndarray,
-        pbc: tuple[bool, bool, bool],
         creator: str,
         last_step: int | None = None,
     ) -> None:
@@ -62,14 +78,12 @@ class TrajectoryWriter:
 
         Args:
             folder: the run folder.
-            species: (N,) atomic numbers.
-            masses: (N,) in amu.
-            pbc: periodic directions.
+            particles: what the frames hold.
             creator: version of the program, for the file's header.
             last_step: None for a new trajectory.
         """
         self.folder = folder
-        self._species, self._masses, self._pbc, self._creator = species, masses, pbc, creator
+        self._particles, self._creator = particles, creator
         self._parts: list[dict[str, tuple[tuple[int, ...], np.dtype]]] = []  # shapes in the finished parts
         self._frames: list[Frame] = []  # of the part that still grows
         self._written = 0
@@ -115,17 +129,12 @@ class TrajectoryWriter:
         content = io.BytesIO()
         with h5py.File(content, "w") as file:
             _write_header(file, self._creator)
-            particles = file.create_group("particles/all")
-            particles["species"] = self._species
-            particles["mass"] = self._masses
-            particles["mass"].attrs["unit"] = "u"
-            box = particles.create_group("box")
-            box.attrs["dimension"] = 3
-            box.attrs["boundary"] = ["periodic" if periodic else "none" for periodic in self._pbc]
-            if parts:
-                for name in parts[0]:
-                    if name not in ("step", "time"):
-                        _join(box if name == "edges" else particles, name, parts)
+            group, box = _write_particles(file, self._particles)
+            for name in parts[0] if parts else ():
+                if name.startswith(ENERGY):
+                    _join(file.require_group("observables"), name, parts)
+                elif name in UNITS:
+                    _join(box if name == "edges" else group, name, parts)
         write_bytes(self.folder / "trajectory.h5md", content.getvalue())
 
 
@@ -136,6 +145,18 @@ def _write_header(file: h5py.File, creator: str) -> None:
     program = header.create_group("creator")
     program.attrs["name"] = "helio"
     program.attrs["version"] = creator
+
+
+def _write_particles(file: h5py.File, particles: Particles) -> tuple[h5py.Group, h5py.Group]:
+    group = file.create_group("particles/all")
+    group["id"], group["species"], group["mass"] = particles.ids, particles.species, particles.masses
+    group["mass"].attrs["unit"] = "u"
+    box = group.create_group("box")
+    box.attrs["dimension"] = 3
+    box.attrs["boundary"] = ["periodic" if periodic else "none" for periodic in particles.pbc]
+    bonds = file.create_dataset("connectivity/bonds", data=particles.bonds)
+    bonds.attrs["particles_group"] = group.ref
+    return group, box
 
 
 def _join(parent: h5py.Group, name: str, parts: list[dict[str, tuple[tuple[int, ...], np.dtype]]]) -> None:
@@ -154,7 +175,9 @@ def _join(parent: h5py.Group, name: str, parts: list[dict[str, tuple[tuple[int, 
         fill = np.nan if np.issubdtype(dtype, np.floating) else -1
         group.create_virtual_dataset(dataset, layout, fillvalue=fill)
     group["time"].attrs["unit"] = "ps"
-    group["value"].attrs["unit"] = UNITS[name]
+    unit = "eV" if name.startswith(ENERGY) else UNITS[name]
+    if unit is not None:
+        group["value"].attrs["unit"] = unit
 
 
 def _part_path(folder: Path, number: int) -> Path:
@@ -203,3 +226,40 @@ def _read_part(path: Path) -> list[Frame]:
         Frame(int(step), float(time), {name: array[i] for name, array in arrays.items()})
         for i, (step, time) in enumerate(zip(steps, times, strict=True))
     ]
+
+
+def read_particles(path: Path) -> Particles:
+    """What does not change in a trajectory, from its `trajectory.h5md`."""
+    with _opened(path) as file:
+        group = file["particles/all"]
+        ids, species, masses, bonds = (
+            np.asarray(dataset)
+            for dataset in (group["id"], group["species"], group["mass"], file["connectivity/bonds"])
+        )
+        boundary = tuple(kind == "periodic" for kind in group["box"].attrs["boundary"])
+    return Particles(ids, species, masses, bonds, (boundary[0], boundary[1], boundary[2]))
+
+
+def read_frames(path: Path, *, stride: int = 1) -> Iterator[Frame]:
+    """Every `stride`-th frame of a `trajectory.h5md`, one at a time; `HelioError` where a part is missing."""
+    with _opened(path) as file:
+        places: dict[str, Any] = dict.fromkeys(UNITS, file["particles/all"])
+        places["edges"] = file["particles/all/box"]
+        places |= dict.fromkeys(file.get("observables", {}), file.get("observables"))
+        found = {name: place[name] for name, place in places.items() if name in place}
+        for i in range(0, len(found["position"]["step"]) if found else 0, stride):
+            step, time = int(found["position"]["step"][i]), float(found["position"]["time"][i])
+            frame = Frame(step, time, {name: np.asarray(group["value"][i]) for name, group in found.items()})
+            if not np.isfinite(frame.arrays["position"]).all():
+                raise HelioError(f"frame {i} of {path} is not there: a file in {path.parent / 'trajectory'} is missing")
+            yield frame
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        file = h5py.File(path)
+    except OSError as error:
+        raise HelioError(f"{path} cannot be read as a trajectory: {error}") from error
+    with file:
+        yield file

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import ase.units
 import equinox as eqx
 import numpy as np
+from ase import Atoms
 from ase.geometry import cell_to_cellpar
 
 import helio
 from helio.files.log import Log
 from helio.files.run_folder import RunFolder
-from helio.files.trajectory import Frame, TrajectoryWriter
+from helio.files.structures import read_structure, write_structure
+from helio.files.trajectory import ENERGY, Frame, Particles, TrajectoryWriter
+from helio.simulate.bonds import bonds
 from helio.simulate.pressure import pressure
+from helio.simulate.saved_atoms import saved_atoms
 from helio.simulate.settings import MDSettings
 from helio.simulate.state import State
 from helio.simulate.steps import Composition
+from helio.system import System
 from helio.units import BOLTZMANN, EV_PER_A3_IN_BAR, FS
 
 # Energies in the log have this many decimals (eV).
@@ -49,14 +54,11 @@ class Recorder:
             *(_CELL_COLUMNS if state.prediction.stress is not None else ()),
             "ns_per_day",
         ]
-        self._trajectory = TrajectoryWriter(
-            folder.path,
-            species=np.asarray(state.system.atomic_numbers),
-            masses=np.asarray(state.system.masses, np.float64),
-            pbc=state.system.pbc,
-            creator=helio.__version__,
-            last_step=last_step,
-        )
+        self._chosen = saved_atoms(folder.topology.read_text(encoding="utf-8"), settings.save_atoms)
+        if len(self._chosen) < len(state.system) and last_step is None:
+            write_structure(folder.saved_topology, cast(Atoms, read_structure(folder.topology)[self._chosen]))
+        particles = _particles(read_structure(folder.start), state.system, self._chosen)
+        self._trajectory = TrajectoryWriter(folder.path, particles, creator=helio.__version__, last_step=last_step)
         self._log = Log(folder.log, columns, last_step=last_step)
 
     def record(self, state: State, *, ns_per_day: float = 0.0) -> None:
@@ -79,7 +81,7 @@ class Recorder:
                 values += _cell_values(state, self._integrator)
             self._log.append([step, round(time_ps, 7), *values, round(ns_per_day, 4)])
         if step % settings.save_every == 0:
-            self._trajectory.append(_frame(state, settings, time_ps))
+            self._trajectory.append(_frame(state, settings, time_ps, self._chosen))
 
     def commit(self) -> None:
         """Bring all frames to the disk (rows of the log are there already)."""
@@ -121,15 +123,33 @@ def _cell_values(state: State, integrator: Composition) -> list[float]:
     return [*(round(float(value), 3) for value in pressures), round(density, 6), round(volume, 4), *cell_values]
 
 
-def _frame(state: State, settings: MDSettings, time_ps: float) -> Frame:
-    arrays = {"position": np.asarray(state.system.positions)}
-    if "velocities" in settings.save:
-        arrays["velocity"] = np.asarray(state.velocities) * np.asarray(1000 * FS, state.momenta.dtype)
-    if "forces" in settings.save:
-        unit = ase.units.kJ / ase.units.mol
-        arrays["force"] = np.asarray(state.prediction.forces) / np.asarray(unit, state.momenta.dtype)
-    if "charges" in settings.save:
-        arrays["charge"] = np.asarray(state.prediction.charges)
+def _particles(start: Atoms, system: System, chosen: np.ndarray) -> Particles:
+    pairs, _ = bonds(start)
+    return Particles(
+        ids=chosen,
+        species=np.asarray(system.atomic_numbers)[chosen],
+        masses=np.asarray(system.masses, np.float64)[chosen],
+        bonds=pairs[np.isin(pairs, chosen).all(axis=1)],
+        pbc=system.pbc,
+    )
+
+
+def _frame(state: State, settings: MDSettings, time_ps: float, chosen: np.ndarray) -> Frame:
+    dtype, prediction = state.momenta.dtype, state.prediction
+    quantities = {
+        "velocities": ("velocity", state.velocities, 1000 * FS),
+        "forces": ("force", prediction.forces, ase.units.mol / ase.units.kJ),
+        "charges": ("charge", prediction.charges, 1),
+        "hirshfeld_ratios": ("hirshfeld_ratio", prediction.hirshfeld_ratios, 1),
+    }
+    arrays = {"position": np.asarray(state.system.positions)[chosen]}
+    for wanted, (name, values, unit) in quantities.items():
+        if wanted in settings.save:
+            arrays[name] = np.asarray(values)[chosen] * np.asarray(unit, dtype)
+    if "energy_terms" in settings.save:
+        total = np.asarray(prediction.atomic_energies, np.float64).sum()
+        arrays |= {f"{ENERGY}{name}": np.asarray(value, np.float64) for name, value in prediction.energy_terms.items()}
+        arrays[f"{ENERGY}potential"] = np.asarray(total)
     if any(state.system.pbc):
         arrays["edges"] = np.asarray(state.system.cell)
     return Frame(int(state.step), time_ps, arrays)

@@ -28,6 +28,7 @@ from helio.precision import numerics
 from helio.simulate.engine import UnstableError, advance, blank_state, make_lists, start
 from helio.simulate.lists import ActiveLists, blank_lists
 from helio.simulate.record import Recorder, temperature
+from helio.simulate.saved_atoms import saved_atoms, topology_text
 from helio.simulate.settings import MDSettings, checked_settings
 from helio.simulate.setup import Setup, set_up, start_temperature
 from helio.simulate.state import State
@@ -73,6 +74,7 @@ def run_md(atoms: Atoms, settings: MDSettings, out: str | Path, *, report: Repor
     with numerics(settings.precision), _stop_signal() as stop:
         setup = set_up(atoms, settings)
         momenta = _file_momenta(atoms, settings)
+        saved_atoms(topology_text(atoms), settings.save_atoms)  # before anything is written
         with claim_new(out, overwrite=overwrite) as folder:
             write_structure(folder.start, _host(setup.system).to_ase())
             write_structure(folder.topology, atoms)
@@ -122,15 +124,6 @@ def completed(settings: MDSettings, atoms: Atoms) -> MDSettings:
         if value is not None and Path(value).is_file():
             changes[name] = str(Path(value).resolve())
     return settings.model_copy(update=changes)
-
-
-def planned_output(atoms: Atoms, settings: MDSettings) -> tuple[int, int]:
-    """Number of frames and bytes of the trajectory that a run would write, after checking that it could start."""
-    with numerics(settings.precision):
-        set_up(atoms, settings)
-    frames = settings.steps // settings.save_every + 1
-    numbers = len(atoms) * (3 + sum(1 if name == "charges" else 3 for name in settings.save))
-    return frames, frames * numbers * (4 if settings.precision == "float32" else 8)
 
 
 def _file_momenta(atoms: Atoms, settings: MDSettings) -> Array | None:

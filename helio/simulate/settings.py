@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from helio.errors import HelioError
 from helio.simulate.restraint_settings import RestraintSettings
 
-Output = Literal["velocities", "forces", "charges"]
+Output = Literal["velocities", "forces", "charges", "hirshfeld_ratios", "energy_terms"]
+_OUTPUTS = get_args(Output)
 Points = tuple[tuple[float, float], ...]
 
 
@@ -22,6 +23,18 @@ def _parsed_course(value: Any) -> Any:
     return [[float(number) for number in point.split(":")] for point in value.split(",")]
 
 
+def _parsed_words(value: Any) -> Any:
+    """Words as text: "forces,charges"."""
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+def _parsed_atoms(value: Any) -> Any:
+    """Numbers of atoms as text: "0,1,2"; other text is left as it is."""
+    words = _parsed_words(value)
+    is_numbers = isinstance(value, str) and len(words) > 0 and all(word.isdecimal() for word in words)
+    return [int(word) for word in words] if is_numbers else value
+
+
 def _ascending(points: float | Points) -> float | Points:
     if isinstance(points, tuple):
         times = [time for time, _ in points]
@@ -32,6 +45,18 @@ def _ascending(points: float | Points) -> float | Points:
 
 # A constant, or points (time in ps, value) between which it is linear.
 Course = Annotated[float | Points, BeforeValidator(_parsed_course)]
+ChosenAtoms = Annotated[str | tuple[int, ...], BeforeValidator(_parsed_atoms)]
+Outputs = Annotated[tuple[Output, ...], BeforeValidator(_parsed_words)]
+
+# The groups in which settings are shown, each by its first field.
+SECTIONS = {
+    "model": "What is simulated",
+    "ensemble": "Ensemble",
+    "frozen": "Freedom",
+    "steps": "Length and accuracy",
+    "hottest": "When to stop",
+    "save": "Output",
+}
 
 
 class MDSettings(BaseModel):
@@ -43,7 +68,7 @@ class MDSettings(BaseModel):
     model: str = Field("so3lr", description="name of a model or path of a model file")
     precision: Literal["float32", "float64"] = Field("float32", description="of all arithmetic")
     long_range_cutoff: float | None = Field(
-        None, gt=0, description="A; by default 12 with periodicity and 1000 (all pairs of a molecule) without"
+        None, gt=0, description="in A; by default 12 with periodicity and 1000 (all pairs of a molecule) without"
     )
     electrostatics: Literal["shifted", "ewald", "pme"] = Field(
         "shifted", description="shifted at the cutoff as published, or the exact periodic sum: ewald, or pme when large"
@@ -56,43 +81,54 @@ class MDSettings(BaseModel):
     thermostat: Literal["langevin", "rescaling", "nose-hoover"] = Field(
         "langevin", description="rescaling is stochastic velocity rescaling; nose-hoover a chain"
     )
-    temperature: Course = Field(300.0, description="K; or a course, [[ps, K], ...], linear between its points")
-    friction: float = Field(1.0, gt=0, description="1/ps, of the Langevin thermostat")
-    relaxation_time: float = Field(100.0, gt=0, description="fs, of the other thermostats")
+    temperature: Course = Field(300.0, description="in K; or a course, linear between points ps:K, as in 0:100,10:300")
+    friction: float = Field(1.0, gt=0, description="in 1/ps, of the Langevin thermostat")
+    relaxation_time: float = Field(100.0, gt=0, description="in fs, of the other thermostats")
     barostat: Literal["stochastic", "martyna-tobias-klein"] = Field(
         "stochastic", description="stochastic cell rescaling, or a moving cell with Nose-Hoover chains"
     )
     coupling: Literal["isotropic", "semi-isotropic", "anisotropic", "triclinic"] = Field(
         "isotropic", description="how the cell may change; semi-isotropic: x and y together, z apart"
     )
-    pressure: Course = Field(1.01325, description="bar; or a course, [[ps, bar], ...]")
-    pressure_relaxation_time: float = Field(1000.0, gt=0, description="fs, of the barostat")
+    pressure: Course = Field(1.01325, description="in bar; or a course, points ps:bar")
+    pressure_relaxation_time: float = Field(1000.0, gt=0, description="in fs, of the barostat")
     compressibility: float = Field(
-        4.5e-5, gt=0, description="1/bar, sets the speed of the stochastic barostat; water's"
+        4.5e-5, gt=0, description="in 1/bar, sets the speed of the stochastic barostat; water's"
     )
-    surface_tension: float = Field(0.0, description="mN/m, of all interfaces normal to z together; semi-isotropic only")
+    surface_tension: float = Field(
+        0.0, description="in mN/m, of all interfaces normal to z together; semi-isotropic only"
+    )
     velocities: Literal["thermal", "file"] = Field("thermal", description="drawn at the temperature, or from the file")
 
     # Freedom
-    frozen: str | tuple[int, ...] = Field((), description="atoms that do not move: numbers from 0, elements, heavy")
+    frozen: ChosenAtoms = Field((), description="atoms that do not move: numbers from 0, elements, heavy")
     constraints: Literal["none", "h-bonds", "rigid-water"] = Field(
         "none", description="h-bonds: fixed bonds to hydrogen and rigid water"
     )
-    hydrogen_mass: float | None = Field(None, gt=0, description="amu, taken from the heavy neighbour; by default 1.008")
+    hydrogen_mass: float | None = Field(
+        None, gt=0, description="in amu, taken from the heavy neighbour; by default 1.008"
+    )
     remove_rotation: bool = Field(False, description="take out the rotation of a molecule as a whole")
     restraints: tuple[RestraintSettings, ...] = Field((), description="energies that hold atoms, distances, a droplet")
     bias: str | None = Field(None, description="Python file with a function energy(system) in eV, added to the energy")
 
-    # Length
+    # Length and accuracy
     steps: int = Field(1000, ge=0, description="number of time steps")
-    timestep: float = Field(0.5, gt=0, description="fs")
+    timestep: float = Field(0.5, gt=0, description="in fs")
     seed: int = Field(0, ge=0, lt=2**32, description="of all random numbers")
-    skin: float = Field(0.5, gt=0, description="A by which the network's neighbour list reaches beyond its cutoff")
-    long_range_skin: float = Field(0.5, gt=0, description="A, likewise of the long-range list")
-    hottest: float = Field(20_000.0, gt=0, description="K at which the run stops as unstable")
+    skin: float = Field(0.5, gt=0, description="in A, by which the network's neighbour list reaches beyond its cutoff")
+    long_range_skin: float = Field(0.5, gt=0, description="in A, likewise of the long-range list")
+
+    # When to stop
+    hottest: float = Field(20_000.0, gt=0, description="in K, where the run stops as unstable")
+    closest: float = Field(0.4, ge=0, description="in A; the run stops where a row of the log finds two atoms closer")
+    break_bond_beyond: float | None = Field(
+        None, gt=1, description="the run stops where a row of the log finds a bond this many times as long as at first"
+    )
 
     # Output
-    save: tuple[Output, ...] = Field(("velocities",), description="what frames hold besides positions")
+    save: Outputs = Field(("velocities",), description=f"what frames hold besides positions: {', '.join(_OUTPUTS)}")
+    save_atoms: str = Field("all", min_length=1, description="atoms in frames, in the selection language of MDAnalysis")
     save_every: int = Field(100, ge=1, description="steps between frames")
     log_every: int = Field(100, ge=1, description="steps between rows of the log")
     checkpoint_every: int = Field(1000, ge=1, description="steps between checkpoints")

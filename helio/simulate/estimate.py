@@ -1,0 +1,107 @@
+"""What a run would need and write, found by its first few steps."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from ase import Atoms
+
+from helio.force_field import ForceField
+from helio.neighbors import NeighborPlans
+from helio.precision import numerics
+from helio.simulate.engine import advance, make_lists, start
+from helio.simulate.saved_atoms import saved_atoms, topology_text
+from helio.simulate.settings import MDSettings
+from helio.simulate.setup import set_up, start_temperature
+from helio.units import BOLTZMANN
+
+# Steps are timed for about this long (s).
+_SECONDS = 1.0
+# Numbers that the network and its gradient keep for each pair, layer and feature: measured in water, with 192 to 1536
+# atoms and models of 32 and 128 features.
+_KEPT = 14
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Needs of a run."""
+
+    state_bytes: int
+    list_bytes: int
+    working_bytes: int
+    steps_per_second: float
+    ns_per_day: float
+    frames: int
+    saved_atoms: int
+    written_bytes: int  # of the trajectory
+
+    @property
+    def memory_bytes(self) -> int:
+        """All together."""
+        return self.state_bytes + self.list_bytes + self.working_bytes
+
+
+def estimate(atoms: Atoms, settings: MDSettings) -> Estimate:
+    """Check everything that a run would check, take a few steps, and say what the whole would need.
+
+    Memory is that of
+
+    - the state: twice, since the loop holds the state before and after a step;
+    - both neighbour lists, in the sizes that the first steps needed;
+    - the work: the gradient of the network keeps, for each pair of atoms within its cutoff and each layer, about
+      `_KEPT` rows of features until it has used them. All else is small beside that: long-range terms are
+      computed in tiles, rows of atoms are few against rows of pairs.
+
+    Raises:
+        HelioError: the run could not start, or becomes unstable at once.
+    """
+    chosen = saved_atoms(topology_text(atoms), settings.save_atoms)
+    with numerics(settings.precision):
+        setup = set_up(atoms, settings)
+        lists = make_lists(setup.potential, setup.system, skin=settings.skin, long_skin=settings.long_range_skin)
+        state, lists = start(
+            setup.potential,
+            setup.integrator,
+            setup.system,
+            lists,
+            key=jax.random.PRNGKey(settings.seed),
+            thermal_energy=start_temperature(settings) * BOLTZMANN,
+        )
+        steps, seconds = 0, 0.0
+        while seconds < _SECONDS:
+            block = max(1, steps)
+            began = time.perf_counter()
+            state, lists = advance(setup.potential, setup.integrator, state, lists, until=steps + block)
+            seconds += time.perf_counter() - began
+            steps += block
+    frames = settings.steps // settings.save_every + 1
+    return Estimate(
+        state_bytes=2 * _nbytes(state),
+        list_bytes=_nbytes(lists),
+        working_bytes=_working_bytes(setup.force_field, lists.plans, settings),
+        steps_per_second=steps / seconds,
+        ns_per_day=steps / seconds * settings.timestep * 1e-6 * 86400,
+        frames=frames,
+        saved_atoms=len(chosen),
+        written_bytes=frames * _frame_bytes(len(chosen), len(state.prediction.energy_terms), settings, atoms),
+    )
+
+
+def _nbytes(tree: object) -> int:
+    return sum(leaf.nbytes for leaf in jax.tree.leaves(tree))
+
+
+def _working_bytes(force_field: ForceField, plans: NeighborPlans, settings: MDSettings) -> int:
+    pairs = plans.short_within or plans.short.half_pairs or 0
+    network = force_field.settings
+    return _KEPT * pairs * network.num_layers * network.features * np.dtype(settings.precision).itemsize
+
+
+def _frame_bytes(count: int, terms: int, settings: MDSettings, atoms: Atoms) -> int:
+    sizes = {"velocities": 3 * count, "forces": 3 * count, "charges": count, "hirshfeld_ratios": count}
+    numbers = 3 * count + sum(sizes.get(name, 0) for name in settings.save) + 9 * bool(atoms.pbc.any())
+    energies = terms + 1 if "energy_terms" in settings.save else 0
+    return numbers * np.dtype(settings.precision).itemsize + 8 * (energies + 2)

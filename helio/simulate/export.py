@@ -1,0 +1,173 @@
+"""A run's trajectory in the formats of other programs, frame by frame."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import ase.io
+import ase.units
+import numpy as np
+from ase import Atoms
+from ase.cell import Cell
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from helio.errors import HelioError
+from helio.files.atomic import atomic_path
+from helio.files.run_folder import RunFolder
+from helio.files.trajectory import ENERGY, Frame, Particles, read_frames, read_particles
+from helio.simulate.bonds import bonds, make_whole
+from helio.simulate.saved_atoms import saved_atoms
+from helio.units import FS
+
+Format = Literal["xtc", "dcd", "extxyz", "pdb"]
+Write = Callable[[Atoms, Frame], None]
+
+
+def export_trajectory(
+    folder: str | Path,
+    out: str | Path,
+    *,
+    kind: Format,
+    stride: int = 1,
+    selection: str = "all",
+    wrap: bool = False,
+    overwrite: bool = False,
+) -> int:
+    """Write a run's trajectory to `out` and return the number of frames.
+
+    Extended xyz holds everything that was saved, in the units of ASE. The other formats hold positions and the cell,
+    which they know only in a standard orientation: where the run's cell has another, positions are turned along.
+
+    Args:
+        folder: of the run.
+        out: the file; it appears whole or not at all.
+        kind: its format.
+        stride: every n-th frame is taken.
+        selection: atoms to write, in the language of MDAnalysis.
+        wrap: put molecules, whole, back into the cell.
+        overwrite: replace `out` if it exists.
+
+    Raises:
+        HelioError: there is no trajectory, a part of it is missing, the selection is wrong, or `out` exists or cannot
+            be written.
+    """
+    run, out = RunFolder(Path(folder)), Path(out)
+    if out.exists() and not overwrite:
+        raise HelioError(f"{out} exists; give another name or --overwrite")
+    if not run.trajectory.exists():
+        raise HelioError(f"{folder} holds no trajectory.h5md")
+    particles = read_particles(run.trajectory)
+    topology = run.saved_topology if run.saved_topology.exists() else run.topology
+    chosen = saved_atoms(topology.read_text(encoding="utf-8"), selection)
+    wrapped = _Wrapping(particles, next(read_frames(run.trajectory))) if wrap else None
+    number = 0
+    first = list(islice(read_frames(run.trajectory, stride=stride), 2))
+    interval = first[1].time_ps - first[0].time_ps if len(first) == 2 else None
+    with atomic_path(out) as temporary, _writer(temporary, kind, topology, chosen, interval) as write:
+        for frame in read_frames(run.trajectory, stride=stride):
+            atoms = _atoms(particles, frame)
+            if wrapped is not None:
+                atoms.positions = wrapped(atoms)
+            write(atoms, frame)
+            number += 1
+    return number
+
+
+def _atoms(particles: Particles, frame: Frame) -> Atoms:
+    cell = frame.arrays.get("edges", np.zeros((3, 3)))
+    atoms = Atoms(particles.species, frame.arrays["position"], cell=cell, pbc=particles.pbc, masses=particles.masses)
+    return atoms
+
+
+class _Wrapping:
+    """Molecules, whole, in the cell."""
+
+    def __init__(self, particles: Particles, first: Frame) -> None:
+        atoms = _atoms(particles, first)
+        if not atoms.pbc.any():
+            raise HelioError("only a periodic trajectory can be wrapped")
+        # Positions are unwrapped: whole cells that join a molecule once join it for ever.
+        moved = make_whole(atoms).positions - atoms.positions
+        self._cells = np.rint(moved @ np.linalg.pinv(atoms.cell.array))
+        pairs, _ = bonds(atoms)
+        size = (len(atoms), len(atoms))
+        graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=size)
+        _, self._molecules = connected_components(graph, directed=False)
+
+    def __call__(self, atoms: Atoms) -> np.ndarray:
+        """Positions (N, 3) in A with each molecule's centre in the cell."""
+        whole = atoms.positions + self._cells @ atoms.cell.array
+        counts = np.bincount(self._molecules)
+        centers = np.stack([np.bincount(self._molecules, whole[:, k]) / counts for k in range(3)], axis=1)
+        back = np.floor(centers @ np.linalg.inv(atoms.cell.complete().array)) * atoms.pbc
+        return whole - (back @ atoms.cell.array)[self._molecules]
+
+
+@contextmanager
+def _writer(path: Path, kind: Format, topology: Path, chosen: np.ndarray, dt: float | None) -> Iterator[Write]:
+    if kind == "extxyz":
+        with path.open("w", encoding="utf-8") as file:
+            yield lambda atoms, frame: ase.io.write(file, _with_all(atoms, frame)[chosen], format="extxyz")
+    else:
+        with _mdanalysis_writer(path, kind, topology, chosen, dt) as write:
+            yield write
+
+
+def _with_all(atoms: Atoms, frame: Frame) -> Any:
+    """Atoms with everything that the frame holds."""
+    known = frame.arrays
+    if "velocity" in known:
+        atoms.set_velocities(known["velocity"] / (1000 * FS))
+    if "force" in known:
+        atoms.set_array("forces", known["force"] * (ase.units.kJ / ase.units.mol))
+    for name in ("charge", "hirshfeld_ratio"):
+        if name in known:
+            atoms.set_array(f"{name}s", known[name])
+    atoms.info |= {"step": frame.step, "time_ps": frame.time_ps}
+    atoms.info |= {f"{name}_eV": float(value) for name, value in known.items() if name.startswith(ENERGY)}
+    return atoms
+
+
+@contextmanager
+def _mdanalysis_writer(
+    path: Path, kind: Format, topology: Path, chosen: np.ndarray, dt: float | None
+) -> Iterator[Write]:
+    try:
+        import MDAnalysis
+    except ImportError:
+        raise HelioError(
+            f"writing {kind} needs MDAnalysis: pip install 'helio[analysis]'; extxyz does without"
+        ) from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about what neither topology nor format say
+        universe = MDAnalysis.Universe(topology, format="PDB")
+        group = universe.atoms[chosen]
+        times = {} if dt is None else {"dt": dt}
+        with MDAnalysis.Writer(str(path), n_atoms=len(chosen), multiframe=True, **times) as writer:
+
+            def write(atoms: Atoms, frame: Frame) -> None:
+                moment = universe.trajectory.ts
+                moment.positions, moment.dimensions = _in_standard_orientation(atoms)
+                moment.time, moment.data["step"] = frame.time_ps, frame.step
+                try:
+                    writer.write(group)
+                except ValueError as error:
+                    raise HelioError(f"{kind} cannot hold step {frame.step}: {error}; try --wrap or extxyz") from None
+
+            yield write
+
+
+def _in_standard_orientation(atoms: Atoms) -> tuple[np.ndarray, np.ndarray | None]:
+    """Positions and cell parameters where the first vector is along x and the second in the plane of x and y."""
+    if not atoms.pbc.any():
+        return atoms.positions, None
+    cell = atoms.cell.array.copy()
+    cell[2] *= np.sign(np.linalg.det(cell))  # the same lattice, right-handed
+    standard, turn = Cell(cell).standard_form()
+    return atoms.positions @ turn.T, standard.cellpar()

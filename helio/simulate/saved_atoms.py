@@ -1,0 +1,48 @@
+"""Which atoms go to the trajectory."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+from ase import Atoms
+
+from helio.errors import HelioError
+
+
+def saved_atoms(topology: str, selection: str) -> np.ndarray:
+    """Numbers of the chosen atoms, from 0 and ascending.
+
+    Args:
+        topology: the content of a PDB file; geometric words of the selection refer to its positions.
+        selection: in the language of MDAnalysis; "all" does without MDAnalysis.
+
+    Raises:
+        HelioError: MDAnalysis is missing, or the selection is not in its language or selects nothing.
+    """
+    if selection == "all":
+        return np.arange(sum(line.startswith(("ATOM", "HETATM")) for line in topology.splitlines()))
+    try:
+        import MDAnalysis
+    except ImportError:
+        raise HelioError("choosing atoms by a selection needs MDAnalysis: pip install 'helio[analysis]'") from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about what the file does not say
+        universe = MDAnalysis.Universe(io.StringIO(topology), format="PDB", topology_format="PDB")
+        try:
+            found = universe.select_atoms(selection).ix
+        except (MDAnalysis.SelectionError, AttributeError, ValueError) as error:
+            raise HelioError(f"the selection {selection!r} is not understood: {error}") from None
+    if len(found) == 0:
+        raise HelioError(f"the selection {selection!r} holds no atom of this structure")
+    return np.sort(found)
+
+
+def topology_text(atoms: Atoms) -> str:
+    """The content of `topology.pdb` for a structure."""
+    import ase.io
+
+    content = io.StringIO()
+    ase.io.write(content, atoms, format="proteindatabank")
+    return content.getvalue()
