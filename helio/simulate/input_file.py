@@ -63,7 +63,7 @@ def _located(value: str, folder: Path, *, always: bool) -> str:
 def template() -> str:
     """A settings file with every setting at its default and a word on each."""
     lines = [
-        "# Settings of `helio md`. Name the structure, change what you like; what is left out has the value shown here.",
+        "# Settings of `helio md`. Name the structure, change what you like; the rest may be left out.",
         "structure: molecule.xyz  # " + description(MDInput.model_fields["structure"]) + "; relative to this file",
         "out: run  # " + description(MDInput.model_fields["out"]) + "; relative to this file",
     ]

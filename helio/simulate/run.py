@@ -32,6 +32,7 @@ from helio.simulate.saved_atoms import saved_atoms, topology_text
 from helio.simulate.settings import MDSettings, checked_settings
 from helio.simulate.setup import Setup, set_up, start_temperature
 from helio.simulate.state import State
+from helio.simulate.stop_conditions import StopConditions
 from helio.system import System
 from helio.units import BOLTZMANN
 
@@ -149,6 +150,13 @@ def _run(
     saved = step
     if step == 0:
         _save(recorder, folder, state, lists, model)
+    conditions = StopConditions(
+        read_structure(folder.start),
+        state,
+        lists,
+        closest=settings.closest,
+        break_bond_beyond=settings.break_bond_beyond,
+    )
     while step < settings.steps and not stop.is_set():
         began = time.perf_counter()
         until = min(step + block, _next_event(step, settings))
@@ -156,6 +164,8 @@ def _run(
             state, lists = advance(
                 setup.potential, setup.integrator, state, lists, until=until, hottest=settings.hottest
             )
+            if until % settings.log_every == 0:
+                conditions.check(state, lists)
         except UnstableError as error:
             _save(recorder, folder, error.state, error.lists, model)
             write_structure(folder.last_good, _host(error.state.system).to_ase(), overwrite=True)

@@ -1,0 +1,88 @@
+"""Signs that a molecule has come apart although its energy is still a number."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from ase import Atoms
+from jaxtyping import Array, Float, Int
+
+from helio.neighbors import half_pairs
+from helio.simulate.bonds import bonds
+from helio.simulate.engine import UnstableError
+from helio.simulate.lists import ActiveLists
+from helio.simulate.state import State
+
+
+class StopConditions:
+    """Looks at a state now and then, and remembers the last one that was good."""
+
+    def __init__(
+        self, start: Atoms, state: State, lists: ActiveLists, *, closest: float, break_bond_beyond: float | None
+    ) -> None:
+        """Prepare to watch.
+
+        Args:
+            start: the structure at step 0, which says what is bonded.
+            state: the present state, taken to be good.
+            lists: its lists.
+            closest: in A, the shortest distance that two atoms may have.
+            break_bond_beyond: the longest that a bond may become, over its length in `start`; None for no limit.
+        """
+        self._symbols, self._good = start.get_chemical_symbols(), (state, lists)
+        self._closest, self._stretch = closest, break_bond_beyond
+        if break_bond_beyond is not None:
+            self._pairs, self._shifts = bonds(start)
+            self._lengths = self._measured(start.positions, start.cell.array)
+
+    def check(self, state: State, lists: ActiveLists) -> None:
+        """Remember the state as a good one.
+
+        Raises:
+            UnstableError: two atoms are too close, or a bond is broken; it carries the good state before.
+        """
+        problem = self._overlap(state, lists) or self._broken_bond(state)
+        if problem is not None:
+            good, good_lists = self._good
+            raise UnstableError(
+                f"the simulation was stopped at step {int(state.step)}: {problem}. Step {int(good.step)} is the last "
+                "good one",
+                good,
+                good_lists,
+            )
+        self._good = state, lists
+
+    def _overlap(self, state: State, lists: ActiveLists) -> str | None:
+        distance, first, second = closest_pair(state, lists)
+        if float(distance) >= self._closest:
+            return None
+        return f"{self._named(int(first), int(second))} are only {float(distance):.2f} A apart"
+
+    def _broken_bond(self, state: State) -> str | None:
+        if self._stretch is None or len(self._pairs) == 0:
+            return None
+        now = self._measured(np.asarray(state.system.positions), np.asarray(state.system.cell))
+        worst = int(np.argmax(now / self._lengths))
+        ratio = now[worst] / self._lengths[worst]
+        if ratio <= self._stretch:
+            return None
+        named = self._named(*self._pairs[worst])
+        return f"the bond of {named} is {now[worst]:.2f} A long, {ratio:.2f} times its length at the start"
+
+    def _measured(self, positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
+        """Lengths of the bonds in A; positions are unwrapped, so a bond keeps its shift."""
+        first, second = self._pairs.T
+        return np.linalg.norm(positions[second] - positions[first] + self._shifts @ cell, axis=1)
+
+    def _named(self, first: int, second: int) -> str:
+        return f"atoms {first} ({self._symbols[first]}) and {second} ({self._symbols[second]})"
+
+
+@eqx.filter_jit
+def closest_pair(state: State, lists: ActiveLists) -> tuple[Float[Array, ""], Int[Array, ""], Int[Array, ""]]:
+    """The shortest distance in A within the network's cutoff, infinite if there is none, and the two atoms."""
+    pairs = half_pairs(lists.neighbors.short, state.system.positions, state.system.cell)
+    squares = jnp.where(pairs.mask, jnp.sum(pairs.vectors**2, axis=-1), jnp.inf)
+    nearest = jnp.argmin(squares)
+    return jnp.sqrt(squares[nearest]), pairs.first[nearest], pairs.second[nearest]
