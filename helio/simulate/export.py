@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import ase.io
 import ase.units
@@ -114,6 +114,11 @@ def _writer(path: Path, kind: Format, topology: Path, chosen: np.ndarray, dt: fl
     if kind == "extxyz":
         with path.open("w", encoding="utf-8") as file:
             yield lambda atoms, frame: ase.io.write(file, _with_all(atoms, frame)[chosen], format="extxyz")
+    elif kind == "pdb":
+        lines = [line for line in topology.read_text(encoding="utf-8").splitlines() if line[:6] in ("ATOM  ", "HETATM")]
+        with path.open("w", encoding="utf-8") as file:
+            yield lambda atoms, frame: _write_model(file, atoms[chosen], frame, [lines[i] for i in chosen])
+            file.write("END\n")
     else:
         with _mdanalysis_writer(path, kind, topology, chosen, dt) as write:
             yield write
@@ -134,6 +139,20 @@ def _with_all(atoms: Atoms, frame: Frame) -> Any:
     return atoms
 
 
+def _write_model(file: IO[str], atoms: Any, frame: Frame, lines: list[str]) -> None:
+    """A model of a pdb file, with its own cell; `lines` are those of the topology."""
+    positions, dimensions = _in_standard_orientation(atoms)
+    if (positions < -999).any() or (positions > 9999).any():
+        raise HelioError(f"pdb cannot hold step {frame.step}, whose atoms have gone too far; try --wrap or extxyz")
+    if dimensions is not None:
+        a, b, c, alpha, beta, gamma = dimensions
+        file.write(f"CRYST1{a:9.3f}{b:9.3f}{c:9.3f}{alpha:7.2f}{beta:7.2f}{gamma:7.2f} P 1           1\n")
+    file.write(f"REMARK 250 step {frame.step}, {frame.time_ps:g} ps\nMODEL     {frame.step % 10000:4d}\n")
+    for line, (x, y, z) in zip(lines, positions, strict=True):
+        file.write(f"{line[:30]}{x:8.3f}{y:8.3f}{z:8.3f}{line[54:]}\n")
+    file.write("ENDMDL\n")
+
+
 @contextmanager
 def _mdanalysis_writer(
     path: Path, kind: Format, topology: Path, chosen: np.ndarray, dt: float | None
@@ -148,17 +167,14 @@ def _mdanalysis_writer(
         warnings.simplefilter("ignore")  # about what neither topology nor format say
         universe = MDAnalysis.Universe(topology, format="PDB")
         group = universe.atoms[chosen]
-        times = {} if dt is None else {"dt": dt}
-        with MDAnalysis.Writer(str(path), n_atoms=len(chosen), multiframe=True, **times) as writer:
+        times = {"dt": dt} if kind == "dcd" and dt is not None else {}  # the others note each frame's time
+        with MDAnalysis.Writer(str(path), n_atoms=len(chosen), **times) as writer:
 
             def write(atoms: Atoms, frame: Frame) -> None:
                 moment = universe.trajectory.ts
                 moment.positions, moment.dimensions = _in_standard_orientation(atoms)
                 moment.time, moment.data["step"] = frame.time_ps, frame.step
-                try:
-                    writer.write(group)
-                except ValueError as error:
-                    raise HelioError(f"{kind} cannot hold step {frame.step}: {error}; try --wrap or extxyz") from None
+                writer.write(group)
 
             yield write
 
