@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import yaml
 from ase.build import molecule
 from typer.testing import CliRunner
 
 from helio.cli import app
 from helio.files.structures import read_structure, write_structure
+from helio.files.trajectory import read_frames
 from helio.force_field import ForceField
 from helio.force_field.model_file import ModelInfo, save_model
+from helio.simulate.settings import SECTIONS, MDSettings
 
 
 @pytest.fixture
@@ -26,9 +31,54 @@ def files(small_force_field: ForceField, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_dry_run_writes_nothing(files: tuple[str, str]) -> None:
-    result = CliRunner().invoke(app, ["md", files[0], "--model", files[1], "--steps", "1000", "--dry-run"])
-    assert result.exit_code == 0 and "11 frames" in result.output and "long_range_cutoff: 1000.0" in result.output
+    options = ["--steps", "1000", "--save-atoms", "element H", "--save", "forces", "--dry-run"]
+    result = CliRunner().invoke(app, ["md", files[0], "--model", files[1], *options])
+    assert result.exit_code == 0, result.output
+    assert "11 frames of 2 atoms" in result.output and "long_range_cutoff: 1000.0" in result.output
+    assert re.search(r"Memory: about \d+ MB", result.output)
+    speed = re.search(
+        r"about (\S+) steps per second, (\S+) ns/day; the run would take (\d+):(\d\d):(\d\d)", result.output
+    )
+    assert speed is not None
+    rate, per_day, *clock = (float(number) for number in speed.groups())
+    assert per_day == pytest.approx(rate * 0.5e-6 * 86400, rel=0.02)
+    assert 3600 * clock[0] + 60 * clock[1] + clock[2] == pytest.approx(1000 / rate, abs=0.6)
     assert not Path("run").exists()
+
+
+def test_settings_file_with_options_over_it(files: tuple[str, str], tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    values = {"structure": f"../{files[0]}", "model": f"../{files[1]}", "out": "made", "steps": 100, "save_every": 2}
+    values |= {"temperature": [[0, 10], [1, 20]], "restraints": [{"kind": "sphere", "radius": 5, "stiffness": 1}]}
+    Path("sub/settings.yaml").write_text(yaml.safe_dump(values | {"save": ["energy_terms"], "log_every": 2}))
+    arguments = ["md", "sub/settings.yaml", "--steps", "4", "--save-atoms", "index 1", "--frozen", "0"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    stored = yaml.safe_load(Path("sub/made/settings.yaml").read_text())
+    assert stored["steps"] == 4 and stored["temperature"] == [[0.0, 10.0], [1.0, 20.0]] and stored["frozen"] == [0]
+    frames = list(read_frames(Path("sub/made/trajectory.h5md")))
+    assert [frame.step for frame in frames] == [0, 2, 4]
+    assert {"energy_restraints", "energy_network", "energy_potential"} <= set(frames[0].arrays)
+    exported = CliRunner().invoke(app, ["export", "sub/made", "--format", "extxyz", "--stride", "2"])
+    assert exported.exit_code == 0 and "Wrote 2 frames" in exported.output
+    assert read_structure("sub/made/trajectory.extxyz").get_chemical_symbols() == ["H"]
+
+
+def test_help_shows_every_setting_with_its_default() -> None:
+    result = CliRunner().invoke(app, ["md", "--help"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0 and "Example: helio md" in result.output
+    for name in set(MDSettings.model_fields) - {"restraints"}:
+        assert f"--{name.replace('_', '-')}" in result.output
+    assert "default so3lr" in result.output and "nve|nvt|npt" in result.output
+    assert all(title in result.output for title in SECTIONS.values())
+
+
+def test_run_that_comes_apart(files: tuple[str, str]) -> None:
+    options = ["--steps", "4", "--log-every", "2", "--closest", "1.2"]
+    result = CliRunner().invoke(app, ["md", files[0], "--model", files[1], *options])
+    assert result.exit_code == 1 and "Traceback" not in result.output
+    assert "stopped at step 2" in result.output and "A apart" in result.output
+    np.testing.assert_allclose(read_structure("run/last-good.extxyz").positions, molecule("H2O").positions, atol=1e-5)
 
 
 def test_md_and_resume(files: tuple[str, str]) -> None:
@@ -46,7 +96,10 @@ def test_md_and_resume(files: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--ensemble", "npt"], "ensemble"),
+        (["--ensemble", "npt"], "periodic"),
+        (["--temperature", "0:100,0:200"], "ascend"),
+        (["--save", "dipoles"], "save"),
+        (["--save-atoms", "my atoms"], "not understood"),
         (["--charge", "1"], "electrons"),
         (["--electrostatics", "ewald"], "ewald"),
         (["--model", "nothing"], "nothing"),
