@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, cast
 
 import ase.io
 import ase.units
@@ -166,7 +166,7 @@ def _mdanalysis_writer(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about what neither topology nor format say
         universe = MDAnalysis.Universe(topology, format="PDB")
-        group = universe.atoms[chosen]
+        group = cast(Any, universe.atoms)[chosen]
         times = {"dt": dt} if kind == "dcd" and dt is not None else {}  # the others note each frame's time
         with MDAnalysis.Writer(str(path), n_atoms=len(chosen), **times) as writer:
 

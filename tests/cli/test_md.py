@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from helio.files.structures import read_structure, write_structure
 from helio.files.trajectory import read_frames
 from helio.force_field import ForceField
 from helio.force_field.model_file import ModelInfo, save_model
+from helio.simulate.run import Outcome
 from helio.simulate.settings import SECTIONS, MDSettings
 
 
@@ -46,22 +48,32 @@ def test_dry_run_writes_nothing(files: tuple[str, str]) -> None:
     assert not Path("run").exists()
 
 
-def test_settings_file_with_options_over_it(files: tuple[str, str], tmp_path: Path) -> None:
+def test_settings_file_with_options_over_it(
+    files: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "sub").mkdir()
-    values = {"structure": f"../{files[0]}", "model": f"../{files[1]}", "out": "made", "steps": 100, "save_every": 2}
+    values = {"structure": f"../{files[0]}", "model": f"../{files[1]}", "out": "made", "steps": 100}
     values |= {"temperature": [[0, 10], [1, 20]], "restraints": [{"kind": "sphere", "radius": 5, "stiffness": 1}]}
-    Path("sub/settings.yaml").write_text(yaml.safe_dump(values | {"save": ["energy_terms"], "log_every": 2}))
-    arguments = ["md", "sub/settings.yaml", "--steps", "4", "--save-atoms", "index 1", "--frozen", "0"]
-    result = CliRunner().invoke(app, arguments)
+    Path("sub/settings.yaml").write_text(yaml.safe_dump(values))
+    called: dict[str, Any] = {}
+
+    def run_md(atoms: Any, settings: MDSettings, out: Path, **_: Any) -> Outcome:
+        called.update(settings=settings, out=out)
+        return Outcome(4, 4, interrupted=False)
+
+    monkeypatch.setattr("helio.simulate.run.run_md", run_md)
+    options = ["--steps", "4", "--pressure", "0:1,5:100", "--frozen", "0,2", "--save", "forces,charges"]
+    result = CliRunner().invoke(app, ["md", "sub/settings.yaml", "--remove-rotation", *options])
     assert result.exit_code == 0, result.output
-    stored = yaml.safe_load(Path("sub/made/settings.yaml").read_text())
-    assert stored["steps"] == 4 and stored["temperature"] == [[0.0, 10.0], [1.0, 20.0]] and stored["frozen"] == [0]
-    frames = list(read_frames(Path("sub/made/trajectory.h5md")))
-    assert [frame.step for frame in frames] == [0, 2, 4]
-    assert {"energy_restraints", "energy_network", "energy_potential"} <= set(frames[0].arrays)
-    exported = CliRunner().invoke(app, ["export", "sub/made", "--format", "extxyz", "--stride", "2"])
-    assert exported.exit_code == 0 and "Wrote 2 frames" in exported.output
-    assert read_structure("sub/made/trajectory.extxyz").get_chemical_symbols() == ["H"]
+    assert called["out"].resolve() == tmp_path / "sub" / "made"
+    settings = called["settings"]
+    assert (
+        settings.steps == 4 and settings.temperature == ((0, 10), (1, 20)) and settings.pressure == ((0, 1), (5, 100))
+    )
+    assert settings.frozen == (0, 2) and settings.save == ("forces", "charges") and settings.remove_rotation
+    assert settings.restraints[0].radius == 5.0
+    assert CliRunner().invoke(app, ["md", "sub/settings.yaml", "--out", "other"]).exit_code == 0
+    assert called["out"] == Path("other") and called["settings"].steps == 100
 
 
 def test_help_shows_every_setting_with_its_default() -> None:
@@ -81,8 +93,9 @@ def test_run_that_comes_apart(files: tuple[str, str]) -> None:
     np.testing.assert_allclose(read_structure("run/last-good.extxyz").positions, molecule("H2O").positions, atol=1e-5)
 
 
-def test_md_and_resume(files: tuple[str, str]) -> None:
-    arguments = ["md", files[0], "--model", files[1], "--steps", "4", "--log-every", "2"]
+def test_md_resume_and_export(files: tuple[str, str]) -> None:
+    arguments = ["md", files[0], "--model", files[1], "--steps", "4", "--log-every", "2", "--save-every", "2"]
+    arguments += ["--save", "energy_terms", "--save-atoms", "element H"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert "ns/day" in result.output and "Done: 4 steps" in result.output
@@ -91,6 +104,12 @@ def test_md_and_resume(files: tuple[str, str]) -> None:
     longer = CliRunner().invoke(app, ["resume", "run", "--steps", "6"])
     assert longer.exit_code == 0 and "Done: 6 steps" in longer.output
     assert [line.split(",")[0] for line in Path("run/log.csv").read_text().splitlines()] == ["step", "0", "2", "4", "6"]
+    frames = list(read_frames(Path("run/trajectory.h5md")))
+    assert [frame.step for frame in frames] == [0, 2, 4, 6]
+    assert set(frames[0].arrays) >= {"position", "energy_network", "energy_potential"}
+    exported = CliRunner().invoke(app, ["export", "run", "--format", "extxyz", "--stride", "2"])
+    assert exported.exit_code == 0 and "Wrote 2 frames" in exported.output
+    assert read_structure("run/trajectory.extxyz").get_chemical_symbols() == ["H", "H"]
 
 
 @pytest.mark.parametrize(
