@@ -103,11 +103,11 @@ def barostatted(kind: str, thermal_energy: Any, pressure: Any, freedom: Freedom)
 
 
 class Samples(NamedTuple):
-    """Of one temperature and pressure; series of many replicas (R, S), in eV and A^3, and how many atoms a molecule has."""
+    """Of one temperature and pressure; series of many replicas (R, S), in eV and A^3."""
 
     temperature: float
     pressure: float
-    molecule: int
+    molecule: int  # atoms in each
     potential: np.ndarray
     kinetic: np.ndarray
     volume: np.ndarray
@@ -165,7 +165,9 @@ def sampled(
 
         temperatures, pressures = (jnp.repeat(jnp.asarray(c), replicas) for c in zip(*conditions, strict=True))
         keys = jax.random.split(jax.random.PRNGKey(11), len(temperatures))
-        found = jax.jit(jax.vmap(replica))(keys, temperatures * BOLTZMANN, pressures)
+        # Compiling costs as much as running: the compiler may try less hard.
+        quickly = {"xla_backend_optimization_level": 1}
+        found = jax.jit(jax.vmap(replica), compiler_options=quickly)(keys, temperatures * BOLTZMANN, pressures)
         found = [np.asarray(values).reshape(len(conditions), replicas, samples) for values in found]
     assert found[2].min() > (2 * REACH) ** 3  # nearest images are enough
     return [Samples(*c, molecule, *values) for c, *values in zip(conditions, *found, strict=True)]
