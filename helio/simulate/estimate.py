@@ -55,6 +55,9 @@ def estimate(atoms: Atoms, settings: MDSettings) -> Estimate:
       `_KEPT` rows of features until it has used them. All else is small beside that: long-range terms are
       computed in tiles, rows of atoms are few against rows of pairs.
 
+    The program and its compilation come on top, with 0.7 GB on a CPU. For 384 and 1536 atoms of water the
+    process grew by 0.77 MB an atom, where this estimate has 0.73.
+
     Raises:
         HelioError: the run could not start, or becomes unstable at once.
     """
