@@ -81,6 +81,23 @@ class System(eqx.Module):
             pbc=self.pbc,
         )
 
+    def without_padding(self) -> System:
+        """The real atoms alone (host arrays)."""
+        real = np.asarray(self.atom_mask)
+        if real.all():
+            return self
+        return System(
+            positions=self.positions[real],
+            atomic_numbers=self.atomic_numbers[real],
+            masses=self.masses[real],
+            cell=self.cell,
+            total_charge=self.total_charge,
+            unpaired_electrons=self.unpaired_electrons,
+            fragments=None if self.fragments is None else self.fragments[real],
+            fragment_charges=self.fragment_charges,
+            pbc=self.pbc,
+        )
+
     @classmethod
     def from_ase(
         cls,

@@ -20,7 +20,8 @@ def md(
     structure: Annotated[
         Path,
         typer.Argument(
-            metavar="INPUT", help="Structure file of any format that ASE reads, or a settings file (.yaml)."
+            metavar="INPUT",
+            help="Structure file of any format that ASE reads, folder of them, or settings file (.yaml).",
         ),
     ],
     out: Annotated[Path | None, typer.Option(help="Run folder to make; default run.", show_default=False)] = None,
@@ -39,7 +40,7 @@ def md(
 
     keep_compiled_programs()
     from helio.cli.progress import live_report, say_how_it_ended
-    from helio.files.structures import read_structure
+    from helio.files.structures import read_folder, read_structure
     from helio.simulate.input_file import read_input
     from helio.simulate.run import run_md
     from helio.simulate.settings import checked_settings
@@ -50,33 +51,35 @@ def md(
         out = out or out_in_file
     out = out or Path("run")
     settings = checked_settings(in_file | {name: value for name, value in given.items() if value is not None})
-    atoms = read_structure(structure)
+    structures = read_folder(structure) if structure.is_dir() else [read_structure(structure)] * settings.replicas
     if dry_run:
-        _explain(atoms, settings, out)
+        _explain(structures, settings, out)
         return
     with live_report() as report:
-        outcome = run_md(atoms, settings, out, report=report, overwrite=overwrite)
+        outcome = run_md(structures, settings, out, report=report, overwrite=overwrite)
     say_how_it_ended(outcome, out)
 
 
 MDCommand = settings_command(md, epilog="Example: helio md peptide.xyz --temperature 300 --steps 2000 --out run")
 
 
-def _explain(atoms: Atoms, settings: MDSettings, out: Path) -> None:
-    """Print what a run would do."""
+def _explain(structures: list[Atoms], settings: MDSettings, out: Path) -> None:
+    """Print what a run would do; numbers are those of the first replica."""
     from helio.cli.progress import clock
     from helio.simulate.estimate import estimate
     from helio.simulate.run import completed
 
-    settings = completed(settings, atoms)
+    settings, atoms = completed(settings, structures), structures[0]
     found = estimate(atoms, settings)
+    if len(structures) > 1:
+        typer.echo(f"{len(structures)} replicas in one batch, of which each needs memory and time as follows:")
     typer.echo(f"{len(atoms)} atoms ({atoms.get_chemical_formula()}), periodic: {atoms.pbc.tolist()}")
     for name, value in settings.model_dump(mode="json").items():
         typer.echo(f"  {name}: {value}")
     typer.echo(f"Simulated time: {settings.steps * settings.timestep / 1000:g} ps")
     typer.echo(
         f"Memory: about {found.memory_bytes / 1e6:.0f} MB (state {found.state_bytes / 1e6:.1f} MB, neighbour lists "
-        f"{found.list_bytes / 1e6:.1f} MB, work {found.working_bytes / 1e6:.0f} MB)"
+        f"{found.list_bytes / 1e6:.1f} MB, work {found.working_bytes / 1e6:.0f} MB), besides the program's own"
     )
     typer.echo(
         f"Speed: about {found.steps_per_second:.3g} steps per second, {found.ns_per_day:.3g} ns/day; the run would "

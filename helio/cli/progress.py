@@ -65,4 +65,7 @@ def say_how_it_ended(outcome: Outcome, folder: Path) -> None:
     if outcome.interrupted:
         typer.echo(f"Stopped at step {outcome.step} of {outcome.steps}. Continue with: helio resume {folder}")
         raise typer.Exit(130)
+    if (folder / "replica-000").is_dir():
+        typer.echo(f"Done: {outcome.step} steps. Trajectories and logs: {folder / 'replica-*'}")
+        return
     typer.echo(f"Done: {outcome.step} steps. Trajectory: {folder / 'trajectory.h5md'}, log: {folder / 'log.csv'}")

@@ -9,6 +9,8 @@
 | `log.csv` | energies, temperature and speed against step and time |
 | `trajectory.h5md`, `trajectory/` | frames (`helio.files.trajectory`) |
 | `checkpoint.npz`, `checkpoint.previous.npz` | where to go on |
+| `replica-000/`, ... | `start.extxyz`, `topology.pdb`, log and trajectory of each, if there are several |
+| `exchanges.csv` | attempted exchanges of replicas |
 | `lock` | held by the process that writes the folder |
 """
 
@@ -36,6 +38,7 @@ _FILES = (
     "checkpoint.npz",
     "checkpoint.previous.npz",
     "last-good.extxyz",
+    "exchanges.csv",
     # What `helio export` writes by default: of a run that is replaced nothing may stay.
     *(f"trajectory.{kind}" for kind in ("xtc", "dcd", "extxyz", "pdb")),
 )
@@ -54,6 +57,20 @@ class RunFolder:
         self.log = path / "log.csv"
         self.checkpoint = path / "checkpoint.npz"
         self.last_good = path / "last-good.extxyz"
+
+    def replicas(self, count: int) -> list[RunFolder]:
+        """Where each of several replicas has its start, log and trajectory; a single one has them here."""
+        if count == 1:
+            return [self]
+        folders = [RunFolder(self.path / f"replica-{number:03d}") for number in range(count)]
+        for folder in folders:
+            make_folder(folder.path)
+        return folders
+
+    def existing_replicas(self) -> list[RunFolder]:
+        """The replicas of a run that is there."""
+        folders = [RunFolder(path) for path in sorted(self.path.glob("replica-*")) if path.is_dir()]
+        return folders or [self]
 
     def write_settings(self, values: dict[str, Any]) -> None:
         """Write plain values as YAML."""
@@ -91,7 +108,8 @@ def claim_new(path: str | Path, *, overwrite: bool = False) -> Iterator[RunFolde
         with disk_errors(path):
             for name in _FILES:
                 (path / name).unlink(missing_ok=True)
-            shutil.rmtree(path / "trajectory", ignore_errors=True)
+            for folder in (path / "trajectory", *path.glob("replica-[0-9][0-9][0-9]*")):
+                shutil.rmtree(folder, ignore_errors=True)
         yield RunFolder(path)
 
 

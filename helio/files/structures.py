@@ -37,6 +37,14 @@ def read_structure(path: str | Path, index: int = -1) -> Atoms:
     return found[0]
 
 
+def read_folder(path: str | Path) -> list[Atoms]:
+    """Read the last structure of each file of a folder, in the order of their names."""
+    files = sorted(entry for entry in Path(path).iterdir() if entry.is_file() and not entry.name.startswith("."))
+    if not files:
+        raise HelioError(f"the folder {path} holds no files")
+    return [read_structure(file) for file in files]
+
+
 def read_structures(path: str | Path, index: str = ":") -> list[Atoms]:
     """Read the structures that the ASE index expression `index` names (":" for all, "0", "::10")."""
     import ase.io

@@ -8,8 +8,9 @@ gives it larger ones and the block goes on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import equinox as eqx
 import jax
@@ -20,7 +21,8 @@ from jaxtyping import Array, Bool, Float, Int, UInt32
 from helio.errors import HelioError
 from helio.neighbors import NeighborPlans, Neighbors
 from helio.prediction import Prediction
-from helio.simulate.lists import ActiveLists, blank_lists
+from helio.simulate.lists import ActiveLists, blank_lists, made
+from helio.simulate.replicas import common_plans, stacked, unstacked
 from helio.simulate.state import State, thermal_momenta
 from helio.simulate.steps import Composition
 from helio.system import System
@@ -75,7 +77,29 @@ def start(
     thermal_energy: float,
     momenta: Float[Array, "N 3"] | None = None,
 ) -> tuple[State, ActiveLists]:
-    """The state at step 0 and its lists.
+    """The state at step 0 and its lists: `unevaluated_state` and `first_forces` in one.
+
+    Raises:
+        UnstableError: energy or forces are not finite at the start.
+    """
+    state = unevaluated_state(
+        potential, integrator, system, lists, key=key, thermal_energy=thermal_energy, momenta=momenta
+    )
+    return first_forces(potential, integrator, state, lists)
+
+
+def unevaluated_state(
+    potential: Potential,
+    integrator: Composition,
+    system: System,
+    lists: ActiveLists,
+    *,
+    key: UInt32[Array, " 2"],
+    thermal_energy: float,
+    momenta: Float[Array, "N 3"] | None = None,
+    prediction: Prediction | None = None,
+) -> State:
+    """The state before its first forces are known.
 
     Args:
         potential: gives lists and forces.
@@ -85,14 +109,18 @@ def start(
         key: all randomness of the run comes from it.
         thermal_energy: k_B T in eV of the Maxwell-Boltzmann distribution that momenta are drawn from.
         momenta: (N, 3) in sqrt(amu eV), instead of drawn ones.
-
-    Raises:
-        UnstableError: energy or forces are not finite at the start.
+        prediction: one of a system of the same size, whose shapes are then known.
     """
     start_key, key = jax.random.split(key)
     if momenta is None:
         momenta = thermal_momenta(start_key, system, jnp.asarray(thermal_energy, system.positions.dtype))
-    state = blank_state(potential, integrator, system, lists, key=key, momenta=momenta)
+    return blank_state(potential, integrator, system, lists, key=key, momenta=momenta, prediction=prediction)
+
+
+def first_forces(
+    potential: Potential, integrator: Composition, state: State, lists: ActiveLists
+) -> tuple[State, ActiveLists]:
+    """The state at step 0, of one system or of a batch; raises as `advance` does."""
     # The first forces come from a step of no duration, so that only one program has to be compiled.
     frozen = eqx.tree_at(lambda i: i.timestep, integrator, jnp.zeros_like(integrator.timestep))
     return advance(potential, frozen, state, lists, until=0)
@@ -106,9 +134,10 @@ def blank_state(
     *,
     key: UInt32[Array, " 2"],
     momenta: Float[Array, "N 3"],
+    prediction: Prediction | None = None,
 ) -> State:
     """A state one step before the start, with a prediction of zeros; also the template for a checkpoint."""
-    shape = jax.eval_shape(potential, system, lists.neighbors)
+    shape = jax.eval_shape(potential, system, lists.neighbors) if prediction is None else prediction
     state = State(
         system=system,
         momenta=momenta,
@@ -141,43 +170,55 @@ def advance(
     hottest_energy = jnp.asarray(min(hottest * BOLTZMANN, float(jnp.finfo(dtype).max)), dtype)
     failures, stuck_at = 0, -2
     while True:
-        state, new_lists, reason = _block(
+        state, new_lists, reasons = _block(
             potential, integrator, state, lists, jnp.asarray(until, jnp.int32), hottest_energy
         )
-        reason, step = int(reason), int(state.step)
-        if reason == DONE:
+        reasons, steps = np.atleast_1d(reasons), np.atleast_1d(state.step)
+        if (reasons == DONE).all():
             return state, new_lists
         # The energy is also not finite where more pairs are within the network's cutoff than there is room for.
-        cramped = reason == NOT_FINITE and 0 < lists.plans.short_within < (lists.plans.short.half_pairs or 0)
-        if reason != TOO_SMALL and not cramped:
-            raise UnstableError(_explain(reason, step, hottest, lists.plans), state, new_lists)
-        failures, stuck_at = (failures + 1 if step == stuck_at else 1), step
+        cramped = NOT_FINITE in reasons and 0 < lists.plans.short_within < (lists.plans.short.half_pairs or 0)
+        if TOO_SMALL not in reasons and not cramped:
+            raise UnstableError(_explain(reasons, steps, hottest, lists.plans), state, new_lists)
+        failures, stuck_at = (failures + 1 if steps.min() == stuck_at else 1), steps.min()
         if failures > len(_SPARE):
-            raise HelioError(f"the neighbour lists fit no size at step {step}: the structure is far too dense")
-        plans = _larger_plans(potential, state.system, lists.plans, _SPARE[failures - 1], all_within=cramped)
-        lists = blank_lists(state.system, plans)
+            raise HelioError(f"the neighbour lists fit no size at step {stuck_at}: the structure is far too dense")
+        # Lists that did not fit are made anew where the atoms are, all of them: the others lose nothing but time.
+        lists = _larger_lists(potential, state, lists.plans, _SPARE[failures - 1], all_within=cramped)
 
 
-def _larger_plans(
-    potential: Potential, system: System, old: NeighborPlans, spare: float, *, all_within: bool
-) -> NeighborPlans:
-    new = potential.plan(
-        _host(system), short_skin=old.short_skin, long_skin=old.long_skin, spare=spare, all_within=all_within
-    )
-    return new.at_least(old)
+def _larger_lists(
+    potential: Potential, state: State, old: NeighborPlans, spare: float, *, all_within: bool
+) -> ActiveLists:
+    options: dict[str, Any] = {"short_skin": old.short_skin, "long_skin": old.long_skin}
+    options |= {"spare": spare, "all_within": all_within}
+    if not state.step.ndim:
+        return blank_lists(state.system, potential.plan(_host(state.system), **options).at_least(old))
+    systems = [unstacked(state.system, number) for number in range(len(state.step))]
+    plans = [potential.plan(_host(system), **options) for system in systems]
+    return batch_of_lists(systems, common_plans([*plans, old], atoms=len(systems[0])))
+
+
+def batch_of_lists(systems: Sequence[System], plans: NeighborPlans) -> ActiveLists:
+    """Lists of a batch, still to be made where the atoms are."""
+    blank = blank_lists(systems[0], plans)
+    return stacked([blank.to_be_made_at(dict.fromkeys(blank.places, (s.positions, s.cell))) for s in systems])
 
 
 def _host(system: System) -> System:
-    """The system as host arrays in float64."""
+    """The system as host arrays in float64, without padding."""
 
     def convert(leaf: Array) -> np.ndarray:
         array = np.asarray(leaf)
         return array.astype(np.float64) if np.issubdtype(array.dtype, np.floating) else array
 
-    return jax.tree.map(convert, system)
+    return jax.tree.map(convert, system).without_padding()
 
 
-def _explain(reason: int, step: int, hottest: float, plans: NeighborPlans) -> str:
+def _explain(reasons: np.ndarray, steps: np.ndarray, hottest: float, plans: NeighborPlans) -> str:
+    number = int(np.flatnonzero(reasons != DONE)[0])
+    reason, step = int(reasons[number]), int(steps[number])
+    which = f" of replica {number}" if len(reasons) > 1 else ""
     skin = min(plans.short_skin, plans.long_skin)
     what = {
         NOT_FINITE: "energy or momenta became infinite or not a number",
@@ -185,8 +226,8 @@ def _explain(reason: int, step: int, hottest: float, plans: NeighborPlans) -> st
         TOO_FAST: f"an atom moved more than half the skin ({skin / 2:.2f} A) in one step",
     }[reason]
     return (
-        f"the simulation became unstable at step {step + 1}: {what}. Relax the structure first (helio opt), or use a "
-        "shorter --timestep; the step before is the last good one"
+        f"the simulation{which} became unstable at step {step + 1}: {what}. Relax the structure first (helio opt), or "
+        "use a shorter --timestep; the step before is the last good one"
     )
 
 
@@ -195,8 +236,8 @@ class _Carry(NamedTuple):
 
     state: State
     lists: ActiveLists
-    redo: Bool[Array, ""]  # the last step was thrown away: all lists are to be made anew
-    reason: Int[Array, ""]
+    redo: Bool[Array, "*R"]  # the last step was thrown away: all lists are to be made anew
+    reason: Int[Array, "*R"]
 
 
 @eqx.filter_jit
@@ -207,24 +248,37 @@ def _block(
     lists: ActiveLists,
     until: Int[Array, ""],
     hottest: Float[Array, ""],
-) -> tuple[State, ActiveLists, Int[Array, ""]]:
-    """Steps until `until` or until something is to be done; returns the last good state and why it stopped."""
+) -> tuple[State, ActiveLists, Int[Array, "*R"]]:
+    """Steps until `until` or until something is to be done; returns the last good state and why it stopped.
 
-    def body(carry: _Carry) -> _Carry:
-        state = carry.state
+    Replicas go on until each has arrived; one that ends early ends the block for all.
+    """
+    each = jax.vmap if state.step.ndim else lambda function: function
+
+    def mark(integrator: Composition, state: State, lists: ActiveLists, redo: Array) -> ActiveLists:
         # A little more than the next step will probably bring.
         ahead = state.with_positions(state.system.positions + 1.2 * integrator.timestep * state.velocities)
-        lists = carry.lists.refreshed(state.system, ahead.system, all_of_them=carry.redo)
+        return lists.marked(state.system, ahead.system, redo)
+
+    def step(integrator: Composition, state: State, lists: ActiveLists) -> tuple[State, Array, Array]:
         neighbors = lists.neighbors
         new = integrator.step(replace(state, step=state.step + 1), lambda system: potential(system, neighbors))
         reason, redo = _judge(state, new, lists, hottest)
-        good = (reason == DONE) & ~redo
-        return _Carry(jax.tree.map(lambda n, o: jnp.where(good, n, o), new, state), lists, redo, reason)
+        arrived = state.step >= until
+        good = (reason == DONE) & ~redo & ~arrived
+        reason, redo = jnp.where(arrived, jnp.int32(DONE), reason), redo & ~arrived
+        return jax.tree.map(lambda n, o: jnp.where(good, n, o), new, state), reason, redo
+
+    def body(carry: _Carry) -> _Carry:
+        lists = each(mark)(integrator, carry.state, carry.lists, carry.redo)
+        lists = made(lists, carry.state.system, each)
+        state, reason, redo = each(step)(integrator, carry.state, lists)
+        return _Carry(state, lists, redo, reason)
 
     def goes_on(carry: _Carry) -> Bool[Array, ""]:
-        return (carry.state.step < until) & (carry.reason == DONE)
+        return jnp.any(carry.state.step < until) & jnp.all(carry.reason == DONE)
 
-    start = _Carry(state, lists, jnp.asarray(False), jnp.int32(DONE))
+    start = _Carry(state, lists, jnp.zeros(state.step.shape, bool), jnp.full(state.step.shape, DONE, jnp.int32))
     end = jax.lax.while_loop(goes_on, body, start)
     return end.state, end.lists, end.reason
 

@@ -15,6 +15,8 @@ that no atom may have moved further than skin / 2.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -22,6 +24,8 @@ from jaxtyping import Array, Bool, Float
 
 from helio.neighbors import NeighborList, NeighborPlans, Neighbors, Plan, device_list
 from helio.system import System
+
+Each = Callable[[Callable], Callable]
 
 
 class Watched(eqx.Module):
@@ -81,17 +85,16 @@ class ActiveLists(eqx.Module):
         """Whether both lists were made exactly where the atoms are."""
         return self.short.is_at(system) & self.long.is_at(system)
 
-    def refreshed(self, now: System, soon: System, *, all_of_them: Bool[Array, ""]) -> ActiveLists:
-        """Lists made where the atoms are `now`, each if it would not last until `soon`; or all of them."""
+    def marked(self, now: System, soon: System, all_of_them: Bool[Array, ""]) -> ActiveLists:
+        """Lists to be made where the atoms are `now`: each that would not last until `soon`, or all of them."""
         plans = self.plans
 
-        def refresh(watched: Watched, plan: Plan, skin: float) -> Watched:
+        def mark(watched: Watched, plan: Plan, skin: float) -> Watched:
             ends = ~(watched.room(soon, cutoff=plan.cutoff - skin, skin=skin) >= 0) & ~watched.is_at(now)
-            watched = watched.to_be_made(now, ends | all_of_them)
-            return _made(watched, now, plan)
+            return watched.to_be_made(now, ends | all_of_them)
 
         return ActiveLists(
-            refresh(self.short, plans.short, plans.short_skin), refresh(self.long, plans.long, plans.long_skin), plans
+            mark(self.short, plans.short, plans.short_skin), mark(self.long, plans.long, plans.long_skin), plans
         )
 
     @property
@@ -101,9 +104,8 @@ class ActiveLists(eqx.Module):
 
     def to_be_made_at(self, places: dict[str, tuple[Array, Array]]) -> ActiveLists:
         """The same lists, still to be made, at these places."""
-        not_made = jnp.asarray(False)
         short, long = (
-            Watched(watched.pairs, *places[name], not_made)
+            Watched(watched.pairs, *places[name], jnp.zeros_like(watched.made))
             for name, watched in (("short", self.short), ("long", self.long))
         )
         return ActiveLists(short, long, self.plans)
@@ -125,11 +127,26 @@ def blank_lists(system: System, plans: NeighborPlans) -> ActiveLists:
     return ActiveLists(blank(plans.short), blank(plans.long), plans)
 
 
-def _made(watched: Watched, system: System, plan: Plan) -> Watched:
-    """The list made at its reference, if that is still to be done."""
-    where = eqx.tree_at(lambda s: (s.positions, s.cell), system, (watched.reference, watched.cell))
-    pairs = jax.lax.cond(watched.made, lambda: watched.pairs, lambda: _list(where, plan))
-    return Watched(pairs, watched.reference, watched.cell, jnp.asarray(True))
+def made(lists: ActiveLists, system: System, each: Each) -> ActiveLists:
+    """The lists with those made, at their references, that were still to be.
+
+    Args:
+        lists: of one system, or of several with a leading axis.
+        system: likewise; its positions and cell do not matter.
+        each: lifts a function of one system to `system`: the identity, or `jax.vmap`.
+    """
+
+    def make(watched: Watched, plan: Plan) -> Watched:
+        def renewed(watched: Watched, system: System) -> NeighborList:
+            where = eqx.tree_at(lambda s: (s.positions, s.cell), system, (watched.reference, watched.cell))
+            new = _list(where, plan)
+            return jax.tree.map(lambda old, new: jnp.where(watched.made, old, new), watched.pairs, new)
+
+        # The choice is made once for all systems: inside a vmap both branches would run at every step.
+        pairs = jax.lax.cond(jnp.all(watched.made), lambda: watched.pairs, lambda: each(renewed)(watched, system))
+        return Watched(pairs, watched.reference, watched.cell, jnp.ones_like(watched.made))
+
+    return ActiveLists(make(lists.short, lists.plans.short), make(lists.long, lists.plans.long), lists.plans)
 
 
 def _list(system: System, plan: Plan) -> NeighborList:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,16 +25,14 @@ from helio.force_field import ForceField
 from helio.force_field.model_file import named_tensors, weights_sha256
 from helio.neighbors import NeighborPlans
 from helio.precision import numerics
-from helio.simulate.engine import UnstableError, advance, blank_state, make_lists, start
-from helio.simulate.lists import ActiveLists, blank_lists
-from helio.simulate.record import Recorder, temperature
+from helio.simulate.batch import Batch, BatchRecorder, make_batch, plans_of
+from helio.simulate.engine import UnstableError, advance
+from helio.simulate.lists import ActiveLists
+from helio.simulate.record import temperature
 from helio.simulate.saved_atoms import saved_atoms, topology_text
 from helio.simulate.settings import MDSettings, checked_settings
-from helio.simulate.setup import Setup, set_up, start_temperature
 from helio.simulate.state import State
-from helio.simulate.stop_conditions import StopConditions
 from helio.system import System
-from helio.units import BOLTZMANN
 
 # Seconds that a block should last: the live line moves and Ctrl-C is obeyed about that often.
 _BLOCK_SECONDS = 0.5
@@ -65,33 +63,38 @@ class Outcome:
 Report = Callable[[Progress], None]
 
 
-def run_md(atoms: Atoms, settings: MDSettings, out: str | Path, *, report: Report, overwrite: bool = False) -> Outcome:
-    """Simulate `atoms` into the folder `out`.
+def run_md(
+    atoms: Atoms | Sequence[Atoms],
+    settings: MDSettings,
+    out: str | Path,
+    *,
+    report: Report,
+    overwrite: bool = False,
+) -> Outcome:
+    """Simulate `atoms`, or each of several structures, into the folder `out`.
 
     Ctrl-C ends the run after the present block with a checkpoint. Raises `HelioError` for anything wrong with the
     input or the folder, a full disk, or a simulation that becomes unstable.
     """
-    settings = completed(settings, atoms)
+    structures = [atoms] * settings.replicas if isinstance(atoms, Atoms) else list(atoms)
+    if settings.replicas not in (1, len(structures)):
+        raise HelioError(f"there are {len(structures)} structures; leave out --replicas, each is simulated once")
+    settings = settings.model_copy(update={"replicas": len(structures)})
+    settings = completed(settings, structures)
     with numerics(settings.precision), _stop_signal() as stop:
-        setup = set_up(atoms, settings)
-        momenta = _file_momenta(atoms, settings)
-        saved_atoms(topology_text(atoms), settings.save_atoms)  # before anything is written
+        batch = make_batch(structures, settings)
+        momenta = [_file_momenta(one, settings) for one in structures]
+        for one in structures:
+            saved_atoms(topology_text(one), settings.save_atoms)  # before anything is written
         with claim_new(out, overwrite=overwrite) as folder:
-            write_structure(folder.start, _host(setup.system).to_ase())
-            write_structure(folder.topology, atoms)
             folder.write_settings(settings.model_dump(mode="json"))
-            state, lists = start(
-                setup.potential,
-                setup.integrator,
-                setup.system,
-                make_lists(setup.potential, setup.system, skin=settings.skin, long_skin=settings.long_range_skin),
-                key=jax.random.PRNGKey(settings.seed),
-                thermal_energy=start_temperature(settings) * BOLTZMANN,
-                momenta=momenta,
-            )
-            with closing(Recorder(folder, state, settings, setup.integrator)) as recorder:
+            for setup, one, own in zip(batch.setups, structures, folder.replicas(batch.count), strict=True):
+                write_structure(own.start, _host(setup.system).to_ase())
+                write_structure(own.topology, one)
+            state, lists = batch.start(momenta)
+            with closing(batch.recorder(folder, state)) as recorder:
                 recorder.record(state)
-                return _run(setup, folder, recorder, state, lists, report, stop)
+                return _run(batch, folder, recorder, state, lists, report, stop)
 
 
 def resume_md(path: str | Path, *, report: Report, steps: int | None = None) -> Outcome:
@@ -104,22 +107,23 @@ def resume_md(path: str | Path, *, report: Report, steps: int | None = None) -> 
         if steps is not None:
             settings = checked_settings(settings.model_dump() | {"steps": steps})
         with numerics(settings.precision):
-            setup = set_up(read_structure(folder.start), settings)
-            state, lists = _restore(setup, folder)
-            if int(state.step) > settings.steps:
-                raise HelioError(f"the run in {path} is already at step {int(state.step)}, beyond {settings.steps}")
+            batch = make_batch([read_structure(own.start) for own in folder.existing_replicas()], settings)
+            state, lists = _restore(batch, folder)
+            step = _step(state)
+            if step > settings.steps:
+                raise HelioError(f"the run in {path} is already at step {step}, beyond {settings.steps}")
             folder.write_settings(settings.model_dump(mode="json"))
             # No step, but the program is compiled before the clock of the run starts.
-            advance(setup.potential, setup.integrator, state, lists, until=int(state.step))
-            with closing(Recorder(folder, state, settings, setup.integrator, last_step=int(state.step))) as recorder:
-                return _run(setup, folder, recorder, state, lists, report, stop)
+            advance(batch.potential, batch.integrator, state, lists, until=step)
+            with closing(batch.recorder(folder, state, last_step=step)) as recorder:
+                return _run(batch, folder, recorder, state, lists, report, stop)
 
 
-def completed(settings: MDSettings, atoms: Atoms) -> MDSettings:
-    """Settings with a place for everything that depends on the structure or on where the command was given."""
+def completed(settings: MDSettings, structures: Sequence[Atoms]) -> MDSettings:
+    """Settings with a place for everything that depends on the structures or on where the command was given."""
     changes: dict[str, Any] = {}
     if settings.long_range_cutoff is None:
-        changes["long_range_cutoff"] = 12.0 if atoms.pbc.any() else 1000.0
+        changes["long_range_cutoff"] = 12.0 if any(atoms.pbc.any() for atoms in structures) else 1000.0
     for name in ("model", "bias"):
         value = getattr(settings, name)
         if value is not None and Path(value).is_file():
@@ -136,84 +140,80 @@ def _file_momenta(atoms: Atoms, settings: MDSettings) -> Array | None:
 
 
 def _run(
-    setup: Setup,
+    batch: Batch,
     folder: RunFolder,
-    recorder: Recorder,
+    recorder: BatchRecorder,
     state: State,
     lists: ActiveLists,
     report: Report,
     stop: threading.Event,
 ) -> Outcome:
-    settings, block, rate = setup.settings, 1, 0.0
-    model = _fingerprint(setup.force_field)
-    step = int(state.step)
+    settings, block, rate = batch.settings, 1, 0.0
+    model = _fingerprint(batch.force_field)
+    step = _step(state)
     saved = step
     if step == 0:
         _save(recorder, folder, state, lists, model)
-    conditions = StopConditions(
-        read_structure(folder.start),
-        state,
-        lists,
-        closest=settings.closest,
-        break_bond_beyond=settings.break_bond_beyond,
-    )
+    good = state, lists
+    conditions = batch.stop_conditions([read_structure(own.start) for own in folder.replicas(batch.count)])
     while step < settings.steps and not stop.is_set():
         began = time.perf_counter()
         until = min(step + block, _next_event(step, settings))
         try:
             state, lists = advance(
-                setup.potential, setup.integrator, state, lists, until=until, hottest=settings.hottest
+                batch.potential, batch.integrator, state, lists, until=until, hottest=settings.hottest
             )
             if until % settings.log_every == 0:
-                conditions.check(state, lists)
+                batch.check(conditions, state, lists, good)
+                good = state, lists
         except UnstableError as error:
             _save(recorder, folder, error.state, error.lists, model)
-            write_structure(folder.last_good, _host(error.state.system).to_ase(), overwrite=True)
+            for own, last in zip(folder.replicas(batch.count), batch.each(error.state), strict=True):
+                write_structure(own.last_good, last.system.to_ase(), overwrite=True)
             raise HelioError(f"{error}. It is in {folder.last_good}") from error
         seconds = time.perf_counter() - began
         rate = _smoothed(rate, (until - step) / seconds, weight=min(1.0, seconds / 2))
         block = max(1, min(4 * block, round(rate * _BLOCK_SECONDS)))
         step = until
         recorder.record(state, ns_per_day=_ns_per_day(rate, settings))
+        if settings.exchange_every is not None and step % settings.exchange_every == 0:
+            state, lists = batch.exchange(state, lists, recorder)
         if step % settings.checkpoint_every == 0:
             _save(recorder, folder, state, lists, model)
             saved = step
-        report(_progress(state, settings, rate))
+        report(_progress(batch, state, rate))
     if saved < step:
         _save(recorder, folder, state, lists, model)
     return Outcome(step, settings.steps, interrupted=step < settings.steps)
 
 
 def _next_event(step: int, settings: MDSettings) -> int:
-    """The next step at which something is to be written."""
-    periods = (settings.save_every, settings.log_every, settings.checkpoint_every)
-    return min(settings.steps, *((step // period + 1) * period for period in periods))
+    """The next step at which something is to be done on the host."""
+    periods = (settings.save_every, settings.log_every, settings.checkpoint_every, settings.exchange_every)
+    return min(settings.steps, *((step // period + 1) * period for period in periods if period is not None))
 
 
-def _save(recorder: Recorder, folder: RunFolder, state: State, lists: ActiveLists, model: str) -> None:
+def _save(recorder: BatchRecorder, folder: RunFolder, state: State, lists: ActiveLists, model: str) -> None:
     """Commit: what was recorded first, then the checkpoint that vouches for it."""
     recorder.commit()
-    info = {"step": int(state.step), "plans": lists.plans.to_json(), "model": model}
+    info = {"step": _step(state), "plans": plans_of(lists).to_json(), "model": model}
     write_checkpoint(folder.checkpoint, {"state": state, "lists": lists.places}, info)
 
 
-def _restore(setup: Setup, folder: RunFolder) -> tuple[State, ActiveLists]:
+def _restore(batch: Batch, folder: RunFolder) -> tuple[State, ActiveLists]:
     """State and lists of the checkpoint: the lists will be made where they had been made, in the same sizes."""
     _, info = read_arrays(folder.checkpoint)
-    if info["model"] != _fingerprint(setup.force_field):
-        raise HelioError(f"the model {setup.settings.model} is not the one that the run in {folder.path} began with")
-    lists = blank_lists(setup.system, NeighborPlans.from_json(info["plans"]))
-    blank = blank_state(
-        setup.potential,
-        setup.integrator,
-        setup.system,
-        lists,
-        key=jax.random.PRNGKey(setup.settings.seed),
-        momenta=jnp.zeros_like(setup.system.positions),
-    )
+    if info["model"] != _fingerprint(batch.force_field):
+        raise HelioError(f"the model {batch.settings.model} is not the one that the run in {folder.path} began with")
+    blank, lists = batch.blank(NeighborPlans.from_json(info["plans"]))
     tree, _ = read_checkpoint(folder.checkpoint, {"state": blank, "lists": lists.places})
     tree = cast(dict[str, Any], jax.tree.map(jnp.asarray, tree))
     return tree["state"], lists.to_be_made_at(tree["lists"])
+
+
+def _step(state: State) -> int:
+    """The step of the replica that is furthest behind."""
+    return int(np.min(state.step))
 
 
 def _fingerprint(force_field: ForceField) -> str:
@@ -221,7 +221,7 @@ def _fingerprint(force_field: ForceField) -> str:
 
 
 def _host(system: System) -> System:
-    return jax.tree.map(np.asarray, system)
+    return jax.tree.map(np.asarray, system).without_padding()
 
 
 def _smoothed(old: float, new: float, *, weight: float) -> float:
@@ -232,15 +232,16 @@ def _ns_per_day(rate: float, settings: MDSettings) -> float:
     return rate * settings.timestep * 1e-6 * 86400
 
 
-def _progress(state: State, settings: MDSettings, rate: float) -> Progress:
-    step = int(state.step)
+def _progress(batch: Batch, state: State, rate: float) -> Progress:
+    """Temperature and energy are means over the replicas, ns/day is the sum of all."""
+    settings, step, states = batch.settings, _step(state), batch.each(state)
     return Progress(
         step=step,
         steps=settings.steps,
         time_ps=step * settings.timestep / 1000,
-        temperature=temperature(state),
-        energy=float(np.asarray(state.prediction.atomic_energies, np.float64).sum()),
-        ns_per_day=_ns_per_day(rate, settings),
+        temperature=float(np.mean([temperature(one) for one in states])),
+        energy=float(np.mean([np.asarray(one.prediction.atomic_energies, np.float64).sum() for one in states])),
+        ns_per_day=batch.count * _ns_per_day(rate, settings),
         seconds_left=(settings.steps - step) / rate,
     )
 

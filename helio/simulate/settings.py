@@ -46,6 +46,7 @@ def _ascending(points: float | Points) -> float | Points:
 # A constant, or points (time in ps, value) between which it is linear.
 Course = Annotated[float | Points, BeforeValidator(_parsed_course)]
 ChosenAtoms = Annotated[str | tuple[int, ...], BeforeValidator(_parsed_atoms)]
+Temperatures = Annotated[tuple[float, ...], BeforeValidator(_parsed_words)]
 Outputs = Annotated[tuple[Output, ...], BeforeValidator(_parsed_words)]
 
 # The groups in which settings are shown, each by its first field.
@@ -54,6 +55,7 @@ SECTIONS = {
     "ensemble": "Ensemble",
     "frozen": "Freedom",
     "steps": "Length and accuracy",
+    "replicas": "Replicas",
     "hottest": "When to stop",
     "save": "Output",
 }
@@ -119,6 +121,13 @@ class MDSettings(BaseModel):
     skin: float = Field(0.5, gt=0, description="in A, by which the network's neighbour list reaches beyond its cutoff")
     long_range_skin: float = Field(0.5, gt=0, description="in A, likewise of the long-range list")
 
+    # Replicas
+    replicas: int = Field(1, ge=1, description="copies that run as one batch, each with a seed of its own")
+    replica_temperatures: Temperatures = Field((), description="in K, one for each replica, instead of temperature")
+    exchange_every: int | None = Field(
+        None, ge=1, description="steps between attempts to exchange neighbouring temperatures"
+    )
+
     # When to stop
     hottest: float = Field(20_000.0, gt=0, description="in K, where the run stops as unstable")
     closest: float = Field(0.4, ge=0, description="in A; the run stops where a row of the log finds two atoms closer")
@@ -150,9 +159,20 @@ class MDSettings(BaseModel):
             raise ValueError("a surface tension needs --coupling semi-isotropic")
         if uses_chain and self.constraints != "none":
             raise ValueError("fixed distances at constant pressure need --barostat stochastic")
+        self._check_replicas()
         if self.ensemble == "npt" and self.frozen != ():
             raise ValueError("frozen atoms and constant pressure exclude each other; use position restraints")
         return self
+
+    def _check_replicas(self) -> None:
+        if self.replica_temperatures and min(self.replica_temperatures) <= 0:
+            raise ValueError("the temperatures of replicas must be above 0 K")
+        if self.exchange_every is None:
+            return
+        if len(self.replica_temperatures) < 2:
+            raise ValueError("an exchange of replicas needs at least two replica_temperatures")
+        if self.ensemble != "nvt" or self.thermostat == "nose-hoover":
+            raise ValueError("an exchange of replicas needs --ensemble nvt with the langevin or rescaling thermostat")
 
 
 def values_of(course: float | Points) -> tuple[float, ...]:

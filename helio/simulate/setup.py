@@ -49,8 +49,8 @@ class Setup:
     system: System
 
 
-def set_up(atoms: Atoms, settings: MDSettings) -> Setup:
-    """Everything that a run needs; `HelioError` for whatever cannot be."""
+def set_up(atoms: Atoms, settings: MDSettings, *, rows: int | None = None) -> Setup:
+    """Everything that a run needs, with padding atoms up to `rows`; `HelioError` for whatever cannot be."""
     force_field = load_model(
         settings.model, long_range_cutoff=settings.long_range_cutoff, electrostatics=settings.electrostatics
     )
@@ -70,7 +70,7 @@ def set_up(atoms: Atoms, settings: MDSettings) -> Setup:
         force_field=force_field.astype(precision),
         potential=potential.astype(precision),
         integrator=_integrator(settings, freedom),
-        system=system.astype(precision),
+        system=system.padded(rows or len(system)).astype(precision),
     )
 
 

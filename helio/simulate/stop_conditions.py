@@ -10,48 +10,30 @@ from jaxtyping import Array, Float, Int
 
 from helio.neighbors import half_pairs
 from helio.simulate.bonds import bonds
-from helio.simulate.engine import UnstableError
 from helio.simulate.lists import ActiveLists
 from helio.simulate.state import State
 
 
 class StopConditions:
-    """Looks at a state now and then, and remembers the last one that was good."""
+    """Looks at a state now and then."""
 
-    def __init__(
-        self, start: Atoms, state: State, lists: ActiveLists, *, closest: float, break_bond_beyond: float | None
-    ) -> None:
+    def __init__(self, start: Atoms, *, closest: float, break_bond_beyond: float | None) -> None:
         """Prepare to watch.
 
         Args:
             start: the structure at step 0, which says what is bonded.
-            state: the present state, taken to be good.
-            lists: its lists.
             closest: in A, the shortest distance that two atoms may have.
             break_bond_beyond: the longest that a bond may become, over its length in `start`; None for no limit.
         """
-        self._symbols, self._good = start.get_chemical_symbols(), (state, lists)
+        self._symbols = start.get_chemical_symbols()
         self._closest, self._stretch = closest, break_bond_beyond
         if break_bond_beyond is not None:
             self._pairs, self._shifts = bonds(start)
             self._lengths = self._measured(start.positions, start.cell.array)
 
-    def check(self, state: State, lists: ActiveLists) -> None:
-        """Remember the state as a good one.
-
-        Raises:
-            UnstableError: two atoms are too close, or a bond is broken; it carries the good state before.
-        """
-        problem = self._overlap(state, lists) or self._broken_bond(state)
-        if problem is not None:
-            good, good_lists = self._good
-            raise UnstableError(
-                f"the simulation was stopped at step {int(state.step)}: {problem}. Step {int(good.step)} is the last "
-                "good one",
-                good,
-                good_lists,
-            )
-        self._good = state, lists
+    def problem(self, state: State, lists: ActiveLists) -> str | None:
+        """What is wrong with the state: two atoms too close, or a broken bond."""
+        return self._overlap(state, lists) or self._broken_bond(state)
 
     def _overlap(self, state: State, lists: ActiveLists) -> str | None:
         distance, first, second = closest_pair(state, lists)

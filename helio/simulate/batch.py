@@ -1,0 +1,241 @@
+"""What a run simulates: one system, or several replicas in one batch."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ase import Atoms
+from jaxtyping import Array
+
+from helio.errors import HelioError
+from helio.files.atomic import disk_errors
+from helio.files.run_folder import RunFolder
+from helio.force_field import ForceField
+from helio.neighbors import NeighborPlans
+from helio.simulate.engine import UnstableError, batch_of_lists, blank_state, first_forces, unevaluated_state
+from helio.simulate.lists import ActiveLists, blank_lists
+from helio.simulate.record import Recorder
+from helio.simulate.replicas import common_plans, exchanged, stacked, unstacked, without_padding
+from helio.simulate.settings import MDSettings
+from helio.simulate.setup import Setup, set_up, start_temperature
+from helio.simulate.state import State
+from helio.simulate.steps import Composition
+from helio.simulate.stop_conditions import StopConditions
+from helio.units import BOLTZMANN
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Set-ups of all replicas; a single one has states without a leading axis."""
+
+    settings: MDSettings
+    setups: list[Setup]
+    integrator: Composition
+
+    @property
+    def count(self) -> int:
+        """Number of replicas."""
+        return len(self.setups)
+
+    @property
+    def potential(self) -> Any:
+        """The one potential."""
+        return self.setups[0].potential
+
+    @property
+    def force_field(self) -> ForceField:
+        """The force field without biases."""
+        return self.setups[0].force_field
+
+    def each(self, state: State) -> list[State]:
+        """The states of the replicas apart, as host arrays of real atoms."""
+        states = [state] if self.count == 1 else [unstacked(state, number) for number in range(self.count)]
+        return [without_padding(one) for one in states]
+
+    def start(self, momenta: Sequence[Array | None]) -> tuple[State, ActiveLists]:
+        """State and lists at step 0, with these momenta or thermal ones."""
+        options = {"short_skin": self.settings.skin, "long_skin": self.settings.long_range_skin}
+        plans = [
+            self.potential.plan(jax.tree.map(_to_host, setup.system).without_padding(), **options)
+            for setup in self.setups
+        ]
+        lists = self._lists(common_plans(plans, atoms=len(self.setups[0].system)))
+        states: list[State] = []
+        for number, (setup, own) in enumerate(zip(self.setups, momenta, strict=True)):
+            state = unevaluated_state(
+                self.potential,
+                setup.integrator,
+                setup.system,
+                lists if self.count == 1 else unstacked(lists, number),
+                key=jax.random.PRNGKey(setup.settings.seed),
+                thermal_energy=start_temperature(setup.settings) * BOLTZMANN,
+                momenta=own,
+                prediction=states[0].prediction if states else None,
+            )
+            states.append(state)
+        return first_forces(self.potential, self.integrator, self._joined(states), lists)
+
+    def blank(self, plans: NeighborPlans) -> tuple[State, ActiveLists]:
+        """State and lists of the right shapes, for a checkpoint to be read into."""
+        lists = self._lists(plans)
+        states: list[State] = []
+        for number, setup in enumerate(self.setups):
+            state = blank_state(
+                self.potential,
+                setup.integrator,
+                setup.system,
+                lists if self.count == 1 else unstacked(lists, number),
+                key=jax.random.PRNGKey(0),
+                momenta=jnp.zeros_like(setup.system.positions),
+                prediction=states[0].prediction if states else None,
+            )
+            states.append(state)
+        return self._joined(states), lists
+
+    def recorder(self, folder: RunFolder, state: State, *, last_step: int | None = None) -> BatchRecorder:
+        """The records of all replicas."""
+        recorders = [
+            Recorder(own, one, setup.settings, setup.integrator, last_step=last_step)
+            for own, one, setup in zip(folder.replicas(self.count), self.each(state), self.setups, strict=True)
+        ]
+        exchanges = None
+        if self.settings.exchange_every is not None:
+            exchanges = ExchangeLog(folder.path / "exchanges.csv", last_step)
+        return BatchRecorder(self, recorders, exchanges)
+
+    def exchange(self, state: State, lists: ActiveLists, recorder: BatchRecorder) -> tuple[State, ActiveLists]:
+        """Try to exchange neighbouring temperatures, even and odd pairs in turn."""
+        assert self.settings.exchange_every is not None and recorder.exchanges is not None
+        step = int(state.step[0])
+        attempt = step // self.settings.exchange_every
+        temperatures = np.array([start_temperature(setup.settings) for setup in self.setups])
+        state, lists, attempts = exchanged(
+            state,
+            lists,
+            temperatures * BOLTZMANN,
+            key=jax.random.fold_in(jax.random.PRNGKey(self.settings.seed), attempt),
+            odd=attempt % 2 == 0,
+        )
+        recorder.exchanges.append(step, attempts)
+        return state, lists
+
+    def stop_conditions(self, structures: Sequence[Atoms]) -> list[StopConditions]:
+        """What each replica is watched for, given their start structures."""
+        limits = {"closest": self.settings.closest, "break_bond_beyond": self.settings.break_bond_beyond}
+        return [StopConditions(atoms, **limits) for atoms in structures]
+
+    def check(
+        self,
+        conditions: Sequence[StopConditions],
+        state: State,
+        lists: ActiveLists,
+        good: tuple[State, ActiveLists],
+    ) -> None:
+        """Raise `UnstableError`, with the `good` state and lists, if something is wrong with a replica."""
+        for number, one in enumerate(conditions):
+            single = self.count == 1
+            own = (state, lists) if single else (unstacked(state, number), unstacked(lists, number))
+            problem = one.problem(*own)
+            if problem is not None:
+                which = "" if single else f" of replica {number}"
+                step, last = int(np.min(state.step)), int(np.min(good[0].step))
+                raise UnstableError(
+                    f"the simulation{which} was stopped at step {step}: {problem}. Step {last} is the last good one",
+                    *good,
+                )
+
+    def _lists(self, plans: NeighborPlans) -> ActiveLists:
+        systems = [setup.system for setup in self.setups]
+        return blank_lists(systems[0], plans) if self.count == 1 else batch_of_lists(systems, plans)
+
+    def _joined(self, states: list[State]) -> State:
+        return states[0] if self.count == 1 else stacked(states)
+
+
+class BatchRecorder:
+    """The records of all replicas, and of their exchanges."""
+
+    def __init__(self, batch: Batch, recorders: list[Recorder], exchanges: ExchangeLog | None) -> None:
+        self._batch, self._recorders, self.exchanges = batch, recorders, exchanges
+
+    def record(self, state: State, *, ns_per_day: float = 0.0) -> None:
+        """Write what is due at this step."""
+        for recorder, one in zip(self._recorders, self._batch.each(state), strict=True):
+            recorder.record(one, ns_per_day=ns_per_day)
+
+    def commit(self) -> None:
+        """Bring all frames to the disk."""
+        for recorder in self._recorders:
+            recorder.commit()
+
+    def close(self) -> None:
+        """Close the logs."""
+        for recorder in self._recorders:
+            recorder.close()
+
+
+class ExchangeLog:
+    """A table of attempted exchanges: step, the lower of the two places, 1 where they were exchanged."""
+
+    def __init__(self, path: Path, last_step: int | None) -> None:
+        """Begin a table, or go on with one, dropping what lies beyond `last_step`."""
+        self._path = path
+        kept: list[list[str]] = [["step", "lower_place", "exchanged"]]
+        if last_step is not None and path.exists():
+            with disk_errors(path), path.open(encoding="utf-8", newline="") as file:
+                whole = [row for row in csv.reader(file) if len(row) == 3][1:]
+            kept += [row for row in whole if int(row[0]) <= last_step]
+        self._write(kept, "w")
+
+    def append(self, step: int, attempts: list[tuple[int, int, bool]]) -> None:
+        """Add the attempts of one step."""
+        self._write([[str(step), str(lower), str(int(accepted))] for lower, _, accepted in attempts], "a")
+
+    def _write(self, rows: list[list[str]], mode: str) -> None:
+        with disk_errors(self._path), self._path.open(mode, encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(rows)
+
+
+def make_batch(structures: Sequence[Atoms], settings: MDSettings) -> Batch:
+    """Set up every replica: the n-th has the seed plus n, and its own temperature if there are several.
+
+    Raises:
+        HelioError: a structure cannot be simulated, or the replicas not together.
+    """
+    count = len(structures)
+    if settings.replica_temperatures and len(settings.replica_temperatures) != count:
+        raise HelioError(f"there are {count} replicas, but {len(settings.replica_temperatures)} temperatures for them")
+    if count > 1 and settings.restraints and len({str(atoms.symbols) for atoms in structures}) > 1:
+        raise HelioError("different molecules cannot share restraints; simulate them apart")
+    rows = max(len(atoms) for atoms in structures)
+    setups = []
+    for number, atoms in enumerate(structures):
+        changes: dict[str, Any] = {"seed": (settings.seed + number) % 2**32}
+        if settings.replica_temperatures:
+            changes["temperature"] = settings.replica_temperatures[number]
+        setups.append(set_up(atoms, settings.model_copy(update=changes), rows=rows))
+    integrators = [setup.integrator for setup in setups]
+    if count == 1:
+        return Batch(settings, setups, integrators[0])
+    stacked([setup.system for setup in setups])  # before anything is written: can they be one batch?
+    return Batch(settings, setups, stacked(integrators))
+
+
+def plans_of(lists: ActiveLists) -> NeighborPlans:
+    """The plans of one system."""
+    plans = lists.plans
+    if plans.reciprocal is None or plans.reciprocal.ndim == 2:
+        return plans
+    return replace(plans, reciprocal=plans.reciprocal[0])
+
+
+def _to_host(leaf: Array) -> np.ndarray:
+    array = np.asarray(leaf)
+    return array.astype(np.float64) if np.issubdtype(array.dtype, np.floating) else array
