@@ -93,7 +93,7 @@ def test_interrupted_and_resumed_is_the_same(
         atoms.set_cell([[6.0, 0, 0], [1.0, 6.0, 0], [0, 0.5, 7.0]])
         atoms.pbc = True
         choice = choice | {"long_range_cutoff": 6.0, "timestep": 0.1, "skin": 0.1}
-    chosen = settings(model_file, save=["velocities", "forces", "charges"], **choice)
+    chosen = settings(model_file, save="velocities,forces,charges,hirshfeld_ratios,energy_terms", **choice)
     assert not run_md(atoms, chosen, tmp_path / "whole", report=nothing).interrupted
 
     def interrupt(progress: Progress) -> None:
