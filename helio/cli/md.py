@@ -88,3 +88,5 @@ def _explain(structures: list[Atoms], settings: MDSettings, out: Path) -> None:
     typer.echo(
         f"Would write {found.frames} frames of {found.saved_atoms} atoms, {found.written_bytes / 1e6:.1f} MB, to {out}"
     )
+    if out.exists():
+        typer.echo(f"{out} exists: the run would need --overwrite")
