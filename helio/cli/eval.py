@@ -56,7 +56,9 @@ def evaluate(
         str | None,
         typer.Option(help="In A, or none for all pairs of a molecule; default: 12 for periodic sets, 1000 for others."),
     ] = None,
-    electrostatics: Annotated[str, typer.Option(help="shifted, or ewald for the exact periodic sum.")] = "shifted",
+    electrostatics: Annotated[
+        str, typer.Option(help="shifted, or ewald or pme for the exact periodic sum.")
+    ] = "shifted",
     precision: Annotated[
         str | None, typer.Option(help="float32 or float64; float64 with --dimers, else float32.")
     ] = None,

@@ -31,7 +31,7 @@ def opt(
     long_range_cutoff: Annotated[
         float | None, typer.Option(help="In A; by default 12 with periodicity, 1000 (all pairs) without.")
     ] = None,
-    electrostatics: Annotated[str, typer.Option(help="shifted (as published) or ewald.")] = "shifted",
+    electrostatics: Annotated[str, typer.Option(help="shifted (as published), ewald or pme.")] = "shifted",
     charge: Annotated[int | None, typer.Option(help="Total charge; by default from the file, else 0.")] = None,
     spin: Annotated[int | None, typer.Option(help="Unpaired electrons; by default from the file, else 0.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file if it exists.")] = False,

@@ -185,9 +185,13 @@ class ForceField(eqx.Module):
         sigma = self.settings.electrostatics_sigma
         if self.electrostatics == "ewald":
             return reciprocal_vectors(system.cell, longest=ewald.longest_wave_vector(sigma)), None
-        if self.electrostatics == "pme":
-            return None, pme.mesh_for(system.cell, sigma, self.pme_tolerance)
-        return None, None
+        return None, self.mesh(system.cell)
+
+    def mesh(self, cell: np.ndarray) -> tuple[int, int, int] | None:
+        """The mesh that a cell (A, host array) needs; None where the electrostatics uses none."""
+        if self.electrostatics != "pme":
+            return None
+        return pme.mesh_for(cell, self.settings.electrostatics_sigma, self.pme_tolerance)
 
     def __call__(self, system: System, neighbors: Neighbors) -> Prediction:
         """Energy, forces, stress and per-atom quantities; JAX arrays of one precision.

@@ -41,7 +41,7 @@ class HelioCalculator(Calculator):
         model: the name of a model ("so3lr"), a model file, or a `ForceField`.
         long_range_cutoff: in A; None for all pairs of a system that is not periodic.
         precision: "float32" or "float64".
-        electrostatics: "shifted" (as published) or "ewald" (exact periodic sum).
+        electrostatics: "shifted" (as published), "ewald" (exact periodic sum) or "pme" (the same on a mesh).
         skin: in A, by how much lists reach beyond the cutoffs; larger means fewer new lists, each with more pairs.
 
     Raises:

@@ -126,6 +126,16 @@ class Batch:
         recorder.exchanges.append(step, attempts)
         return state, lists
 
+    def with_mesh(self, state: State, lists: ActiveLists) -> ActiveLists:
+        """The lists with a finer mesh, if a cell has grown so far that the accuracy asked for needs one."""
+        old = lists.plans.mesh
+        if old is None or self.settings.ensemble != "npt":
+            return lists
+        cells = np.asarray(state.system.cell, np.float64).reshape(-1, 3, 3)
+        needed = [mesh for cell in cells if (mesh := self.force_field.mesh(cell)) is not None]
+        x, y, z = np.max([old, *needed], axis=0).tolist()
+        return lists if (x, y, z) == old else replace(lists, plans=replace(lists.plans, mesh=(x, y, z)))
+
     def stop_conditions(self, structures: Sequence[Atoms]) -> list[StopConditions]:
         """What each replica is watched for, given their start structures."""
         limits = {"closest": self.settings.closest, "break_bond_beyond": self.settings.break_bond_beyond}

@@ -179,6 +179,7 @@ def _run(
         if settings.exchange_every is not None and step % settings.exchange_every == 0:
             state, lists = batch.exchange(state, lists, recorder)
         if step % settings.checkpoint_every == 0:
+            lists = batch.with_mesh(state, lists)
             _save(recorder, folder, state, lists, model)
             saved = step
         report(_progress(batch, state, rate))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import jax
 import MDAnalysis
 import numpy as np
 import pytest
@@ -26,6 +27,8 @@ from helio.files.checkpoint import previous_path
 from helio.files.structures import read_structure, write_structure
 from helio.force_field import ForceField
 from helio.force_field.model_file import ModelInfo, save_model
+from helio.precision import numerics
+from helio.simulate.batch import make_batch
 from helio.simulate.run import Progress, resume_md, run_md
 from helio.simulate.settings import MDSettings, checked_settings
 from helio.units import FS
@@ -253,3 +256,19 @@ def test_killed_at_any_moment(tmp_path: Path, model_file: Path) -> None:
     output, _ = process.communicate()
     assert process.returncode == 0, output
     assert_same(tmp_path / "whole", cut)
+
+
+def test_a_growing_cell_gets_a_finer_mesh(model_file: Path) -> None:
+    """The mesh must keep the accuracy asked for wherever the barostat takes the cell."""
+    atoms = molecule("CH3CH2OH", cell=[6.0, 6.5, 7.0], pbc=True)
+    with numerics("float32"):
+        chosen = settings(model_file, electrostatics="pme", long_range_cutoff=6.0, **NPT)
+        batch = make_batch([atoms], chosen)
+        system = batch.setups[0].system
+        host = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64) if leaf.dtype.kind == "f" else leaf, system)
+        state, lists = batch.blank(batch.potential.plan(host, short_skin=0.2, long_skin=0.2))
+        assert batch.with_mesh(state, lists) is lists
+        grown = state.with_positions(system.positions, 3 * system.cell)
+        finer = batch.with_mesh(grown, lists).plans.mesh
+    assert lists.plans.mesh is not None and finer is not None
+    assert all(new > old for new, old in zip(finer, lists.plans.mesh, strict=True))
