@@ -36,7 +36,7 @@ class Freedom(eqx.Module):
             momenta = self.constraints.project_momenta(system.positions, momenta, system.masses)
         if self.fixed_center:
             momenta = without_translation(system, momenta)
-        if self.fixed_rotation:
+        if self.fixed_rotation and len(system) > 1:  # the inertia of a single atom is round-off
             momenta = without_rotation(system, momenta)
         return replace(state, momenta=momenta)
 
@@ -59,7 +59,7 @@ class Freedom(eqx.Module):
         if self.fixed_center:
             count -= 3
         if self.fixed_rotation:
-            count -= 3 if atoms.sum() > 2 else 2
+            count -= {1: 0, 2: 2}.get(int(atoms.sum()), 3)
         return max(0, count)
 
     def check(self, system: System) -> None:

@@ -10,11 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from ase import Atoms
+from scipy.stats import chi2
 
 from helio.precision import numerics
 from helio.simulate import ActiveLists, Composition, Freedom, Schedule, State, advance, make_lists, start
 from helio.simulate.engine import UnstableError
 from helio.simulate.ensembles import constant_energy, with_bath_in_the_middle, with_chain
+from helio.simulate.state import thermal_momenta
 from helio.simulate.thermostats import Langevin, NoseHooverChain, StochasticRescaling
 from helio.system import System
 from helio.units import BOLTZMANN, FS
@@ -25,8 +27,8 @@ KT = 300 * BOLTZMANN
 THERMOSTATS = ["langevin", "rescaling", "nose-hoover"]
 
 
-def make_integrator(kind: str, *, timestep_fs: float = 1.0, fixed_center: bool = False) -> Composition:
-    timestep, kt, freedom = jnp.asarray(timestep_fs * FS), Schedule.constant(KT), Freedom(fixed_center=fixed_center)
+def make_integrator(kind: str, *, timestep_fs: float = 1.0) -> Composition:
+    timestep, kt, freedom = jnp.asarray(timestep_fs * FS), Schedule.constant(KT), Freedom(fixed_center=False)
     if kind == "nve":
         return constant_energy(timestep, freedom)
     if kind == "langevin":
@@ -91,35 +93,30 @@ def test_nve_is_reversible(wells: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", THERMOSTATS)
-@pytest.mark.parametrize("atoms", [1, 3])
-def test_kinetic_energy_has_the_canonical_distribution(wells: Any, kind: str, atoms: int) -> None:
-    """2 K / k_B T of many replicas follows chi^2 with N_f degrees of freedom: mean N_f, variance 2 N_f, and shape."""
-    replicas, fixed = 2000, atoms > 1
+def test_kinetic_energy_has_the_canonical_distribution(wells: Any, kind: str) -> None:
+    """2 K / k_B T of many replicas follows chi^2 with N_f degrees of freedom: mean N_f, variance 2 N_f, and shape.
+
+    A single atom is the hardest for what acts on all momenta together; many are in `properties/test_ensembles.py`.
+    """
+    replicas, freedom = 2000, 3
     with numerics("float64"):
-        potential = wells(jnp.asarray([3.0, 1.7, 0.8]), 200.0, fixed)
-        integrator = make_integrator(kind, fixed_center=fixed)
-        state, _ = started(potential, integrator, small_system(atoms), seed=5, thermal_energy=2 * KT)
-        noise = jax.random.normal(jax.random.PRNGKey(8), (replicas, atoms, 3))
-        momenta = jax.vmap(lambda n: n * jnp.sqrt(1.5 * KT * state.system.masses[:, None]))(noise)
-        if fixed:
-            momenta = momenta - state.system.masses[None, :, None] * (
-                momenta.sum(axis=1, keepdims=True) / state.system.masses.sum()
-            )
-        keys = jax.random.split(jax.random.PRNGKey(9), replicas)
+        potential, integrator, system = (
+            wells(jnp.asarray([3.0, 1.7, 0.8]), 200.0),
+            make_integrator(kind),
+            small_system(1),
+        )
 
-        def force_fn(system: System) -> Any:
-            return potential(system, None)
+        def replica(key: Any) -> Any:
+            momenta = thermal_momenta(key, system, jnp.asarray(1.5 * KT))
+            state = State(system, momenta, potential(system, None), {}, key, jnp.int32(0), jnp.asarray(float(freedom)))
 
-        def replica(momenta: Any, key: Any) -> Any:
-            own = dataclasses.replace(state, momenta=momenta, key=key)
+            def one(_: Any, own: State) -> State:
+                own = dataclasses.replace(own, step=own.step + 1)
+                return integrator.step(own, lambda system: potential(system, None))
 
-            def one(step: Any, own: State) -> State:
-                return integrator.step(dataclasses.replace(own, step=jnp.int32(step)), force_fn)
+            return jax.lax.fori_loop(0, 1000, one, integrator.init(state)).kinetic_energy
 
-            return jax.lax.fori_loop(0, 1500, one, own).kinetic_energy
-
-        kinetic = jax.jit(jax.vmap(replica))(momenta, keys)
-    freedom = 3 * atoms - 3 * fixed
+        kinetic = jax.jit(jax.vmap(replica))(jax.random.split(jax.random.PRNGKey(9), replicas))
     reduced = np.sort(2 * np.asarray(kinetic) / KT)
     assert reduced.mean() == pytest.approx(freedom, abs=4.5 * np.sqrt(2 * freedom / replicas))
     assert _kolmogorov(reduced, freedom) < 1.95  # exceeded once in a thousand cases
@@ -127,12 +124,8 @@ def test_kinetic_energy_has_the_canonical_distribution(wells: Any, kind: str, at
 
 def _kolmogorov(values: np.ndarray, freedom: int) -> float:
     """Largest distance between the distribution of sorted `values` and chi^2, times the root of their number."""
-    from jax.scipy.special import gammainc
-
-    with numerics("float64"):
-        expected = np.asarray(gammainc(freedom / 2.0, jnp.asarray(values / 2)))
     ranks = np.arange(1, len(values) + 1) / len(values)
-    return float(np.abs(expected - ranks).max() * np.sqrt(len(values)))
+    return float(np.abs(chi2(freedom).cdf(values) - ranks).max() * np.sqrt(len(values)))
 
 
 @pytest.mark.parametrize("kind", ["nve", *THERMOSTATS])
@@ -140,7 +133,8 @@ def test_blocks_and_lists_do_not_change_the_numbers(wells: Any, kind: str) -> No
     with numerics("float64"):
         potential, integrator, system = wells(jnp.asarray([3.0, 2.0, 1.0])), make_integrator(kind), small_system()
         ends = []
-        for cuts, skin in (([200], 10.0), ([3, 50, 51, 200], 10.0), ([200], 0.1)):
+        # Another skin is another program: one thermostat stands for all.
+        for cuts, skin in (([200], 10.0), ([3, 50, 51, 200], 10.0), *([([200], 0.1)] if kind == "langevin" else [])):
             state, lists = started(potential, integrator, system, skin=skin)
             for until in cuts:
                 state, lists = advance(potential, integrator, state, lists, until=until)
@@ -154,13 +148,12 @@ def test_blocks_and_lists_do_not_change_the_numbers(wells: Any, kind: str) -> No
 
 def test_seed_decides(wells: Any) -> None:
     with numerics("float64"):
-        potential, integrator = wells(jnp.asarray([3.0, 2.0, 1.0])), make_integrator("langevin", fixed_center=True)
+        potential, integrator = wells(jnp.asarray([3.0, 2.0, 1.0])), make_integrator("langevin")
         ends = []
         for seed in (1, 1, 2):
-            state, lists = started(potential, integrator, small_system(), seed=seed, skin=1.0)
+            state, lists = started(potential, integrator, small_system(), seed=seed)
             state, _ = advance(potential, integrator, state, lists, until=20)
             ends.append(np.asarray(state.system.positions))
-            assert float(jnp.abs(state.momenta.sum(axis=0)).max()) < 1.0
     np.testing.assert_array_equal(ends[0], ends[1])
     assert np.abs(ends[0] - ends[2]).max() > 1e-3
 
@@ -169,9 +162,9 @@ def test_stops_with_the_last_good_state(wells: Any) -> None:
     with numerics("float64"):
         integrator, system = make_integrator("nve", timestep_fs=2.0), small_system()
         with pytest.raises(UnstableError, match="became infinite or not a number"):
-            started(wells(jnp.asarray([np.nan, 1.0, 1.0])), integrator, system, skin=1.0)
+            started(wells(jnp.asarray([np.nan, 1.0, 1.0])), integrator, system)
         hill = wells(jnp.asarray([-50.0, -50.0, -50.0]))
-        state, lists = started(hill, integrator, system, skin=1.0)
+        state, lists = started(hill, integrator, system)
         with pytest.raises(UnstableError, match="unstable at step") as caught:
             advance(hill, integrator, state, lists, until=10_000, hottest=1e5)
         good = caught.value.state
