@@ -171,7 +171,10 @@ def sampled(
         found = jax.jit(jax.vmap(replica), compiler_options=quickly)(keys, temperatures * BOLTZMANN, pressures)
         found = [np.asarray(values).reshape(len(conditions), replicas, samples) for values in found]
     assert found[2].min() > (2 * REACH) ** 3  # nearest images are enough
-    return [Samples(*c, molecule, *values) for c, *values in zip(conditions, *found, strict=True)]
+    return [
+        Samples(temperature, pressure, molecule, *values)
+        for (temperature, pressure), values in zip(conditions, zip(*found, strict=True), strict=True)
+    ]
 
 
 def simulation(samples: Samples, kind: str, *, temperature: float | None = None, pressure: float | None = None) -> Any:
@@ -232,10 +235,15 @@ def assert_kinetic_energies(samples: Samples, kind: str) -> None:
     from physical_validation import kinetic_energy
 
     spaced = samples._replace(**{name: getattr(samples, name)[:, ::2] for name in ("potential", "kinetic", "volume")})
-    likely = kinetic_energy.distribution(simulation(spaced, kind), strict=True, verbosity=0, data_is_uncorrelated=True)
-    assert likely > 1e-4
-    hotter = simulation(spaced, kind, temperature=1.1 * samples.temperature)
-    assert kinetic_energy.distribution(hotter, strict=True, verbosity=0, data_is_uncorrelated=True) < 1e-4
+    hotter = 1.1 * samples.temperature
+    right, wrong = (
+        kinetic_energy.distribution(
+            simulation(spaced, kind, temperature=t), strict=True, verbosity=0, data_is_uncorrelated=True
+        )
+        for t in (samples.temperature, hotter)
+    )
+    assert isinstance(right, float) and isinstance(wrong, float)
+    assert right > 1e-4 > wrong
 
 
 def assert_temperatures(cold: Samples, hot: Samples, kind: str) -> None:

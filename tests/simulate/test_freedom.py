@@ -182,7 +182,8 @@ def test_what_excludes_each_other_is_explained() -> None:
     some = jnp.asarray([True, False, True])
     with pytest.raises(HelioError, match="no overall rotation"):
         Freedom(fixed_rotation=True).check(crystal)
-    for fixed in ({"fixed_center": True}, {"fixed_center": False, "fixed_rotation": True}):
+    fixings: list[dict[str, Any]] = [{"fixed_center": True}, {"fixed_center": False, "fixed_rotation": True}]
+    for fixed in fixings:
         with pytest.raises(HelioError, match="frozen atoms fix the frame"):
             Freedom(mobile=some, **fixed).check(molecule)
     bond = Constraints.from_pairs(np.array([[0, 1]]), np.array([0.96]), atoms=3)
