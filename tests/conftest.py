@@ -8,6 +8,7 @@ need the published weights are skipped.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from helio.errors import HelioError
 from helio.force_field import ForceField, ForceFieldSettings
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+# Most of the time of the tests is compilation, of programs that run for a moment. Read when JAX first computes.
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0".strip()
 
 SHARED = Path(__file__).parents[2] / "shared"
 REFERENCE = Path(__file__).parent / "reference"

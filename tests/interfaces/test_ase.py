@@ -13,7 +13,8 @@ from helio.errors import HelioError
 from helio.interfaces import HelioCalculator
 from tests.conftest import CASES, reference_case
 
-QUICK = {"ethanol_lr12", "water_64_triclinic_lr12"}
+# All cases run in tests/force_field; here the way through ASE is tested.
+QUICK = {"water_64_triclinic_lr12"}
 NAMES = [case["file"].removesuffix(".npz") for case in CASES]
 CASE_NAMES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
 
@@ -55,7 +56,8 @@ def test_reference_in_float64(so3lr, name):
         np.testing.assert_allclose(atoms.get_stress(voigt=False), values["stress"], atol=1e-10)
 
 
-@pytest.mark.parametrize("name", CASE_NAMES)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
 def test_reference_in_float32(so3lr, name):
     case = reference_case(name)
     case.atoms.calc = HelioCalculator(so3lr, long_range_cutoff=case.long_range_cutoff)
