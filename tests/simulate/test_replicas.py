@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import os
 import signal
 from pathlib import Path
@@ -105,7 +106,7 @@ def test_exchanges_keep_the_canonical_distributions(wells: Any) -> None:
         )
         keys = jax.random.split(jax.random.PRNGKey(1), len(integrators))
         state = stacked([blank] * len(integrators))
-        state = type(state)(**(vars(state) | {"key": keys}))
+        state = dataclasses.replace(state, key=keys)
         state, lists = first_forces(potential, integrator, state, lists)
         energies, accepted = [], 0
         for attempt in range(rounds):
