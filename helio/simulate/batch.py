@@ -133,7 +133,7 @@ class Batch:
             return lists
         cells = np.asarray(state.system.cell, np.float64).reshape(-1, 3, 3)
         needed = [mesh for cell in cells if (mesh := self.force_field.mesh(cell)) is not None]
-        x, y, z = np.max([old, *needed], axis=0).tolist()
+        x, y, z = (max(sizes) for sizes in zip(old, *needed, strict=True))
         return lists if (x, y, z) == old else replace(lists, plans=replace(lists.plans, mesh=(x, y, z)))
 
     def stop_conditions(self, structures: Sequence[Atoms]) -> list[StopConditions]:

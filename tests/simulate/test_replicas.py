@@ -79,8 +79,8 @@ def test_exchanges_are_resumed_bit_for_bit(tmp_path: Path, model_file: Path) -> 
     assert run_md(molecule("H2O"), settings, tmp_path / "cut", report=interrupt).interrupted
     assert resume_md(tmp_path / "cut", report=nothing).step == 40
     for number in range(3):
-        names = [tmp_path / kind / f"replica-00{number}" for kind in ("whole", "cut")]
-        np.testing.assert_array_equal(*map(positions, names))
+        whole, cut = (positions(tmp_path / kind / f"replica-00{number}") for kind in ("whole", "cut"))
+        np.testing.assert_array_equal(whole, cut)
     tables = [list(csv.reader((tmp_path / kind / "exchanges.csv").read_text().split())) for kind in ("whole", "cut")]
     assert tables[0] == tables[1]
     assert tables[0][0] == ["step", "lower_place", "exchanged"] and len(tables[0]) == 1 + 8
