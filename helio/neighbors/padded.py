@@ -12,7 +12,7 @@ class NeighborList(eqx.Module):
 
     The vector from atom i to its k-th neighbour is ``r[index[i, k]] - r[i] + shift[i, k] @ cell``. `shift` is None
     where nothing is periodic. `half` names one of the two places of each pair, for terms that are symmetric in the
-    two atoms and need be computed only once.
+    two atoms and need be computed only once; it is None where nobody asked for it, as in the long-range list.
     """
 
     index: Int[Array, "N K"]

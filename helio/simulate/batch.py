@@ -19,7 +19,7 @@ from helio.files.atomic import disk_errors
 from helio.files.run_folder import RunFolder
 from helio.force_field import ForceField
 from helio.neighbors import NeighborPlans
-from helio.simulate.engine import UnstableError, batch_of_lists, blank_state, first_forces, unevaluated_state
+from helio.simulate.engine import UnstableError, batch_of_lists, blank_state, first_forces, on_host, unevaluated_state
 from helio.simulate.lists import ActiveLists, blank_lists
 from helio.simulate.record import Recorder
 from helio.simulate.replicas import common_plans, exchanged, stacked, unstacked, without_padding
@@ -62,10 +62,7 @@ class Batch:
     def start(self, momenta: Sequence[Array | None]) -> tuple[State, ActiveLists]:
         """State and lists at step 0, with these momenta or thermal ones."""
         options = {"short_skin": self.settings.skin, "long_skin": self.settings.long_range_skin}
-        plans = [
-            self.potential.plan(jax.tree.map(_to_host, setup.system).without_padding(), **options)
-            for setup in self.setups
-        ]
+        plans = [self.potential.plan(on_host(setup.system), **options) for setup in self.setups]
         lists = self._lists(common_plans(plans, atoms=len(self.setups[0].system)))
         states: list[State] = []
         for number, (setup, own) in enumerate(zip(self.setups, momenta, strict=True)):
@@ -244,8 +241,3 @@ def plans_of(lists: ActiveLists) -> NeighborPlans:
     if plans.reciprocal is None or plans.reciprocal.ndim == 2:
         return plans
     return replace(plans, reciprocal=plans.reciprocal[0])
-
-
-def _to_host(leaf: Array) -> np.ndarray:
-    array = np.asarray(leaf)
-    return array.astype(np.float64) if np.issubdtype(array.dtype, np.floating) else array

@@ -63,7 +63,7 @@ def make_lists(
 ) -> ActiveLists:
     """Lists that the next block makes where the atoms are, reaching `skin` and `long_skin` (A) beyond the cutoffs."""
     long_skin = skin if long_skin is None else long_skin
-    plans = potential.plan(_host(system), short_skin=skin, long_skin=long_skin, spare=spare, all_within=False)
+    plans = potential.plan(on_host(system), short_skin=skin, long_skin=long_skin, spare=spare, all_within=False)
     return blank_lists(system, plans)
 
 
@@ -193,9 +193,9 @@ def _larger_lists(
     options: dict[str, Any] = {"short_skin": old.short_skin, "long_skin": old.long_skin}
     options |= {"spare": spare, "all_within": all_within}
     if not state.step.ndim:
-        return blank_lists(state.system, potential.plan(_host(state.system), **options).at_least(old))
+        return blank_lists(state.system, potential.plan(on_host(state.system), **options).at_least(old))
     systems = [unstacked(state.system, number) for number in range(len(state.step))]
-    plans = [potential.plan(_host(system), **options) for system in systems]
+    plans = [potential.plan(on_host(system), **options) for system in systems]
     return batch_of_lists(systems, common_plans([*plans, old], atoms=len(systems[0])))
 
 
@@ -205,8 +205,8 @@ def batch_of_lists(systems: Sequence[System], plans: NeighborPlans) -> ActiveLis
     return stacked([blank.to_be_made_at(dict.fromkeys(blank.places, (s.positions, s.cell))) for s in systems])
 
 
-def _host(system: System) -> System:
-    """The system as host arrays in float64, without padding."""
+def on_host(system: System) -> System:
+    """The system as host arrays in float64, without padding: what plans are made for."""
 
     def convert(leaf: Array) -> np.ndarray:
         array = np.asarray(leaf)

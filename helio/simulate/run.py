@@ -170,7 +170,8 @@ def _run(
             _save(recorder, folder, error.state, error.lists, model)
             for own, last in zip(folder.replicas(batch.count), batch.each(error.state), strict=True):
                 write_structure(own.last_good, last.system.to_ase(), overwrite=True)
-            raise HelioError(f"{error}. It is in {folder.last_good}") from error
+            where = folder.last_good if batch.count == 1 else folder.path / "replica-*" / folder.last_good.name
+            raise HelioError(f"{error}. It is in {where}") from error
         seconds = time.perf_counter() - began
         rate = _smoothed(rate, (until - step) / seconds, weight=min(1.0, seconds / 2))
         block = max(1, min(4 * block, round(rate * _BLOCK_SECONDS)))

@@ -226,7 +226,7 @@ def test_wrong_settings(model_file: Path, change: dict[str, Any], message: str) 
 
 
 def test_killed_at_any_moment(tmp_path: Path, model_file: Path) -> None:
-    """SIGKILL three times, then to the end: as if nothing had happened. The last time Ctrl-C, which says what to do."""
+    """SIGKILL twice and Ctrl-C, then to the end: as if nothing had happened. Ctrl-C says what to do."""
     write_structure(tmp_path / "start.xyz", ethanol())
     environment = os.environ | {"HELIO_CACHE": str(tmp_path / "cache"), "PYTHONPATH": os.getcwd()}
     environment.pop("XLA_FLAGS", None)  # as a user runs it
