@@ -170,7 +170,8 @@ def _join(parent: h5py.Group, name: str, parts: list[dict[str, tuple[tuple[int, 
         for number, part in enumerate(parts):
             last = first + part[source][0][0]
             path = _part_path(Path(), number).as_posix()
-            layout[first:last] = h5py.VirtualSource(path, source, shape=part[source][0], dtype=dtype)
+            # With an explicit range, the file stays readable where a crash left the part longer than this says.
+            layout[first:last] = h5py.VirtualSource(path, source, shape=part[source][0], dtype=dtype)[: last - first]
             first = last
         fill = np.nan if np.issubdtype(dtype, np.floating) else -1
         group.create_virtual_dataset(dataset, layout, fillvalue=fill)

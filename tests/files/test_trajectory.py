@@ -73,6 +73,19 @@ def test_going_on_drops_what_lies_beyond(tmp_path: Path) -> None:
     assert [f.step for f in read_frames(tmp_path / "trajectory.h5md")] == [0, 1, 2, 3, 4, 6, 8]
 
 
+def test_readable_after_a_crash_between_part_and_joining_file(tmp_path: Path) -> None:
+    """The part on the disk may be longer than the joining file says, by any number of frames."""
+    master = tmp_path / "trajectory.h5md"
+    old = {length: written(tmp_path, range(length)).read_bytes() for length in range(1, 8)}
+    for longer in range(1, 14):
+        written(tmp_path, range(longer))
+        for length in range(1, min(longer, 7) + 1):
+            master.write_bytes(old[length])
+            with h5py.File(master) as file:
+                positions = np.asarray(file["particles/all/position/value"])
+            np.testing.assert_array_equal(positions, [frame(step).arrays["position"] for step in range(length)])
+
+
 def test_missing_part_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trajectory, "PART_BYTES", 1000)
     path = written(tmp_path, range(8))

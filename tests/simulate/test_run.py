@@ -225,13 +225,15 @@ def test_wrong_settings(model_file: Path, change: dict[str, Any], message: str) 
         settings(model_file, **change)
 
 
-def test_killed_at_any_moment(tmp_path: Path, model_file: Path) -> None:
-    """SIGKILL twice and Ctrl-C, then to the end: as if nothing had happened. Ctrl-C says what to do."""
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_at_any_moment(tmp_path: Path, model_file: Path, kills: int) -> None:
+    """SIGKILL again and again and Ctrl-C, then to the end: as if nothing had happened. Ctrl-C says what to do."""
     write_structure(tmp_path / "start.xyz", ethanol())
     environment = os.environ | {"HELIO_CACHE": str(tmp_path / "cache"), "PYTHONPATH": os.getcwd()}
     environment.pop("XLA_FLAGS", None)  # as a user runs it
     command = [sys.executable, "-c", "from helio.cli import main; main()"]
-    options = f"--model {model_file} --steps 600 --save-every 10 --log-every 10 --checkpoint-every 50".split()
+    options = f"--model {model_file} --steps {200 * (kills + 1)} --save-every 10".split()
+    options += "--log-every 10 --checkpoint-every 50".split()
     begin = [*command, "md", str(tmp_path / "start.xyz"), *options]
 
     def launch(arguments: list[str]) -> subprocess.Popen[str]:
@@ -240,9 +242,9 @@ def test_killed_at_any_moment(tmp_path: Path, model_file: Path) -> None:
     whole = launch([*begin, "--out", str(tmp_path / "whole")])
     output, _ = whole.communicate()
     assert whole.returncode == 0, output
-    cut, rng = tmp_path / "cut", random.Random(5)
+    cut, rng = tmp_path / "cut", random.Random(kills)
     process = launch([*begin, "--out", str(cut)])
-    for kind in (signal.SIGKILL, signal.SIGKILL, signal.SIGINT):
+    for kind in [*kills * [signal.SIGKILL], signal.SIGINT]:
         before = (cut / "checkpoint.npz").stat().st_mtime_ns if (cut / "checkpoint.npz").exists() else 0
         while process.poll() is None:
             if (cut / "checkpoint.npz").exists() and (cut / "checkpoint.npz").stat().st_mtime_ns > before:
