@@ -9,8 +9,8 @@ What the loop may rely on:
 - `Loader(store, indices, short_cutoff=, long_cutoff=, structures_per_batch=, atoms_per_batch=None, seed=0,
   shuffle=True, epochs=None, blocks=1, host=(0, 1), reference_energies=None, level_weights={}, source_weights={},
   workers=0, place=None)` is an iterator of `Batch`es. `indices` are numbers of structures in the store. `epochs` None
-  goes on for ever; 1 without shuffling is a pass over a validation set, `restart()` begins another. With `blocks` D every
-  B is a multiple of D; `host` (number, count) gives each of several processes its share of the rows of the same
+  goes on for ever; 1 without shuffling is a pass over a validation set, `restart()` begins another. With `blocks` D
+  every B is a multiple of D; `host` (number, count) gives each of several processes its share of the rows of the same
   batches. `place` is applied to each batch ahead of time, as to send it to a device while the last one is trained on.
 - `loader.state()` is a small dict of plain values: the position after the batches handed out so far;
   `loader.restore(state)` goes on from there, with the same batches as if never interrupted. `HelioError` where the

@@ -1,0 +1,93 @@
+"""ANI-1, ANI-1x, ANI-1ccx and COMP6: groups, however deep, of all structures of one formula or molecule.
+
+| data set | meaning | unit |
+|---|---|---|
+| coordinates (M, N, 3) | positions | A |
+| species (N,) or atomic_numbers (N,) | elements | |
+| energies (M,), forces (M, N, 3), hirshfeld (M, N or N + 1) | labels of ANI-1 and COMP6; the last charge is their sum | hartree, hartree/A, e |
+| METHOD.energy, .forces, .dipole, .hirshfeld_charges | labels of ANI-1x for several methods; NaN where there is none | hartree, hartree/A, e A, e |
+
+(Smith et al., Sci. Data 4, 170193 (2017) and 7, 134 (2020); J. Chem. Phys. 148, 241733 (2018).) Molecules are neutral
+and closed shell.
+"""  # noqa: E501
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+from ase.data import atomic_numbers as numbers_of
+
+from helio.errors import HelioError
+from helio.train.importers.choices import ImportChoices
+from helio.train.importers.hdf5 import array, groups_with, holds, opened, texts
+from helio.train.labels import LabelledStructure, Units, labelled
+
+_UNITS = Units(energy="hartree", forces="hartree/A")
+_METHOD = "wb97x_dz"
+_LEVELS = {"wb97x_dz": "wB97X/6-31G(d)", "wb97x_tz": "wB97X/def2-TZVPP", "ccsd(t)_cbs": "CCSD(T)*/CBS"}
+
+
+def recognises(path: Path) -> bool:
+    """Whether the file has this layout."""
+    return any(holds(path, ("coordinates", elements)) for elements in ("species", "atomic_numbers"))
+
+
+def read(path: Path, choices: ImportChoices) -> Iterator[LabelledStructure]:
+    """The structures of all groups."""
+    units = _UNITS.changed(choices.units)
+    number, method = 0, choices.method or _METHOD
+    with opened(path) as file:
+        for group in groups_with(file, ("coordinates",)):
+            for structure in _group(group, choices, units, method, number):
+                yield structure
+                number += 1
+
+
+def _group(
+    group: h5py.Group, choices: ImportChoices, units: Units, method: str, first: int
+) -> Iterator[LabelledStructure]:
+    numbers, where = _elements(group), f"{group.name}"
+    positions = np.asarray(group["coordinates"][...], np.float64) * units.to_angstrom
+    if positions.ndim != 3 or positions.shape[1] != len(numbers):
+        raise HelioError(f"{where}: positions of shape {positions.shape} do not fit {len(numbers)} atoms")
+    methods = sorted(name.rsplit(".", 1)[0] for name in group if name.endswith(".energy"))
+    if methods and method not in methods:
+        raise HelioError(f"{where} has no energies of {method}; choose --method among {', '.join(methods)}")
+    names = {"energy": "energies", "forces": "forces", "charges": "hirshfeld"}
+    level = texts(lot)[0] if (lot := array(group, "lot")) is not None else None
+    if methods:
+        level = _LEVELS.get(method, method)
+        names = {name: f"{method}.{name}" for name in ("energy", "forces", "dipole")}
+        names["charges"] = f"{method}.hirshfeld_charges"
+    names |= dict(choices.keys)
+    values = {label: found for label, name in names.items() if (found := array(group, name)) is not None}
+    if "charges" in values:
+        values["charges"] = values["charges"].reshape(len(positions), -1)[:, : len(numbers)]
+    for row, place in enumerate(positions):
+        own = {label: value[row] for label, value in values.items()}
+        yield LabelledStructure(
+            numbers,
+            place,
+            labelled(own, atoms=len(numbers), units=units, where=f"structure {row} of {where}"),
+            charge=0.0,
+            level=level,
+            number=first + row,
+            units=units,
+        )
+
+
+def _elements(group: h5py.Group) -> np.ndarray:
+    own = array(group, "atomic_numbers")
+    if own is not None:
+        return np.ravel(own).astype(np.int64)
+    species = array(group, "species")
+    if species is None:
+        raise HelioError(f"{group.name} names no elements: it has neither species nor atomic_numbers")
+    symbols = texts(species)
+    unknown = sorted({symbol for symbol in symbols if symbol not in numbers_of})
+    if unknown:
+        raise HelioError(f"{group.name} has elements of no name that is known: {', '.join(unknown)}")
+    return np.array([numbers_of[symbol] for symbol in symbols])

@@ -1,0 +1,221 @@
+"""From files of any layout to one store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from helio.errors import HelioError
+from helio.train.filters import FilterSettings, digest, reason_against, reason_before_geometry
+from helio.train.importers import ImportChoices, layout_of
+from helio.train.labels import LabelledStructure
+from helio.train.pair_counts import most_within
+from helio.train.plausibility import Plausibility
+from helio.train.store_writer import StoreWriter, store_writer
+
+UNKNOWN_LEVEL = "unspecified"
+_REPORT_EVERY = 100
+
+
+@dataclass(frozen=True)
+class ImportSettings:
+    """How files are read, and what is written about them."""
+
+    layout: str | None = None  # None finds out
+    choices: ImportChoices = field(default_factory=ImportChoices)
+    filters: FilterSettings = field(default_factory=FilterSettings)
+    level: str | None = None  # of theory; None takes that of the file or layout
+    source: str | None = None  # None takes the name of the file
+    licence: str | None = None
+    charge: float | None = None  # e, of structures whose file does not tell; None is 0
+    check_units: bool = True
+
+
+@dataclass
+class FileReport:
+    """What became of one file."""
+
+    path: Path
+    read: int = 0
+    kept: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)  # reason -> structures
+    labels: Counter[str] = field(default_factory=Counter)  # label -> structures kept that have it
+    assumed_charge: int = 0  # structures kept whose charge the file does not tell
+    broken: str | None = None  # why the file was skipped
+
+
+@dataclass
+class ImportReport:
+    """What became of all files."""
+
+    files: list[FileReport] = field(default_factory=list)
+
+    @property
+    def kept(self) -> int:
+        """Structures in the store."""
+        return sum(file.kept for file in self.files)
+
+
+def import_files(
+    paths: Sequence[str | Path],
+    store: str | Path,
+    settings: ImportSettings | None = None,
+    *,
+    overwrite: bool = False,
+    advance: Callable[[int], None] = lambda done: None,
+) -> ImportReport:
+    """Read files (or all files of folders), filter their structures and write them into one store.
+
+    A file that is broken is left out as a whole, and the report says why; the others are imported. The store appears
+    when all is done, whole or not at all.
+
+    Args:
+        paths: files of any layout of `helio.train.importers`, stores included.
+        store: where to write.
+        settings: of the reading and filtering.
+        overwrite: whether an existing store may be replaced.
+        advance: called with the number of structures that were read since the last call.
+
+    Raises:
+        HelioError: all files are broken, the units are not what was declared, or no structure is left.
+    """
+    settings, store = settings or ImportSettings(), Path(store)
+    if store.exists() and not overwrite:
+        raise HelioError(f"{store} exists; give another name or --overwrite")
+    files = _files(paths)
+    report = ImportReport()
+    with store_writer(store) as writer:
+        run = _Import(settings, writer, advance)
+        for path in files:
+            report.files.append(run.file(path))
+        broken = [file for file in report.files if file.broken is not None]
+        if len(broken) == len(files):
+            raise HelioError(broken[0].broken or "")
+        if writer.count == 0:
+            raise HelioError(_nothing_left(report))
+        writer.write(store, levels=list(run.levels), sources=list(run.sources.values()))
+    return report
+
+
+def _files(paths: Sequence[str | Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = sorted(entry for entry in path.iterdir() if entry.is_file() and not entry.name.startswith("."))
+            if not inside:
+                raise HelioError(f"the folder {path} holds no files")
+            found += inside
+        elif not path.exists():
+            raise HelioError(f"there is no file {path}")
+        else:
+            found.append(path)
+    return found
+
+
+def _nothing_left(report: ImportReport) -> str:
+    dropped: Counter[str] = sum((file.dropped for file in report.files), Counter())
+    reasons = ", ".join(f"{count:,} for {reason}" for reason, count in dropped.most_common())
+    return f"no structure is left of {sum(file.read for file in report.files):,}" + (f": {reasons}" if reasons else "")
+
+
+class _Import:
+    """Names of levels and sources and the structures seen so far."""
+
+    def __init__(self, settings: ImportSettings, writer: StoreWriter, advance: Callable[[int], None]) -> None:
+        self.settings, self._writer, self._advance = settings, writer, advance
+        self.levels: dict[str, int] = {}
+        self.sources: dict[tuple[str, str | None], dict[str, Any]] = {}
+        self._seen: set[bytes] = set()
+
+    def file(self, path: Path) -> FileReport:
+        """Import one file; if it is broken, take back what came from it."""
+        report, fresh = FileReport(path), set()
+        mark, levels, sources = self._writer.mark(), dict(self.levels), dict(self.sources)
+        plausible = Plausibility()
+        try:
+            layout = layout_of(path, self.settings.layout)
+            for structure in layout.read(path, self.settings.choices):
+                report.read += 1
+                if report.read % _REPORT_EVERY == 0:
+                    self._advance(_REPORT_EVERY)
+                reason = self._keep(structure, path, report, plausible, fresh)
+                if reason is not None:
+                    report.dropped[reason] += 1
+        except HelioError as error:
+            self._writer.take_back(mark)
+            self.levels, self.sources = levels, sources
+            return FileReport(path, read=report.read, broken=str(error))
+        self._advance(report.read % _REPORT_EVERY)
+        if self.settings.check_units and (problem := plausible.problem()) is not None:
+            raise HelioError(f"{path}: {problem}; declare the units, or --trust-units if the data are right")
+        self._seen |= fresh
+        return report
+
+    def _keep(
+        self,
+        structure: LabelledStructure,
+        path: Path,
+        report: FileReport,
+        plausible: Plausibility,
+        fresh: set[bytes],
+    ) -> str | None:
+        """Write the structure, or say why not."""
+        if self.settings.choices.gradients and "forces" in structure.labels:
+            structure = replace(structure, labels={**structure.labels, "forces": -structure.labels["forces"]})
+        assumed = structure.charge is None
+        structure = replace(structure, charge=(self.settings.charge or 0.0) if assumed else structure.charge)
+        if (reason := reason_before_geometry(structure)) is not None:
+            return reason
+        pairs, columns, closest = most_within(structure.positions, structure.cell, structure.pbc)
+        plausible.add(structure, closest)
+        if (reason := reason_against(structure, closest, self.settings.filters)) is not None:
+            return reason
+        charge, level = float(structure.charge or 0), self.settings.level or structure.level or UNKNOWN_LEVEL
+        unpaired = structure.unpaired_electrons
+        if unpaired is None:
+            unpaired = float((structure.atomic_numbers.sum() - charge) % 2)
+        key = digest(structure, charge, unpaired, level)
+        if not self.settings.filters.keep_duplicates and (key in self._seen or key in fresh):
+            return "duplicates"
+        fresh.add(key)
+        rows: dict[str, Any] = dict(structure.labels) | {
+            "charge": charge,
+            "unpaired_electrons": unpaired,
+            "periodic": structure.pbc,
+            "cell": _completed(structure),
+            "level": self.levels.setdefault(level, len(self.levels)),
+            "source": self._source(structure, path),
+            "number": structure.number,
+            "pairs": pairs,
+            "columns": columns,
+            "closest": closest,
+            "atomic_numbers": structure.atomic_numbers,
+            "positions": structure.positions,
+        }
+        self._writer.add(rows)
+        report.kept += 1
+        report.assumed_charge += assumed and self.settings.charge is None
+        report.labels.update(structure.labels.keys())
+        return None
+
+    def _source(self, structure: LabelledStructure, path: Path) -> int:
+        name = self.settings.source or structure.source or path.stem
+        licence = self.settings.licence or structure.licence
+        if (name, licence) not in self.sources:
+            self.sources[name, licence] = {"name": name, "licence": licence, "file": path.name}
+        return list(self.sources).index((name, licence))
+
+
+def _completed(structure: LabelledStructure) -> np.ndarray:
+    """The cell with unit vectors along the directions that are not periodic, so that it can be inverted."""
+    if not any(structure.pbc):
+        return np.eye(3)
+    from ase.cell import Cell
+
+    periodic = structure.cell * np.asarray(structure.pbc)[:, None]
+    return np.asarray(Cell(periodic).complete().array, np.float64)

@@ -1,0 +1,214 @@
+"""The store: one HDF5 file with all structures of a training set and their labels, in eV, A and e.
+
+Structures stand one after another. `structures/` holds a row per structure, `atoms/` a row per atom; those of structure
+s are the rows `first_atom[s]` to `first_atom[s + 1]`. Data sets are contiguous and not compressed, so they are mapped
+into memory: any structure is read without reading others, sets may be larger than memory, and processes share what the
+system caches.
+
+| structures/ | |
+|---|---|
+| first_atom (M + 1,) | |
+| charge, unpaired_electrons (M,) | |
+| periodic (M, 3), cell (M, 3, 3) | A, row vectors |
+| level, source, number (M,) | theory and source as numbers of the names in the attributes; place in its source |
+| known (M, L) | which of the labels, in the order of the attribute `labels` |
+| energy, dipole, stress | labels; zero where not known; missing where known for no structure |
+| pairs, columns (M, C), closest (M,) | of `helio.train.pair_counts` |
+
+| atoms/ | |
+|---|---|
+| atomic_numbers (A,), positions (A, 3) | |
+| forces, charges, hirshfeld_ratios, atomic_energies | labels, as above |
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from ase.data import atomic_masses
+
+from helio.errors import HelioError
+from helio.system import System
+from helio.train.importers.hdf5 import is_hdf5
+from helio.train.labels import LABELS, LabelledStructure
+from helio.train.pair_counts import CUTOFFS, most_within
+
+FORMAT = "helio training data"
+VERSION = 1
+NAMES = tuple(LABELS)
+
+# Every data set: folder, type, shape of a row.
+COLUMNS: dict[str, tuple[str, type, tuple[int, ...]]] = {
+    "charge": ("structures", np.float64, ()),
+    "unpaired_electrons": ("structures", np.float64, ()),
+    "periodic": ("structures", np.uint8, (3,)),
+    "cell": ("structures", np.float64, (3, 3)),
+    "level": ("structures", np.int32, ()),
+    "source": ("structures", np.int32, ()),
+    "number": ("structures", np.int64, ()),
+    "known": ("structures", np.uint8, (len(NAMES),)),
+    "pairs": ("structures", np.int32, (len(CUTOFFS),)),
+    "columns": ("structures", np.int32, (len(CUTOFFS),)),
+    "closest": ("structures", np.float64, ()),
+    "atomic_numbers": ("atoms", np.uint8, ()),
+    "positions": ("atoms", np.float64, (3,)),
+} | {name: ("atoms" if kind.per_atom else "structures", np.float64, kind.shape) for name, kind in LABELS.items()}
+
+
+class Store:
+    """A store, open for reading. It may be sent to other processes, which open the file anew."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Open the store.
+
+        Raises:
+            HelioError: a file that is missing, cut short, damaged or no store.
+        """
+        self.path = Path(path)
+        self._columns: dict[str, np.ndarray] = {}
+        header = self._map()
+        self.levels: tuple[str, ...] = tuple(header["levels"])
+        self.source_details: tuple[dict[str, Any], ...] = tuple(header["sources"])
+        self.content: str = header["content"]  # a digest of all data sets
+
+    def __len__(self) -> int:
+        return len(self._columns["first_atom"]) - 1
+
+    def __reduce__(self) -> tuple[type[Store], tuple[Path]]:
+        return Store, (self.path,)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the sources, by number."""
+        return tuple(details["name"] for details in self.source_details)
+
+    @cached_property
+    def atoms(self) -> np.ndarray:
+        """Number of atoms of each structure, (M,)."""
+        return np.diff(self._columns["first_atom"])
+
+    def column(self, name: str) -> np.ndarray | None:
+        """A data set, mapped into memory; None for a label that no structure has."""
+        return self._columns.get(name)
+
+    def rows(self, name: str) -> np.ndarray:
+        """A data set that every store has, mapped into memory."""
+        return self._columns[name]
+
+    def known(self, label: str) -> np.ndarray:
+        """Whether each structure has the label, (M,)."""
+        return self._columns["known"][:, NAMES.index(label)] > 0
+
+    def pair_counts(self, cutoff: float) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs within `cutoff` (A) and the most neighbours of an atom, for each structure, (M,) both.
+
+        For the cutoffs of `CUTOFFS` the store has both; others are counted, which takes about 0.1 ms a structure.
+        """
+        if cutoff in CUTOFFS:
+            place = CUTOFFS.index(cutoff)
+            return self._columns["pairs"][:, place], self._columns["columns"][:, place]
+        systems = (self.system(number) for number in range(len(self)))
+        counted = np.array([most_within(s.positions, s.cell, s.pbc, cutoffs=(cutoff,))[:2] for s in systems])
+        return counted[:, 0, 0], counted[:, 1, 0]
+
+    def system(self, number: int) -> System:
+        """One structure, as host arrays."""
+        part = self._atoms_of(number)
+        numbers = np.array(self._columns["atomic_numbers"][part], np.int32)
+        a, b, c = (bool(value) for value in self._columns["periodic"][number])
+        return System(
+            positions=np.array(self._columns["positions"][part]),
+            atomic_numbers=numbers,
+            masses=atomic_masses[numbers],
+            cell=np.array(self._columns["cell"][number]),
+            total_charge=np.float64(self._columns["charge"][number]),
+            unpaired_electrons=np.float64(self._columns["unpaired_electrons"][number]),
+            pbc=(a, b, c),
+        )
+
+    def labels(self, number: int) -> dict[str, np.ndarray]:
+        """The labels that a structure has, in eV, A and e."""
+        known = self._columns["known"][number]
+        found = {}
+        for place, name in enumerate(NAMES):
+            if known[place]:
+                column = self._columns[name]
+                found[name] = np.array(column[self._atoms_of(number) if LABELS[name].per_atom else number])
+        return found
+
+    def structure(self, number: int) -> LabelledStructure:
+        """One structure with all that the store knows about it."""
+        system, source = self.system(number), self.source_details[int(self._columns["source"][number])]
+        return LabelledStructure(
+            system.atomic_numbers,
+            system.positions,
+            self.labels(number),
+            cell=system.cell * np.asarray(system.pbc)[:, None],
+            pbc=system.pbc,
+            charge=float(system.total_charge),
+            unpaired_electrons=float(system.unpaired_electrons),
+            level=self.levels[int(self._columns["level"][number])],
+            number=int(self._columns["number"][number]),
+            source=source["name"],
+            licence=source.get("licence"),
+        )
+
+    def check(self, indices: np.ndarray) -> None:
+        """Raise `HelioError` where `indices` name structures that the store does not have, or none."""
+        if len(indices) == 0:
+            raise HelioError(f"no structures are chosen from {self.path}")
+        if indices.min() < 0 or indices.max() >= len(self):
+            raise HelioError(f"{self.path} holds structures 0 to {len(self) - 1}, not {indices.max()}")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._columns = {}
+
+    def _atoms_of(self, number: int) -> slice:
+        first = self._columns["first_atom"]
+        return slice(int(first[number]), int(first[number + 1]))
+
+    def _map(self) -> dict[str, Any]:
+        if not self.path.is_file():
+            raise HelioError(f"there is no store {self.path}")
+        if not is_hdf5(self.path):
+            raise HelioError(f"{self.path} is no store of training data; `helio data import` makes one")
+        try:
+            with h5py.File(self.path, "r") as file:
+                if file.attrs.get("format") != FORMAT:
+                    raise HelioError(f"{self.path} is no store of training data; `helio data import` makes one")
+                if file.attrs["version"] != VERSION:
+                    raise HelioError(f"{self.path} was written by a newer Helio (version {file.attrs['version']})")
+                for name in (*COLUMNS, "first_atom"):
+                    folder = COLUMNS.get(name, ("structures",))[0]
+                    if name in file[folder]:
+                        self._columns[name] = self._mapped(file[folder][name])
+                return json.loads(str(file.attrs["header"]))
+        except PermissionError:
+            raise HelioError(f"{self.path} may not be read: check its permissions") from None
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
+            raise HelioError(
+                f"the store {self.path} is cut short or damaged ({str(error).splitlines()[0]}); import the data again"
+            ) from error
+
+    def _mapped(self, dataset: h5py.Dataset) -> np.ndarray:
+        offset = dataset.id.get_offset()
+        if offset is None:  # no rows
+            return np.empty(dataset.shape, dataset.dtype)
+        return np.asarray(np.memmap(self.path, dataset.dtype, mode="r", offset=offset, shape=dataset.shape))
+
+
+def is_store(path: Path) -> bool:
+    """Whether the file is a store, whole or not."""
+    if not is_hdf5(path):
+        return False
+    try:
+        with h5py.File(path, "r") as file:
+            return file.attrs.get("format") == FORMAT
+    except OSError:
+        return False
