@@ -116,7 +116,7 @@ class LabelledStructure:
     number: int = 0  # in its file
     source: str | None = None  # where it comes from, if that is not the file
     licence: str | None = None
-    units: Units = Units()  # that the file has been taken to have
+    units: Units = field(default_factory=Units)  # that the file has been taken to have
 
 
 def labelled(values: Mapping[str, object], *, atoms: int, units: Units, where: str) -> dict[str, np.ndarray]:
