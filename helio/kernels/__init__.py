@@ -1,0 +1,31 @@
+"""Fast versions of hot operations, each beside a plain version in a higher folder that it must equal.
+
+| operation | plain version | where |
+|---|---|---|
+| attention of one layer: two sums over the neighbours of each atom | `helio.network.attention` | CPU, compiled C++ |
+
+In: arrays of all atoms, a padded full list (or the rows of it that a device owns), filters tabulated once from a
+model's parameters. Out: sums over the rows, and gradients for the atoms of these rows. Pair vectors are measured inside,
+pairs beyond the cutoff count nothing, no array over pairs is ever stored. Numbers equal those of the plain version to
+round-off, except for the table's error, which is measured when it is made.
+
+The library is compiled when Helio is installed (`hatch_build.py`); `why_unavailable` says why it cannot be used here.
+Operations differentiate once, in positions, cell and values per atom: neither in parameters nor twice, which the
+plain version does. May import `helio.errors` and numerical libraries only.
+"""
+
+from helio.kernels.attention import attention_backward, attention_forward, tabulated_attention
+from helio.kernels.library import available, why_unavailable
+from helio.kernels.tables import FilterParameters, TabulatedFilters, supports, tabulate
+
+__all__ = [
+    "FilterParameters",
+    "TabulatedFilters",
+    "attention_backward",
+    "attention_forward",
+    "available",
+    "supports",
+    "tabulate",
+    "tabulated_attention",
+    "why_unavailable",
+]

@@ -1,0 +1,219 @@
+"""Attention of one layer on the CPU, as compiled operations; what it computes stands in `helio.network.attention`.
+
+`attention_forward` and `attention_backward` are the bare operations on the rows of a list that one device owns: atoms
+`row_start` to `row_start + R - 1` of N. What they read of neighbours are arrays of all N atoms, and the backward
+operation reads the cotangents of all N atoms: lists are full, so the gradient of an atom gathers over its own row and
+nothing is scattered to other devices. `tabulated_attention` is the differentiable operation where one device owns all.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.custom_derivatives import CustomVJPPrimal, SymbolicZero
+from jaxtyping import Array, Float, Int
+
+from helio.errors import HelioError
+from helio.kernels.library import why_unavailable
+from helio.kernels.tables import TabulatedFilters
+
+Two = tuple[Float[Array, "N F"], Float[Array, "N F"]]
+
+
+class AttentionGradients(NamedTuple):
+    """Gradients of the own rows, and their part of the gradient of the cell."""
+
+    query: tuple[Float[Array, "R F"], Float[Array, "R F"]]
+    key: tuple[Float[Array, "R F"], Float[Array, "R F"]]
+    value: Float[Array, "R F"]
+    chi: Float[Array, "R M"] | None
+    positions: Float[Array, "R 3"]
+    cell: Float[Array, "3 3"]
+
+
+def attention_forward(
+    filters: TabulatedFilters,
+    query: Two,
+    key: Two,
+    value: Float[Array, "N F"],
+    chi: Float[Array, "N M"] | None,
+    positions: Float[Array, "N 3"],
+    cell: Float[Array, "3 3"],
+    index: Int[Array, "R K"],
+    shift: Int[Array, "R K 3"] | None,
+    row_start: Int[Array, ""] | int = 0,
+) -> tuple[Float[Array, "R F"], Float[Array, "R M"]]:
+    """The two sums over neighbours, X and C of the own rows.
+
+    Args:
+        filters: of this layer, in the precision of the other arrays.
+        query: q^1 and q^2 of all atoms.
+        key: k^1 and k^2 of all atoms.
+        value: v of all atoms.
+        chi: Euclidean variables of all atoms; None in the first layer.
+        positions: of all atoms, in A.
+        cell: row vectors in A.
+        index: int32, the own rows of a full list; N stands for no neighbour.
+        shift: int16, periodic shifts of the own rows; None where nothing is periodic.
+        row_start: number of the own first atom; may be traced.
+    """
+    operands = _operands(filters, query, key, value, chi, positions, cell, index, shift, row_start)
+    return _forward(_settings(filters), *operands)
+
+
+def attention_backward(
+    filters: TabulatedFilters,
+    query: Two,
+    key: Two,
+    value: Float[Array, "N F"],
+    chi: Float[Array, "N M"] | None,
+    positions: Float[Array, "N 3"],
+    cell: Float[Array, "3 3"],
+    index: Int[Array, "R K"],
+    shift: Int[Array, "R K 3"] | None,
+    row_start: Int[Array, ""] | int = 0,
+    *,
+    features_cotangent: Float[Array, "N F"],
+    euclidean_cotangent: Float[Array, "N M"],
+) -> AttentionGradients:
+    """Gradients of the own rows from the cotangents dL/dX and dL/dC of all atoms; arguments as in the forward."""
+    operands = _operands(filters, query, key, value, chi, positions, cell, index, shift, row_start)
+    q1, q2, k1, k2, v, c, r, h = _backward(_settings(filters), *operands, features_cotangent, euclidean_cotangent)
+    return AttentionGradients((q1, q2), (k1, k2), v, None if chi is None else c, r, h)
+
+
+class _Settings(NamedTuple):
+    """What is fixed in a compiled program."""
+
+    heads: int
+    degrees: tuple[int, ...]
+    cutoff: float
+    decay: float
+    average_neighbors: float
+
+    def attributes(self) -> dict[str, Any]:
+        return {
+            "heads": np.int64(self.heads),
+            "degrees": np.array(self.degrees, np.int64),
+            "cutoff": np.float64(self.cutoff),
+            "decay": np.float64(self.decay),
+            "average_neighbors": np.float64(self.average_neighbors),
+        }
+
+
+def _settings(filters: TabulatedFilters) -> _Settings:
+    return _Settings(filters.num_heads, filters.degrees, filters.cutoff, filters.decay, filters.average_neighbors)
+
+
+def _operands(
+    filters: TabulatedFilters,
+    query: Two,
+    key: Two,
+    value: Array,
+    chi: Array | None,
+    positions: Array,
+    cell: Array,
+    index: Array,
+    shift: Array | None,
+    row_start: Array | int,
+) -> tuple[Array, ...]:
+    """In the order of the compiled operations; what there is none of is empty."""
+    return (
+        positions,
+        cell,
+        index,
+        jnp.zeros((0, 0, 0), jnp.int16) if shift is None else shift,
+        jnp.asarray(row_start, jnp.int32),
+        filters.table,
+        filters.first,
+        filters.bias,
+        filters.second,
+        filters.second_transposed,
+        *query,
+        *key,
+        value,
+        jnp.zeros((0, 0), value.dtype) if chi is None else chi,
+    )
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _forward(settings: _Settings, *operands: Array) -> tuple[Array, Array]:
+    index, value = operands[2], operands[14]
+    components = sum(2 * degree + 1 for degree in settings.degrees)
+    shapes = [jax.ShapeDtypeStruct((index.shape[0], width), value.dtype) for width in (value.shape[1], components)]
+    features, euclidean = _call("helio_attention_forward", shapes, settings, operands)
+    return features, euclidean
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _backward(settings: _Settings, *operands: Array) -> tuple[Array, ...]:
+    index, value, chi = operands[2], operands[14], operands[15]
+    rows = index.shape[0]
+    features = (rows, value.shape[1])
+    shapes = [*(features,) * 5, (rows if chi.size else 0, chi.shape[1]), (rows, 3), (3, 3)]
+    results = [jax.ShapeDtypeStruct(shape, value.dtype) for shape in shapes]
+    return tuple(_call("helio_attention_backward", results, settings, operands))
+
+
+def _call(name: str, results: list[jax.ShapeDtypeStruct], settings: _Settings, operands: tuple[Array, ...]) -> Any:
+    if problem := why_unavailable():  # asking also makes the operations known to XLA
+        raise HelioError(f"the compiled attention cannot be used: {problem}")
+    # Under vmap, operands get the leading axes of the batch, of length 1 where they do not vary.
+    return jax.ffi.ffi_call(name, results, vmap_method="expand_dims")(*operands, **settings.attributes())
+
+
+def _refuse(*_: Any) -> Any:
+    raise HelioError(
+        "the compiled attention has first derivatives only, in positions, cell and values per atom: for second "
+        'derivatives and for gradients in parameters use the plain version, force_field.with_options(kernels="plain")'
+    )
+
+
+_forward.defjvp(_refuse)
+_backward.defjvp(_refuse)
+
+
+@jax.custom_vjp
+def tabulated_attention(
+    filters: TabulatedFilters,
+    query: Two,
+    key: Two,
+    value: Float[Array, "N F"],
+    chi: Float[Array, "N M"] | None,
+    positions: Float[Array, "N 3"],
+    cell: Float[Array, "3 3"],
+    index: Int[Array, "N K"],
+    shift: Int[Array, "N K 3"] | None,
+) -> tuple[Float[Array, "N F"], Float[Array, "N M"]]:
+    """X and C of all atoms on one device, differentiable once in all but `filters`; arguments as `attention_forward`.
+
+    Raises:
+        HelioError: where a second derivative, or one in the filters, is asked for.
+    """
+    return attention_forward(filters, query, key, value, chi, positions, cell, index, shift)
+
+
+def _tabulated_forward(filters: Any, *arguments: Any) -> tuple[tuple[Array, Array], tuple]:
+    if any(leaf.perturbed for leaf in jax.tree.leaves(filters, is_leaf=_is_primal)):
+        _refuse()
+    plain = jax.tree.map(lambda leaf: leaf.value, (filters, *arguments), is_leaf=_is_primal)
+    return attention_forward(*plain), plain
+
+
+def _is_primal(leaf: Any) -> bool:
+    return isinstance(leaf, CustomVJPPrimal)
+
+
+def _tabulated_backward(arguments: tuple, cotangents: tuple) -> tuple:
+    features, euclidean = (
+        jnp.zeros(c.aval.shape, c.aval.dtype) if isinstance(c, SymbolicZero) else c for c in cotangents
+    )
+    gradients = attention_backward(*arguments, features_cotangent=features, euclidean_cotangent=euclidean)
+    return (jax.tree.map(lambda _: None, arguments[0]), *gradients, None, None)
+
+
+tabulated_attention.defvjp(_tabulated_forward, _tabulated_backward, symbolic_zeros=True)

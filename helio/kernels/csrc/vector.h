@@ -1,0 +1,99 @@
+// Vectors of L numbers of type T, by the vector extensions of GCC and Clang: one source for AVX2, AVX-512 and NEON.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+namespace helio {
+
+// Bytes of one register, and how many accumulators a product keeps in registers beside its operands.
+#if defined(__AVX512F__)
+constexpr int kRegisterBytes = 64, kAccumulators = 16;
+#elif defined(__AVX__)
+constexpr int kRegisterBytes = 32, kAccumulators = 8;
+#elif defined(__aarch64__)
+constexpr int kRegisterBytes = 16, kAccumulators = 16;
+#else
+constexpr int kRegisterBytes = 16, kAccumulators = 8;
+#endif
+
+// L is at most what one register holds: wider vectors make the compilers keep accumulators in memory.
+template <class Scalar, int Lanes>
+struct Simd {
+  using T = Scalar;
+  using I = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+  static constexpr int L = Lanes;
+  typedef T V __attribute__((vector_size(sizeof(T) * Lanes)));
+  typedef I M __attribute__((vector_size(sizeof(T) * Lanes)));
+  typedef T Unaligned __attribute__((vector_size(sizeof(T) * Lanes), aligned(alignof(T)), may_alias));
+
+  static V load(const T* from) { return *reinterpret_cast<const Unaligned*>(from); }
+  static void store(T* to, V value) { *reinterpret_cast<Unaligned*>(to) = value; }
+  static void add(T* to, V value) { store(to, load(to) + value); }
+  static V all(T value) { return value - V{}; }
+};
+
+// exp(x) for |x| up to the range of the type: 2^n times a Taylor polynomial on |r| <= ln(2) / 2. The magic number pushes
+// x / ln 2 into the lowest bits of the mantissa, rounded: this file must not be compiled with -ffast-math.
+template <class S>
+inline typename S::V exponential(typename S::V x) {
+  using T = typename S::T;
+  using V = typename S::V;
+  constexpr bool single = sizeof(T) == 4;
+  constexpr int mantissa = single ? 23 : 52;
+  constexpr T magic = single ? T(12582912.0) : T(6755399441055744.0);  // 1.5 * 2^mantissa
+  constexpr T high = single ? T(0.693359375) : T(0.693145751953125);   // ln 2 in two parts, the first with few bits
+  constexpr T low = single ? T(-2.12194440054690583e-4) : T(1.42860682030941723212e-6);
+  constexpr T most = single ? T(87) : T(708);
+  x = x < -most ? S::all(-most) : x;
+  x = x > most ? S::all(most) : x;
+  V shifted = x * T(1.4426950408889634) + magic;
+  V n = shifted - magic;
+  V r = (x - n * high) - n * low;
+  constexpr int order = single ? 7 : 13;
+  T factorial[order + 1] = {1};
+  for (int k = 1; k <= order; ++k) factorial[k] = factorial[k - 1] * T(k);
+  V series = S::all(1 / factorial[order]);
+  for (int k = order - 1; k >= 0; --k) series = series * r + 1 / factorial[k];
+  // Casts between vectors of one size keep the bits.
+  return (V)((typename S::M)series + ((typename S::M)shifted << mantissa));
+}
+
+template <class S>
+inline typename S::V square_root(typename S::V x) {
+  typename S::V root;
+  for (int lane = 0; lane < S::L; ++lane)
+    root[lane] = sizeof(typename S::T) == 4 ? __builtin_sqrtf(x[lane]) : __builtin_sqrt(x[lane]);
+  return root;
+}
+
+// (a0 + a1, a2 + a3, ..., b0 + b1, ...)
+template <class S, int... Lane>
+inline typename S::V add_neighbors(typename S::V a, typename S::V b, std::integer_sequence<int, Lane...>) {
+#if defined(__clang__)
+  return __builtin_shufflevector(a, b, (2 * Lane)...) + __builtin_shufflevector(a, b, (2 * Lane + 1)...);
+#else
+  return __builtin_shuffle(a, b, typename S::M{(2 * Lane)...}) +
+         __builtin_shuffle(a, b, typename S::M{(2 * Lane + 1)...});
+#endif
+}
+
+// Lane k of the result is the sum over all lanes of rows[k], for L rows; `rows` is overwritten.
+template <class S>
+inline typename S::V sums_of_rows(typename S::V* rows) {
+  for (int count = S::L / 2; count >= 1; count /= 2)
+    for (int k = 0; k < count; ++k)
+      rows[k] = add_neighbors<S>(rows[2 * k], rows[2 * k + 1], std::make_integer_sequence<int, S::L>());
+  return rows[0];
+}
+
+template <class S>
+inline typename S::T sum_of_lanes(typename S::V x) {
+  typename S::T total = 0;
+  for (int lane = 0; lane < S::L; ++lane) total += x[lane];
+  return total;
+}
+
+}  // namespace helio

@@ -1,0 +1,41 @@
+"""The compiled library: found beside this file, checked, and made known to XLA."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from pathlib import Path
+
+import jax
+
+LIBRARY = Path(__file__).with_name("libhelio_kernels.so")
+OPERATIONS = ("helio_attention_forward", "helio_attention_backward")
+_REINSTALL = "install Helio again on this machine (pip install --force-reinstall --no-deps)"
+
+
+def available() -> bool:
+    """Whether the compiled operations can be used, on CPUs."""
+    return why_unavailable() is None
+
+
+@cache
+def why_unavailable() -> str | None:
+    """One sentence that says why the compiled operations cannot be used here; None if they can."""
+    if not LIBRARY.exists():
+        return (
+            f"no compiler was found, or it failed, when Helio was installed: install GCC 12 or Clang, then {_REINSTALL}"
+        )
+    try:
+        library = ctypes.CDLL(str(LIBRARY))
+        missing = library.helio_missing_instructions
+    except (OSError, AttributeError) as error:
+        return f"the compiled library cannot be loaded ({error}): {_REINSTALL}"
+    missing.restype = ctypes.c_char_p
+    if missing() is not None:
+        return f"the library was compiled for a processor with {missing().decode()}, which this one lacks: {_REINSTALL}"
+    try:
+        for name in OPERATIONS:
+            jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(getattr(library, name)), platform="cpu")
+    except (RuntimeError, ValueError) as error:  # XLA refuses headers of another version of its interface
+        return f"this version of JAX does not take the compiled library ({error}): {_REINSTALL}"
+    return None
