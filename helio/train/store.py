@@ -34,7 +34,7 @@ from ase.data import atomic_masses
 
 from helio.errors import HelioError
 from helio.system import System
-from helio.train.importers.hdf5 import is_hdf5
+from helio.train.hdf5 import is_hdf5
 from helio.train.labels import LABELS, LabelledStructure
 from helio.train.pair_counts import CUTOFFS, most_within
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helio.errors import HelioError
+from helio.train.hdf5 import is_hdf5
 from helio.train.importers.choices import ImportChoices
-from helio.train.importers.hdf5 import is_hdf5
 from helio.train.labels import LabelledStructure, Units, labelled
 
 if TYPE_CHECKING:

@@ -38,13 +38,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "hirshfeld_ratios": ("hirshfeld_ratios",),
 }
 _UNIT_NAMES = {
-    "Ang": "A",
-    "A": "A",
-    "bohr": "bohr",
-    "kcal/mol": "kcal/mol",
-    "eV": "eV",
-    "Ha": "hartree",
-    "au": "hartree",
+    "length": {"Ang": "A", "A": "A", "bohr": "bohr", "au": "bohr"},
+    "energy": {"kcal/mol": "kcal/mol", "eV": "eV", "Ha": "hartree", "hartree": "hartree", "au": "hartree"},
 }
 
 
@@ -108,9 +103,9 @@ def _declared(file: np.lib.npyio.NpzFile, path: Path) -> Units:
         if value is None:
             continue
         unit = str(value)
-        if unit not in _UNIT_NAMES:
+        if unit not in _UNIT_NAMES[quantity]:
             raise HelioError(f"{path} names the unit {unit!r} of {quantity}, which is not known; give it as an option")
-        named[quantity] = _UNIT_NAMES[unit]
+        named[quantity] = _UNIT_NAMES[quantity][unit]
     return Units(energy="kcal/mol").changed(named)
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from helio.errors import HelioError
+from helio.train.hdf5 import array, groups_with, holds, opened
 from helio.train.importers.choices import ImportChoices
-from helio.train.importers.hdf5 import array, groups_with, holds, opened
 from helio.train.labels import LabelledStructure, Units, labelled
 
 _NAMES = {

@@ -22,8 +22,8 @@ import numpy as np
 from ase.data import atomic_numbers as numbers_of
 
 from helio.errors import HelioError
+from helio.train.hdf5 import array, groups_with, holds, opened, texts
 from helio.train.importers.choices import ImportChoices
-from helio.train.importers.hdf5 import array, groups_with, holds, opened, texts
 from helio.train.labels import LabelledStructure, Units, labelled
 
 _UNITS = Units(length="bohr", energy="hartree", forces="hartree/bohr", dipole="au")
