@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from ase.data import atomic_masses
@@ -15,6 +14,7 @@ from helio.system import System
 from helio.train.batches import Batch, Known, Labels
 from helio.train.labels import LABELS
 from helio.train.shapes import Shape
+from helio.train.small_lists import MOST_ATOMS, small_lists
 from helio.train.store import NAMES, Store
 
 
@@ -93,29 +93,46 @@ def _labels(
 
 
 def _neighbors(system: System, parts: list[slice], shape: Shape, content: BatchContent) -> Neighbors:
-    short, long = [], []
-    periodic = any(shape.pbc)
-    for row, part in enumerate(parts):
-        where: tuple[Any, ...] = (system.positions[row, : part.stop - part.start], system.cell[row], shape.pbc)
-        short.append(host_list(*where, cutoff=content.short_cutoff, rows=shape.atoms))
-        if periodic:
-            long.append(host_list(*where, cutoff=content.long_cutoff, rows=shape.atoms, half=False))
-        else:
-            long.append(_everyone(part.stop - part.start, shape.atoms))
-    return Neighbors(
-        short=_joined(short, shape.atoms, shape.columns, shape.pairs),
-        long=_joined(long, shape.atoms, shape.long_columns, 0),
+    counts = [part.stop - part.start for part in parts]
+    if any(shape.pbc):
+        long = _joined(_lists(system, counts, content.long_cutoff, half=False), shape.atoms, shape.long_columns, 0)
+    else:
+        long = _everyone_each(counts, shape)
+    if any(shape.pbc) or shape.atoms > MOST_ATOMS:
+        lists = _lists(system, counts, content.short_cutoff, half=True)
+        return Neighbors(short=_joined(lists, shape.atoms, shape.columns, shape.pairs), long=long)
+    short = small_lists(
+        system.positions,
+        system.atomic_numbers,
+        cutoff=content.short_cutoff,
+        columns=shape.columns,
+        pairs=shape.pairs,
     )
+    return Neighbors(short=short, long=long)
+
+
+def _lists(system: System, counts: list[int], cutoff: float | None, *, half: bool) -> list[NeighborList]:
+    rows = system.positions.shape[1]
+    return [
+        host_list(system.positions[row, :count], system.cell[row], system.pbc, cutoff=cutoff, rows=rows, half=half)
+        for row, count in enumerate(counts)
+    ]
+
+
+def _everyone_each(counts: list[int], shape: Shape) -> NeighborList:
+    """The long lists of structures that are not periodic."""
+    index = np.full((len(counts), shape.atoms, shape.long_columns), shape.atoms, np.int32)
+    for row, count in enumerate(counts):
+        index[row, :count, : count - 1] = _others(count)
+    overflow = np.zeros(len(counts), bool)
+    return NeighborList(index=index, shift=None, half=None, overflow=overflow)  # pyright: ignore
 
 
 @lru_cache(maxsize=512)
-def _everyone(count: int, rows: int) -> NeighborList:
-    """Each of `count` atoms is the neighbour of all others."""
-    index = np.full((rows, max(1, count - 1)), rows, np.int32)
-    if count > 1:
-        others = np.arange(count - 1)[None, :]
-        index[:count] = others + (others >= np.arange(count)[:, None])
-    return NeighborList(index=index, shift=None, half=None, overflow=np.zeros((), bool))  # pyright: ignore
+def _others(count: int) -> np.ndarray:
+    """All other atoms of each of `count` atoms, (N, N - 1)."""
+    others = np.arange(count - 1)[None, :]
+    return np.asarray(others + (others >= np.arange(count)[:, None]), np.int32)
 
 
 def _joined(lists: list[NeighborList], atoms: int, columns: int, pairs: int) -> NeighborList:

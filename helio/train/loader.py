@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import sys
 import time
+import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
@@ -98,7 +100,7 @@ class Loader:
         self.waited = 0.0  # seconds
         self.shapes = plan.shapes
         self._position = 0
-        self._stream: Iterator[Batch] | None = None
+        self._stream: Any = None
         self._placed: deque[Batch] = deque()
 
     @property
@@ -121,7 +123,7 @@ class Loader:
         if self._stream is None:
             self._stream = self._begin(self._position)
         while len(self._placed) < _AHEAD and (batch := next(self._stream, None)) is not None:
-            self._placed.append(self._place(batch))
+            self._placed.append(self._place(self._own(batch)))
         self.waited += time.perf_counter() - start
         self._position += 1
         return self._placed.popleft()
@@ -158,10 +160,14 @@ class Loader:
         """Stop the workers; the next batch starts them again."""
         stream, self._stream = self._stream, None
         self._placed.clear()
-        if stream is not None and hasattr(stream, "close"):
-            stream.close()  # pyright: ignore
+        if stream is not None:
+            stream.close()
 
-    def _begin(self, position: int) -> Iterator[Batch]:
+    def _own(self, batch: Batch) -> Batch:
+        """The batch in memory of its own: workers hand it over in memory that is shared and freed by grain."""
+        return jax.tree.map(np.array, batch) if self._workers else batch
+
+    def _begin(self, position: int) -> Any:
         grain = _grain()
         batches = grain.MapDataset.source(self._source)[position:]
         threads = grain.ReadOptions(num_threads=1, prefetch_buffer_size=_AHEAD)
@@ -169,7 +175,9 @@ class Loader:
         if self._workers:
             options = grain.MultiprocessingOptions(num_workers=self._workers, per_worker_buffer_size=_AHEAD)
             stream = stream.mp_prefetch(options)
-        return iter(stream)
+        running = iter(stream)
+        weakref.finalize(self, running.close)  # also when the program ends
+        return running
 
 
 @dataclass
@@ -263,4 +271,8 @@ def _grain() -> Any:
         import grain
     except ImportError:
         raise HelioError("training needs grain: pip install 'helio[train]'") from None
+    from absl import flags
+
+    if not flags.FLAGS.is_parsed():  # grain reads its flags, which only programs built on absl parse
+        flags.FLAGS.mark_as_parsed()
     return grain
