@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from helio import __version__
-from helio.cli import build, model, template
+from helio.cli import build, data, model, template
 from helio.cli.doctor import doctor
 from helio.cli.eval import evaluate
 from helio.cli.export import export
@@ -73,6 +73,7 @@ app.add_typer(template.app, name="template")
 app.command(epilog="Example: helio opt peptide.xyz --fmax 0.01")(opt)
 app.command("eval")(evaluate)
 app.add_typer(build.app, name="build")
+app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")
 app.command()(doctor)
 
