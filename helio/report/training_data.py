@@ -57,12 +57,12 @@ def element_table(overview: Overview) -> Table:
 
 def label_table(overview: Overview) -> Table:
     """How many structures have each label, and how its values are spread."""
-    table = _table("label", "structures", "missing", "lowest", "mean", "deviation", "highest")
+    table = _table("label", "structures", "missing", "lowest", "mean ± deviation", "highest")
     for name, found in overview.labels.items():
         if not found.values:
             continue
         what, unit = MEASURES[name]
-        cells = [f"{number:.4g}" for number in (found.lowest, found.mean, found.deviation, found.highest)]
+        cells = f"{found.lowest:.3g}", f"{found.mean:.3g} ± {found.deviation:.2g}", f"{found.highest:.3g}"
         missing = overview.structures - found.structures
         table.add_row(f"{what}{f' ({unit})' if unit else ''}", f"{found.structures:,}", f"{missing:,}", *cells)
     return table
@@ -108,8 +108,8 @@ def _bins(sizes: np.ndarray) -> np.ndarray:
 
 
 def _table(first: str, *others: str) -> Table:
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column(first, no_wrap=True)
+    table = Table(first, box=SIMPLE_HEAD)
     for heading in others:
-        table.add_column(heading, justify="left" if heading in ("left out", "licence") else "right")
+        words = heading in ("left out", "licence")
+        table.add_column(heading, justify="left" if words else "right", no_wrap=not words)
     return table
