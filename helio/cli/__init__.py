@@ -20,6 +20,7 @@ from helio.cli.export import export
 from helio.cli.md import MDCommand, md
 from helio.cli.opt import opt
 from helio.cli.resume import resume
+from helio.cli.train import train
 from helio.errors import HelioError
 
 
@@ -75,6 +76,7 @@ app.command("eval")(evaluate)
 app.add_typer(build.app, name="build")
 app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")
+app.command(epilog="Example: helio train settings.yaml --dry-run")(train)
 app.command()(doctor)
 
 

@@ -17,33 +17,12 @@ from helio.precision import Precision, numerics
 AXIS = "blocks"
 
 
-def connect(*, coordinator: str | None = None, processes: int | None = None, process: int | None = None) -> None:
-    """Join the processes of a training on several hosts; to be called before anything else uses JAX.
-
-    Under a job scheduler that JAX knows (Slurm, Open MPI, Kubernetes, TPU pods) nothing need be given; else the
-    address host:port of process 0, the number of processes and the number of this one.
-    """
-    if (coordinator is None) != (processes is None) or (coordinator is None) != (process is None):
-        raise HelioError("give all of --coordinator, --processes and --process, or none of them")
-    try:
-        jax.distributed.initialize(coordinator, processes, process)
-    except (RuntimeError, ValueError) as error:
-        raise HelioError(
-            f"the processes cannot be joined ({error}); give --coordinator host:port, --processes and --process"
-        ) from error
-
-
 def make_mesh(devices: int | None = None) -> Mesh:
     """All devices of all hosts in a row, or the first `devices` of them."""
     found = jax.devices()
     if devices is not None and not 1 <= devices <= len(found):
         raise HelioError(f"{devices} devices were asked for, but there are {len(found)} ({found[0].platform})")
     return Mesh(np.array(found[:devices]), (AXIS,))
-
-
-def is_first_process() -> bool:
-    """Whether this process is the one that writes files and talks to the user."""
-    return jax.process_index() == 0
 
 
 def replicated(tree: Any, mesh: Mesh) -> Any:

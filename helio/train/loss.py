@@ -21,13 +21,13 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from helio.force_field import ForceField
 from helio.prediction import Prediction
 from helio.train.batches import Batch
 
-LABELS = ("energy", "forces", "stress", "dipole", "charges", "hirshfeld_ratios", "atomic_energies")
+LABELS: tuple[str, ...] = ("energy", "forces", "stress", "dipole", "charges", "hirshfeld_ratios", "atomic_energies")
 UNITS = {
     "energy": "eV/atom",
     "forces": "eV/A",
@@ -37,6 +37,7 @@ UNITS = {
     "hirshfeld_ratios": "",
     "atomic_energies": "eV",
 }
+_PER_ATOM = ("forces", "charges", "hirshfeld_ratios", "atomic_energies")
 # SO3LR, JACS 2025, eq. 7.
 PUBLISHED_WEIGHTS = {"forces": 10.0, "dipole": 1.0, "hirshfeld_ratios": 1.0}
 
@@ -85,14 +86,8 @@ class Loss:
         return {name: self._term(name, prediction, batch) for name in LABELS if self.weights.get(name, 0) > 0}
 
     def _term(self, name: str, prediction: Prediction, batch: Batch) -> Term:
-        predicted, reference = getattr(prediction, name), getattr(batch.labels, name)
-        if predicted is None:  # stress where there is no volume
-            predicted = jnp.zeros_like(reference)
-        residual = _rows(name, predicted - reference, batch)
-        known = (getattr(batch.known, name) & batch.real)[:, None]
-        if name in ("forces", "charges", "hirshfeld_ratios", "atomic_energies"):
-            known = known & batch.system.atom_mask
-        residual = jnp.where(known[:, :, None], residual, 0)
+        predicted, reference, known = residuals(name, prediction, batch)
+        residual = jnp.where(known[:, :, None], predicted - reference, 0)
         square = jnp.sum(residual**2, axis=-1)
         penalty = barron(square, alpha=self.alpha, scale=self.scales.get(name, 1.0))
         return Term(
@@ -103,17 +98,25 @@ class Loss:
         )
 
 
-def _rows(name: str, residual: Array, batch: Batch) -> Float[Array, "B R C"]:
-    """Residuals as R vectors of C components for each structure."""
-    blocks = len(residual)
+def residuals(
+    name: str, prediction: Prediction, batch: Batch
+) -> tuple[Float[Any, "B R C"], Float[Any, "B R C"], Bool[Any, "B R"]]:
+    """Prediction and reference of a label as R vectors of C components for each structure, and which are known.
+
+    Energies are divided by the number of atoms. Works on JAX and on numpy arrays.
+    """
+    reference = getattr(batch.labels, name)
+    predicted = getattr(prediction, name)
+    if predicted is None:  # stress where there is no volume
+        predicted = 0 * reference
+    known = (getattr(batch.known, name) & batch.real)[:, None]
+    if name in _PER_ATOM:
+        known = known & batch.system.atom_mask
     if name == "energy":
-        atoms = jnp.maximum(batch.system.atom_mask.sum(axis=1), 1).astype(residual.dtype)
-        residual = residual / atoms
-    if name in ("forces",):
-        return residual
-    if name in ("dipole", "stress"):
-        return residual.reshape(blocks, 1, -1)
-    return residual.reshape(blocks, -1, 1)
+        atoms = batch.system.atom_mask.sum(axis=1).astype(reference.dtype)
+        predicted, reference = predicted / atoms, reference / atoms
+    shape = (len(reference), known.shape[1], -1)
+    return predicted.reshape(shape), reference.reshape(shape), known
 
 
 def barron(square: Float[Array, "..."], *, alpha: float, scale: float) -> Float[Array, "..."]:

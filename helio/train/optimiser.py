@@ -35,9 +35,14 @@ def learning_rate(
         after = optax.exponential_decay(peak, decay_updates, decay_rate, end_value=final)
     else:
         after = optax.cosine_decay_schedule(peak, decay_updates, alpha=final / peak)
-    if not warmup_updates:
-        return after
-    return optax.join_schedules([optax.linear_schedule(0.0, peak, warmup_updates), after], [warmup_updates])
+    if warmup_updates:
+        after = optax.join_schedules([optax.linear_schedule(0.0, peak, warmup_updates), after], [warmup_updates])
+
+    def rate(updates: Any) -> Any:
+        with jax.numpy_dtype_promotion("standard"):  # optax divides integers
+            return after(updates)
+
+    return rate
 
 
 def make_optimiser(

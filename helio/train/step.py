@@ -43,7 +43,7 @@ class TrainState(eqx.Module):
 
     model: PyTree[Float[Array, "..."]]
     average: PyTree[Float[Array, "..."]]  # exponential moving average of the weights
-    optimiser: optax.MultiStepsState
+    optimiser: Any  # optax.MultiStepsState
     step: Int[Array, ""]  # batches taken, skipped ones included
     skipped: Int[Array, ""]  # batches whose gradient was not finite
 
@@ -64,8 +64,8 @@ Step = Callable[[TrainState, Any], tuple[TrainState, StepReport]]
 def start_state(model: Any, optimiser: optax.MultiSteps) -> TrainState:
     """The state before the first step."""
     zero = jnp.zeros((), jnp.int32)
-    copy = jax.tree.map(jnp.copy, model)
-    return TrainState(model, copy, optimiser.init(model), zero, zero)
+    state = TrainState(model, model, optimiser.init(model), zero, zero)
+    return jax.tree.map(jnp.copy, state)  # a step takes over the arrays, each once
 
 
 def make_step(objective: Objective, optimiser: optax.MultiSteps, *, mesh: Mesh, averaging: float) -> Step:
@@ -84,7 +84,9 @@ def make_step(objective: Objective, optimiser: optax.MultiSteps, *, mesh: Mesh, 
         norm = optax.global_norm(change)
         finite = jnp.isfinite(norm) & jnp.isfinite(loss)
         change = jax.tree.map(lambda leaf: jnp.where(finite, leaf, jnp.nan), change)  # so that it is left out
-        updates, inner = optimiser.update(change, state.optimiser, state.model)
+        with jax.numpy_dtype_promotion("standard"):  # optax raises numbers to integer powers
+            updates, found = optimiser.update(change, state.optimiser, state.model)
+        inner: Any = found
         model = optax.apply_updates(state.model, updates)
         updated = inner.gradient_step > state.optimiser.gradient_step
         average = _averaged(state.average, model, inner.gradient_step, updated, averaging)

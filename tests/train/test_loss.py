@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -88,7 +90,8 @@ def test_gradient_equals_finite_differences(tiny_force_field, make, alpha: float
 def test_padding_never_changes_the_loss(tiny_force_field, molecules) -> None:
     weights = {name: weight for name, weight in WEIGHTS.items() if name != "stress"}
     tight = value(weights, tiny_force_field, batch_of(tiny_force_field, molecules))
-    for padding in ({"rows": 9, "wider": 6}, {"structures": 5}):
+    paddings: tuple[dict[str, Any], ...] = ({"rows": 9, "wider": 6}, {"structures": 5})
+    for padding in paddings:
         padded = batch_of(tiny_force_field, molecules, **padding)
         assert value(weights, tiny_force_field, padded) == pytest.approx(tight, rel=1e-12)
 

@@ -1,0 +1,171 @@
+"""`helio train`: from labelled structures to a model."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from helio.train.loop import Outcome, Progress
+    from helio.train.settings import TrainSettings
+
+# Seconds between lines where the output is no terminal.
+_PLAIN_PERIOD = 30.0
+
+
+def train(
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="Settings file (.yaml), or run folder of a training to go on with.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Run folder to make; default training.", show_default=False)] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in the folder.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, take a few steps to time them, write nothing.")
+    ] = False,
+    steps: Annotated[int | None, typer.Option(help="Batches to take in all, instead of those in the settings.")] = None,
+    report: Annotated[bool, typer.Option(help="Write report.html at the end.")] = True,
+    distributed: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHERE",
+            help="Be one of several processes that train one model: auto under srun or mpirun, else "
+            "HOST:PORT,COUNT,NUMBER, the number of this process from 0.",
+        ),
+    ] = None,
+) -> None:
+    """Train a model; Ctrl-C stops cleanly, and the same command with the run folder, or `helio resume`, goes on.
+
+    `helio template train` prints a settings file, `helio data import` makes the data.
+    """
+    from helio.cli.compiled import keep_compiled_programs
+
+    keep_compiled_programs()
+    from helio.cli.distributed import follows, joined
+    from helio.errors import HelioError
+    from helio.train.packages import need
+
+    need("optax")
+    from helio.train.input_file import read_input
+    from helio.train.run import train_model
+    from helio.train.settings import checked_settings
+
+    if source.is_dir():
+        if out is not None or overwrite or dry_run:
+            raise HelioError(f"{source} is a run folder, which is gone on with: --out, --overwrite and --dry-run need "
+                             "a settings file")  # fmt: skip
+        resume_training_in(source, steps=steps, report=report, distributed=distributed)
+        return
+    out_in_file, values = read_input(source)
+    out = out or out_in_file or Path("training")
+    if steps is not None:
+        values |= {"steps": steps, "epochs": None}
+    if distributed is not None:
+        joined(distributed, values.get("devices"))
+    settings = checked_settings(values)
+    if dry_run:
+        _explain(settings, out)
+        return
+    with live_report(quiet=follows(distributed)) as show:
+        outcome = train_model(settings, out, report=show, overwrite=overwrite)
+    finish(outcome, out, report=report, quiet=follows(distributed))
+
+
+def resume_training_in(folder: Path, *, steps: int | None, report: bool = True, distributed: str | None = None) -> None:
+    """Go on with the training in a run folder."""
+    from helio.cli.distributed import follows, joined
+    from helio.train.packages import need
+
+    need("optax")
+    from helio.train.run import resume_training
+
+    if distributed is not None:
+        joined(distributed, None)
+    with live_report(quiet=follows(distributed)) as show:
+        outcome = resume_training(folder, report=show, steps=steps)
+    finish(outcome, folder, report=report, quiet=follows(distributed))
+
+
+@contextmanager
+def live_report(*, quiet: bool = False) -> Iterator[Callable[[Progress], None]]:
+    """A function that shows where a training stands: a table that changes on a terminal, else a line now and then."""
+    if quiet:
+        yield lambda progress: None
+    elif not sys.stdout.isatty():
+        yield _plain_report()
+    else:
+        from rich.live import Live
+        from rich.text import Text
+
+        from helio.report.training import progress_table
+
+        with Live(Text("Preparing and compiling ..."), refresh_per_second=4) as live:
+            yield lambda progress: live.update(progress_table(progress))
+
+
+def _plain_report() -> Callable[[Progress], None]:
+    from helio.report.training import progress_line
+
+    last = -_PLAIN_PERIOD
+
+    def show(progress: Progress) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _PLAIN_PERIOD or progress.step == progress.steps:
+            last = now
+            print(progress_line(progress), flush=True)
+
+    return show
+
+
+def finish(outcome: Outcome, folder: Path, *, report: bool, quiet: bool) -> None:
+    """Write the report and say how it ended; after an interruption exit with status 130."""
+    interrupted = outcome.reason == "interrupted"
+    if quiet:
+        raise typer.Exit(130 if interrupted else 0)
+    if outcome.skipped:
+        typer.echo(
+            f"{outcome.skipped} batches were skipped, as their gradients were not finite: {folder / 'skipped.csv'}"
+        )
+    if interrupted:
+        typer.echo(f"Stopped at step {outcome.step} of {outcome.steps}. Continue with: helio resume {folder}")
+        raise typer.Exit(130)
+    why = {"done": "", "patience": ", as validation no longer improved", "time": ", as the time was up"}[outcome.reason]
+    best = f", best at step {outcome.best_step}" if outcome.best_step else ""
+    typer.echo(f"Done: {outcome.step} steps{why}{best}. Model: {folder / 'model.safetensors'}")
+    if report:
+        from helio.report.training import write_report
+
+        typer.echo(f"Report: {write_report(folder)}")
+
+
+def _explain(settings: TrainSettings, out: Path) -> None:
+    """Print what a training would do."""
+    from helio.cli.progress import clock
+    from helio.train.run import preview
+
+    found = preview(settings)
+    typer.echo(
+        f"{found.counts[0]} structures to train on, {found.counts[1]} to validate on; {found.steps_per_epoch} batches "
+        f"per epoch, over {found.devices} device{'s' if found.devices > 1 else ''}"
+    )
+    for shape in found.shapes:
+        typer.echo(f"  batches of {shape.structures} structures of up to {shape.atoms} atoms and {shape.pairs} pairs")
+    typer.echo(
+        f"Padding: {100 * found.waste.atoms:.1f} % of atoms, {100 * found.waste.pairs:.1f} % of pairs, "
+        f"{100 * found.waste.structures:.1f} % of structures"
+    )
+    typer.echo(f"{found.parameters:,} parameters; loss before training {found.loss:.6g}")
+    for name, value in found.settings.model_dump(mode="json").items():
+        typer.echo(f"  {name}: {value}")
+    steps = found.settings.steps or 0
+    typer.echo(
+        f"Speed: about {found.counts[0] / found.steps_per_epoch / found.seconds_per_step:.0f} structures per second; "
+        f"{steps} steps would take {clock(steps * found.seconds_per_step)}"
+    )
+    typer.echo(f"Would write to {out}" + (", which exists: the run would need --overwrite" if out.exists() else ""))

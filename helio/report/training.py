@@ -1,0 +1,199 @@
+"""Where a training stands, and the page that sums it up."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from helio.evaluate.training import TrainingErrors, evaluate_training
+from helio.files.atomic import write_text
+from helio.files.log import read_log
+from helio.files.run_folder import RunFolder
+from helio.report.parity import Panel, plot_parity, unit_text
+from helio.train.logs import SKIPPED, VALIDATION
+from helio.train.loop import Progress
+from helio.train.loss import UNITS
+from helio.train.run import MODEL
+
+REPORT = "report.html"
+_WORST = 20
+
+
+def progress_line(progress: Progress) -> str:
+    """Where a training stands, in one line."""
+    share = 100 * progress.step / progress.steps
+    parts = [f"{share:5.1f} %  step {progress.step}/{progress.steps}  epoch {progress.epoch}"]
+    if progress.training is not None:
+        parts.append(f"loss {progress.training.loss:.4g}")
+    if progress.validation is not None:
+        errors = progress.validation.mae.items()
+        parts += [f"{_words(name)} MAE {value:.4g}{unit_text(UNITS[name])}" for name, value in errors]
+    parts.append(f"{progress.structures_per_second:.0f} structures/s")
+    if progress.skipped:
+        parts.append(f"{progress.skipped} skipped")
+    return "  ".join([*parts, f"{_clock(progress.seconds_left)} left"])
+
+
+def progress_table(progress: Progress) -> Table:
+    """The errors of training and validation, and how long it will take."""
+    table = Table(
+        title=f"step {progress.step}/{progress.steps}, epoch {progress.epoch}, "
+        f"{progress.structures_per_second:.0f} structures/s, {_clock(progress.seconds_left)} left",
+        caption=f"best at step {progress.best_step}" + (f", {progress.skipped} skipped" if progress.skipped else ""),
+    )
+    for heading in ("", "training MAE", "RMSE", "validation MAE", "RMSE"):
+        table.add_column(heading, justify="right" if heading else "left")
+    training, validation = progress.training, progress.validation
+    if training is None:
+        return table
+    table.add_row("loss", "", f"{training.loss:.5g}", "", "" if validation is None else f"{validation.loss:.5g}")
+    for name in training.mae:
+        own = ("", "") if validation is None else (f"{validation.mae[name]:.5g}", f"{validation.rmse[name]:.5g}")
+        label = f"{_words(name)}{f' ({UNITS[name]})' if UNITS[name] else ''}"
+        table.add_row(label, f"{training.mae[name]:.5g}", f"{training.rmse[name]:.5g}", *own)
+    return table
+
+
+def write_report(path: str | Path) -> Path:
+    """Write the page of a training into its run folder: curves, parity plots, worst structures, settings.
+
+    Raises `HelioError` where the folder holds no model yet, or its data are gone.
+    """
+    folder = RunFolder(Path(path))
+    errors = evaluate_training(path)
+    log, checked = read_log(folder.log), read_log(folder.path / VALIDATION)
+    settings = folder.read_settings()
+    parts = [f"<h1>{html.escape(str(settings['name']))}</h1>", f"<p>{html.escape(_summary(folder, log, checked))}</p>"]
+    if log["step"]:
+        parts += ["<h2>Curves</h2>", _curves(log, checked)]
+    if errors is not None:
+        parts += ["<h2>Validated structures</h2>", _table_of_errors(errors), _parity(errors)]
+        parts += ["<h2>Worst structures</h2>", _worst(errors)]
+    rows = [[str(name), str(value)] for name, value in settings.items()]
+    parts += ["<h2>Settings</h2>", _html_table(["setting", "value"], rows)]
+    where = folder.path / REPORT
+    write_text(where, _PAGE.format(title=html.escape(str(settings["name"])), body="\n".join(parts)))
+    return where
+
+
+def _summary(folder: RunFolder, log: dict[str, list[float]], checked: dict[str, list[float]]) -> str:
+    if not log["step"]:
+        return "No steps so far."
+    text = f"{log['step'][-1]:.0f} steps, {log['epoch'][-1]:.0f} epochs, {_clock(log['seconds'][-1])} h:min:s."
+    if checked["step"]:
+        best = min(range(len(checked["step"])), key=lambda row: checked["loss"][row])
+        text += f" Best validation at step {checked['step'][best]:.0f}, loss {checked['loss'][best]:.5g}."
+    skipped = int(log["skipped"][-1])
+    if skipped:
+        text += f" {skipped} batches were skipped, as their gradients were not finite ({SKIPPED})."
+    return f"{text} The model is {folder.path / MODEL}."
+
+
+def _curves(log: dict[str, list[float]], checked: dict[str, list[float]]) -> str:
+    from matplotlib.figure import Figure
+
+    labels = [name.removesuffix("_mae") for name in log if name.endswith("_mae")]
+    panels = ["loss", *(f"{label}_mae" for label in labels), "learning_rate", "structures_per_second"]
+    rows = -(-len(panels) // 2)
+    figure = Figure(figsize=(9, 3 * rows), layout="constrained")
+    for place, name in enumerate(panels, start=1):
+        axes = figure.add_subplot(rows, 2, place)
+        axes.plot(log["step"], log[name], label="training", linewidth=1)
+        if checked["step"] and name in checked:
+            axes.plot(checked["step"], checked[name], label="validation", marker=".", linewidth=1)
+            axes.legend()
+        label = name.removesuffix("_mae")
+        unit = f" ({UNITS[label]})" if UNITS.get(label) else ""
+        axes.set(xlabel="step", ylabel=f"{name.replace('_', ' ')}{unit}")
+        if min(log[name], default=0) > 0 and name != "structures_per_second":
+            axes.set_yscale("log")
+        axes.grid(alpha=0.3)
+    return _image(figure)
+
+
+def _parity(errors: TrainingErrors) -> str:
+    panels = {
+        name: Panel(_words(name), found.unit, found.sample.pairs(), found.sums.mae, found.sums.rmse, found.sample.seen)
+        for name, found in errors.labels.items()
+        if found.sums.count
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "parity.png"
+        plot_parity(path, panels)
+        return _embedded(path.read_bytes())
+
+
+def _table_of_errors(errors: TrainingErrors) -> str:
+    rows = [
+        [_words(name), found.unit, f"{found.sums.mae:.5g}", f"{found.sums.rmse:.5g}", f"{found.sums.count:,}"]
+        for name, found in errors.labels.items()
+        if found.sums.count
+    ]
+    return _html_table(["label", "unit", "MAE", "RMSE", "values"], rows)
+
+
+def _worst(errors: TrainingErrors) -> str:
+    label = "forces" if "forces" in errors.labels else next(iter(errors.labels))
+    names = list(errors.labels)
+    rows = [
+        [str(found.index), found.source, str(found.number), found.formula]
+        + [f"{found.mae[name]:.5g}" if name in found.mae else "-" for name in names]
+        for found in errors.worst(label, _WORST)
+    ]
+    headings = [f"{_words(name)} MAE{f' ({UNITS[name]})' if UNITS[name] else ''}" for name in names]
+    return _html_table(["number in store", "source", "number in source", "formula", *headings], rows)
+
+
+def _html_table(headings: list[str], rows: list[list[str]]) -> str:
+    def line(cells: list[str], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+    return "<table>" + line(headings, "th") + "".join(line(row, "td") for row in rows) + "</table>"
+
+
+def _image(figure: Any) -> str:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=120)
+    return _embedded(content.getvalue())
+
+
+def _embedded(png: bytes) -> str:
+    return f'<img alt="" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace("hirshfeld", "Hirshfeld")
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:d}:{minutes:02d}:{seconds:02d}"
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<style>
+body {{ font-family: sans-serif; max-width: 1100px; margin: 2em auto; padding: 0 1em; }}
+img {{ max-width: 100%; }}
+table {{ border-collapse: collapse; margin: 1em 0; }}
+th, td {{ border-bottom: 1px solid #ccc; padding: 0.25em 0.8em; text-align: left; }}
+</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""

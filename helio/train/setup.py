@@ -1,0 +1,203 @@
+"""All that a training is made of, from its settings and data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import numpy as np
+import optax
+from ase.data import chemical_symbols
+from jax.sharding import Mesh
+
+from helio.errors import HelioError
+from helio.force_field import ForceField, load_model
+from helio.physics.free_atoms import elements_with_values
+from helio.train.devices import make_mesh, place_blocks
+from helio.train.loader import Loader
+from helio.train.loss import Loss
+from helio.train.optimiser import Rate, learning_rate, make_optimiser
+from helio.train.reference_energies import Table, as_mapping, fitted_energies, given_energies, isolated_atoms
+from helio.train.settings import TrainSettings
+from helio.train.split import split
+from helio.train.step import make_measure
+from helio.train.store import Store
+from helio.train.summary import Validate, make_validate
+
+_DEFAULT_EPOCHS = 100.0
+# As published: the number of updates in which the learning rate falls by the decay's factor.
+_PUBLISHED_DECAY = 500_000
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a training works with, before its first step."""
+
+    settings: TrainSettings  # with a value for all that depends on the data
+    force_field: ForceField
+    loss: Loss
+    optimiser: optax.MultiSteps
+    rate: Rate
+    mesh: Mesh
+    training: Loader
+    validate: Validate | None
+    counts: tuple[int, int]  # structures to train on and to validate on
+    reference_energies: dict[str, dict[str, float]]  # eV, by level and element
+
+
+def prepare(settings: TrainSettings, *, reference_energies: Mapping[str, Mapping[str, float]] | None = None) -> Setup:
+    """Open the data, choose what to train on and make the model; to be called in the scope of its precision.
+
+    Args:
+        settings: as the user gives them.
+        reference_energies: those of a run that goes on; else found as the settings say.
+
+    Raises:
+        HelioError: anything in the settings or data that does not fit.
+    """
+    mesh = make_mesh(settings.devices)
+    (store, train), (others, validation) = chosen_structures(settings)
+    force_field = _model(settings, store, train)
+    for where, chosen in ((store, train), (others, validation)):
+        _check_labels(where, chosen, settings)
+        _check_elements(where, force_field)
+    table = _references(settings, store, train, reference_energies)
+    training = _loader(settings, store, train, force_field, mesh, table)
+    settings = completed(settings, training.batches_per_epoch)
+    loss = Loss(
+        settings.loss.weights, settings.loss.alpha, settings.loss.scales, long_range_cutoff=settings.long_range_cutoff
+    )
+    validate = None
+    if len(validation):
+        own = table if others is store else given_energies(others, as_mapping(store, table))
+        loader = _loader(settings, others, validation, force_field, mesh, own, once=True)
+        validate = make_validate(make_measure(loss, mesh=mesh), loader, loss.weights)
+    rate = _rate(settings)
+    optimiser = make_optimiser(
+        settings.optimiser,
+        rate,
+        weight_decay=settings.weight_decay,
+        clip_norm=settings.clip_norm,
+        accumulate=settings.accumulate,
+    )
+    counts, energies = (len(train), len(validation)), as_mapping(store, table)
+    return Setup(settings, force_field, loss, optimiser, rate, mesh, training, validate, counts, energies)
+
+
+def chosen_structures(settings: TrainSettings) -> tuple[tuple[Store, np.ndarray], tuple[Store, np.ndarray]]:
+    """Stores and numbers of the structures to train on and to validate on."""
+    store = Store(settings.data)
+    apart = settings.validation_data is not None
+    train, kept = split(
+        len(store), train=settings.train, validation=0 if apart else settings.validation, seed=settings.split_seed
+    )
+    if settings.validation_data is None:
+        return (store, train), (store, kept)
+    others = Store(settings.validation_data)
+    return (store, train), (others, np.arange(len(others)))
+
+
+def _loader(
+    settings: TrainSettings,
+    store: Store,
+    indices: np.ndarray,
+    force_field: ForceField,
+    mesh: Mesh,
+    table: Table,
+    *,
+    once: bool = False,
+) -> Loader:
+    def weights(given: Mapping[str, float], names: tuple[str, ...]) -> dict[str, float]:
+        """Those of this store; a validation store need not have all that the training store has."""
+        return {name: weight for name, weight in given.items() if name in names or not once}
+
+    return Loader(
+        store,
+        indices,
+        short_cutoff=force_field.settings.cutoff,
+        long_cutoff=settings.long_range_cutoff,
+        structures_per_batch=settings.structures_per_batch,
+        atoms_per_batch=settings.atoms_per_batch,
+        seed=settings.seed,
+        shuffle=not once,
+        epochs=1 if once else None,
+        blocks=mesh.size,
+        host=(jax.process_index(), jax.process_count()),
+        reference_energies=table,
+        level_weights=weights(settings.level_weights, store.levels),
+        source_weights=weights(settings.source_weights, store.sources),
+        workers=settings.workers,
+        place=partial(place_blocks, mesh=mesh, precision=settings.precision),
+    )
+
+
+def _rate(settings: TrainSettings) -> Rate:
+    return learning_rate(
+        settings.learning_rate,
+        decay=settings.decay,
+        decay_rate=settings.decay_rate,
+        decay_updates=settings.decay_updates or _PUBLISHED_DECAY,
+        final=settings.final_learning_rate,
+        warmup_updates=settings.warmup_updates,
+    )
+
+
+def completed(settings: TrainSettings, batches_per_epoch: int) -> TrainSettings:
+    """Settings with numbers of steps and updates where these follow from the data."""
+    steps = settings.steps or math.ceil((settings.epochs or _DEFAULT_EPOCHS) * batches_per_epoch)
+    updates = settings.decay_updates
+    if updates is None and settings.decay == "cosine":
+        updates = max(1, steps // settings.accumulate - settings.warmup_updates)
+    return settings.model_copy(update={"steps": steps, "epochs": None, "decay_updates": updates or _PUBLISHED_DECAY})
+
+
+def _check_labels(store: Store, chosen: np.ndarray, settings: TrainSettings) -> None:
+    for name in settings.loss.weights if len(chosen) else ():
+        if not store.known(name)[chosen].any():
+            raise HelioError(
+                f"the loss weighs {name.replace('_', ' ')}, but no structure chosen from {store.path} has such a "
+                f"label: set loss.{name} to 0, or import data that have it"
+            )
+
+
+def _model(settings: TrainSettings, store: Store, train: np.ndarray) -> ForceField:
+    if settings.start is not None:
+        return load_model(settings.start).astype(settings.precision)
+    network = settings.network
+    elements = tuple(int(z) for z in np.unique(store.rows("atomic_numbers")))
+    unknown = [chemical_symbols[z] for z in elements if z not in elements_with_values()]
+    if network.dispersion and unknown:
+        raise HelioError(
+            f"there are no free-atom values of {', '.join(unknown)} for the dispersion: set network.dispersion to "
+            "false, or leave these elements out of the data"
+        )
+    pairs, _ = store.pair_counts(network.cutoff)
+    average = max(1.0, 2 * float(pairs[train].sum()) / float(store.atoms[train].sum()))
+    made = ForceField.initialise(network.force_field(elements=elements, average_neighbors=average), settings.seed)
+    return made.astype(settings.precision)
+
+
+def _check_elements(store: Store, force_field: ForceField) -> None:
+    present = set(np.unique(store.rows("atomic_numbers")).tolist())
+    unknown = sorted(present - set(force_field.settings.supported_elements))
+    if unknown:
+        raise HelioError(
+            f"{store.path} holds {', '.join(chemical_symbols[z] for z in unknown)}, which the model does not know; "
+            "leave these elements out of the data, or train from scratch"
+        )
+
+
+def _references(
+    settings: TrainSettings,
+    store: Store,
+    train: np.ndarray,
+    given: Mapping[str, Mapping[str, float]] | None,
+) -> Table:
+    if given is not None:
+        return given_energies(store, given)
+    if settings.loss.energy == 0 or settings.reference_energies == "none":
+        return given_energies(store, {})
+    return fitted_energies(store, train) if settings.reference_energies == "fitted" else isolated_atoms(store)
