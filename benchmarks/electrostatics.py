@@ -53,7 +53,7 @@ def energies(method: str, atoms: Atoms, tolerance: float, rows: int | None) -> t
 
         def in_tiles(a: dict, r: Any, c: Any, made: Any) -> Any:
             tile = rows or tiles.ROWS
-            terms = tiles.tiled_atomic_energies(pairs, a, r, c, made, cutoff=CUTOFF, rows=tile)
+            terms = tiles.tiled_atomic_energies(pairs, a, r, c, made, cutoff=CUTOFF, tile_rows=tile)
             return terms["electrostatics"] + terms["dispersion"]
 
         return in_tiles, made

@@ -98,6 +98,24 @@ class System(eqx.Module):
             pbc=self.pbc,
         )
 
+    def taken(self, order: Int[Array, " M"]) -> System:
+        """The same atoms in another order (JAX arrays); a number N or beyond stands for a padding atom."""
+
+        def take(values: Array, fill: float) -> Array:
+            return values.at[order].get(mode="fill", fill_value=fill)
+
+        return System(
+            positions=take(self.positions, 0),
+            atomic_numbers=take(self.atomic_numbers, 0),
+            masses=take(self.masses, 1),
+            cell=self.cell,
+            total_charge=self.total_charge,
+            unpaired_electrons=self.unpaired_electrons,
+            fragments=None if self.fragments is None else take(self.fragments, 0),
+            fragment_charges=self.fragment_charges,
+            pbc=self.pbc,
+        )
+
     @classmethod
     def from_ase(
         cls,

@@ -29,6 +29,14 @@ def md(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, take a few steps to time them, write nothing.")
     ] = False,
+    distributed: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHERE",
+            help="Be one of several processes that share a system: auto under srun or mpirun, else "
+            "HOST:PORT,COUNT,NUMBER, the number of this process from 0.",
+        ),
+    ] = None,
     **given: Any,
 ) -> None:
     """Run molecular dynamics; Ctrl-C stops cleanly and `helio resume` goes on.
@@ -39,6 +47,7 @@ def md(
     from helio.cli.compiled import keep_compiled_programs
 
     keep_compiled_programs()
+    from helio.cli.distributed import follows, joined
     from helio.cli.progress import live_report, say_how_it_ended
     from helio.files.structures import read_folder, read_structure
     from helio.simulate.input_file import read_input
@@ -50,14 +59,17 @@ def md(
         structure, out_in_file, in_file = read_input(structure)
         out = out or out_in_file
     out = out or Path("run")
-    settings = checked_settings(in_file | {name: value for name, value in given.items() if value is not None})
+    values = in_file | {name: value for name, value in given.items() if value is not None}
+    if distributed is not None:
+        values["devices"] = joined(distributed, values.get("devices"))
+    settings = checked_settings(values)
     structures = read_folder(structure) if structure.is_dir() else [read_structure(structure)] * settings.replicas
     if dry_run:
         _explain(structures, settings, out)
         return
-    with live_report() as report:
+    with live_report(quiet=follows(distributed)) as report:
         outcome = run_md(structures, settings, out, report=report, overwrite=overwrite)
-    say_how_it_ended(outcome, out)
+    say_how_it_ended(outcome, out, quiet=follows(distributed))
 
 
 MDCommand = settings_command(md, epilog="Example: helio md peptide.xyz --temperature 300 --steps 2000 --out run")

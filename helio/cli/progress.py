@@ -19,8 +19,11 @@ _PLAIN_PERIOD = 10.0
 
 
 @contextmanager
-def live_report() -> Iterator[Callable[[Progress], None]]:
+def live_report(*, quiet: bool = False) -> Iterator[Callable[[Progress], None]]:
     """A function that shows where a run stands: one line that changes on a terminal, else a line now and then."""
+    if quiet:
+        yield lambda progress: None
+        return
     if not sys.stdout.isatty():
         yield _plain_report()
         return
@@ -60,8 +63,10 @@ def clock(seconds: float) -> str:
     return f"{hours:d}:{minutes:02d}:{seconds:02d}"
 
 
-def say_how_it_ended(outcome: Outcome, folder: Path) -> None:
+def say_how_it_ended(outcome: Outcome, folder: Path, *, quiet: bool = False) -> None:
     """Print the last line; after an interruption say how to go on and exit with status 130."""
+    if quiet:
+        raise typer.Exit(130 if outcome.interrupted else 0)
     if outcome.interrupted:
         typer.echo(f"Stopped at step {outcome.step} of {outcome.steps}. Continue with: helio resume {folder}")
         raise typer.Exit(130)

@@ -9,18 +9,33 @@ import typer
 
 
 def resume(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Run folder of `helio md`.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Run folder of `helio md` or `helio train`.")],
     steps: Annotated[
         int | None, typer.Option(help="Total number of steps of the whole run, to make it longer than first asked for.")
+    ] = None,
+    devices: Annotated[
+        int | None,
+        typer.Option(help="Another number of devices than before; numbers are then the same to round-off only."),
+    ] = None,
+    distributed: Annotated[
+        str | None, typer.Option(metavar="WHERE", help="Be one of several processes, as in helio md.")
     ] = None,
 ) -> None:
     """Continue a run from its checkpoint, bit for bit as if it had never stopped."""
     from helio.cli.compiled import keep_compiled_programs
 
     keep_compiled_programs()
+    from helio.cli.distributed import follows, joined
+    from helio.cli.train import is_training, resume_training_in
+
+    if is_training(folder):
+        resume_training_in(folder, steps=steps, distributed=distributed)
+        return
     from helio.cli.progress import live_report, say_how_it_ended
     from helio.simulate.run import resume_md
 
-    with live_report() as report:
-        outcome = resume_md(folder, report=report, steps=steps)
-    say_how_it_ended(outcome, folder)
+    if distributed is not None:
+        devices = joined(distributed, devices)
+    with live_report(quiet=follows(distributed)) as report:
+        outcome = resume_md(folder, report=report, steps=steps, devices=devices)
+    say_how_it_ended(outcome, folder, quiet=follows(distributed))

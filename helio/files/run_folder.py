@@ -45,7 +45,7 @@ _FILES = (
 
 
 class RunFolder:
-    """Paths of one run; made by `claim_new` or `claim_existing`, which hold its lock."""
+    """Paths of one run; `claim_new` and `claim_existing` hold its lock."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -116,6 +116,13 @@ def claim_new(path: str | Path, *, overwrite: bool = False) -> Iterator[RunFolde
 @contextmanager
 def claim_existing(path: str | Path) -> Iterator[RunFolder]:
     """Hold the lock of a run that is to be continued; `HelioError` if there is none or it is being written."""
+    folder = existing_run(path)
+    with _locked(folder.path):
+        yield folder
+
+
+def existing_run(path: str | Path) -> RunFolder:
+    """The folder of a run that can be continued; `HelioError` if there is none. It is not claimed."""
     path = Path(path)
     if not (path / "settings.yaml").exists():
         raise HelioError(f"{path} is no run folder: it has no settings.yaml")
@@ -123,8 +130,7 @@ def claim_existing(path: str | Path) -> Iterator[RunFolder]:
         raise HelioError(
             f"{path} has no checkpoint: the run ended before its first one; start it anew with --overwrite"
         )
-    with _locked(path):
-        yield RunFolder(path)
+    return RunFolder(path)
 
 
 @contextmanager

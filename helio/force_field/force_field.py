@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import equinox as eqx
@@ -11,15 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from helio.force_field.arrangement import deformed, in_order_of_atoms, own_part, plan_lists
 from helio.force_field.checks import check_system
 from helio.force_field.settings import ForceFieldSettings
 from helio.neighbors import (
+    NeighborList,
     NeighborPlans,
     Neighbors,
+    Plan,
+    device_list,
     half_pairs,
-    host_list,
     host_neighbors,
-    plan_list,
     reciprocal_vectors,
     round_up,
     sizes,
@@ -33,12 +34,10 @@ from helio.physics.free_atoms import free_atom_table
 from helio.physics.tiles import LongRangePair, tiled_atomic_energies
 from helio.physics.zbl import ZBL
 from helio.prediction import Prediction
+from helio.rows import ALL_ROWS, Rows
 from helio.system import System
 
 Electrostatics = Literal["shifted", "ewald", "pme"]
-
-# A cutoff that no molecule reaches (A).
-_EVERYTHING = 1e5
 
 
 class ForceField(eqx.Module):
@@ -147,7 +146,14 @@ class ForceField(eqx.Module):
         return widened(neighbors, made)
 
     def plan(
-        self, system: System, *, short_skin: float, long_skin: float, spare: float = 1.1, all_within: bool = False
+        self,
+        system: System,
+        *,
+        short_skin: float,
+        long_skin: float,
+        spare: float = 1.1,
+        all_within: bool = False,
+        devices: int = 1,
     ) -> NeighborPlans:
         """Sizes of lists that are made on the device, for systems like `system` (host arrays without padding).
 
@@ -159,26 +165,29 @@ class ForceField(eqx.Module):
             all_within: give pairs in the skin of the short list as much room as those within the cutoff; else they
                 are left out of every evaluation, which is faster, and the energy is NaN where more pairs come within
                 the cutoff than there is room for.
+            devices: how many share the rows of the lists.
         """
-        where = system.positions, system.cell, system.pbc
-        cutoff = self.settings.cutoff
-        short = plan_list(*where, cutoff=cutoff + short_skin, half=True, spare=spare)
-        reach = _EVERYTHING if self.long_range_cutoff is None else self.long_range_cutoff
         reciprocal, mesh = self._reciprocal_space(system)
-        places = short.half_pairs or 0
-        if not all_within:
-            half = np.asarray(host_list(*where, cutoff=cutoff).half)
-            within = int(np.sum(half[:, 0] < len(system)))
-            places = min(places, round_up(math.ceil(within * (spare - 0.04)) + 8))
-        return NeighborPlans(
-            short=short,
-            long=plan_list(*where, cutoff=reach + long_skin, half=False, spare=spare),
+        return plan_lists(
+            system,
+            cutoff=self.settings.cutoff,
+            long_range_cutoff=self.long_range_cutoff,
             short_skin=short_skin,
             long_skin=long_skin,
-            short_within=places,
+            spare=spare,
+            all_within=all_within,
+            devices=devices,
+            reciprocal=reciprocal,
             mesh=mesh,
-            reciprocal=None if reciprocal is None else jnp.asarray(reciprocal),
         )
+
+    def make_list(self, system: System, plan: Plan, rows: Rows = ALL_ROWS) -> NeighborList:
+        """A list of `system` in the order of its rows (JAX arrays), in compiled code."""
+        return device_list(system.positions, system.cell, system.atom_mask, system.pbc, plan, rows)
+
+    def placed(self, pairs: NeighborList) -> NeighborList:
+        """The list on the device where `make_list` leaves it: any."""
+        return pairs
 
     def _reciprocal_space(self, system: System) -> tuple[np.ndarray | None, tuple[int, int, int] | None]:
         """The reciprocal vectors of an Ewald sum, or the mesh of PME (host arrays)."""
@@ -193,32 +202,38 @@ class ForceField(eqx.Module):
             return None
         return pme.mesh_for(cell, self.settings.electrostatics_sigma, self.pme_tolerance)
 
-    def __call__(self, system: System, neighbors: Neighbors) -> Prediction:
+    def __call__(self, system: System, neighbors: Neighbors, rows: Rows = ALL_ROWS) -> Prediction:
         """Energy, forces, stress and per-atom quantities; JAX arrays of one precision.
 
         Forces are -dE/dr and stress (1/V) dE/dstrain of the very energy that is returned, by automatic
         differentiation. Use it inside `jax.jit`.
+
+        Args:
+            system: the whole system.
+            neighbors: the lists, of the rows that are here.
+            rows: which these are; `Sharded` calls this on every device of a mesh.
         """
         periodic = all(system.pbc)
+        listed = system if neighbors.order is None else system.taken(neighbors.order)
 
         def energy(positions: Array, strain: Array) -> tuple[Array, Prediction]:
-            prediction = self._energies(_deformed(system, positions, strain if periodic else None), neighbors)
-            return prediction.energy, prediction
+            prediction = self._energies(deformed(listed, positions, strain if periodic else None), neighbors, rows)
+            return prediction.atomic_energies.sum(), prediction
 
-        strain = jnp.zeros((3, 3), system.positions.dtype)
-        (gradient, virial), prediction = jax.grad(energy, argnums=(0, 1), has_aux=True)(system.positions, strain)
+        strain = jnp.zeros((3, 3), listed.positions.dtype)
+        (gradient, virial), prediction = jax.grad(energy, argnums=(0, 1), has_aux=True)(listed.positions, strain)
+        gradient, virial = rows.sum((gradient, virial))
         stress = (virial + virial.T) / (2 * system.volume) if periodic else None
-        return eqx.tree_at(
-            lambda p: (p.forces, p.stress), prediction, (-gradient, stress), is_leaf=lambda leaf: leaf is None
-        )
+        return in_order_of_atoms(prediction, -gradient, stress, neighbors.order, len(system), rows)
 
-    def _energies(self, system: System, neighbors: Neighbors) -> Prediction:
-        """The prediction with forces and stress left at None."""
-        settings, mask = self.settings, system.atom_mask
-        pairs, overflow = half_pairs(neighbors.short, system.positions, system.cell), jnp.zeros((), bool)
+    def _energies(self, system: System, neighbors: Neighbors, rows: Rows) -> Prediction:
+        """The prediction with forces and stress left at None; per-atom quantities are those of the rows here."""
+        settings, own = self.settings, own_part(system, rows)
+        numbers, mask = own.atomic_numbers, own.atom_mask
+        pairs, overflow = half_pairs(neighbors.short, system.positions, system.cell, rows), jnp.zeros((), bool)
         if neighbors.short_within:
             pairs, overflow = trimmed(pairs, cutoff=settings.cutoff, size=neighbors.short_within, count=len(system))
-        short = pair.measure(pairs, settings.cutoff)
+        short = pair.measure(pairs, settings.cutoff, rows)
         geometry = PairGeometry.describe(
             short,
             cutoff=settings.cutoff,
@@ -226,9 +241,8 @@ class ForceField(eqx.Module):
             gamma=settings.radial_gamma,
             degrees=settings.degrees,
         )
-        numbers = system.atomic_numbers
         x = self.network(numbers, system.total_charge, system.unpaired_electrons, mask, geometry)
-        charges = self._charges(x, system)
+        charges = self._charges(x, own, rows)
         ratios = jnp.where(mask, self.hirshfeld_head(x, numbers), 1)
 
         terms = {"network": jnp.where(mask, self.energy_head(x, numbers), 0)}
@@ -236,35 +250,35 @@ class ForceField(eqx.Module):
             terms["zbl"] = pair.per_atom(
                 pair.zbl_energies(self.zbl, numbers, short, cutoff=settings.cutoff, reach=settings.zbl_reach),
                 short,
-                len(system),
+                len(own),
             )
-        terms |= self._long_range(system, neighbors, charges, ratios)
+        terms |= self._long_range(system, neighbors, charges, ratios, rows)
         atomic = jnp.where(overflow, jnp.nan, jnp.sum(jnp.stack(list(terms.values())), axis=0))
         return Prediction(
-            energy=atomic.sum(),
-            energy_terms={name: values.sum() for name, values in terms.items()},
+            energy=rows.sum(atomic.sum()),
+            energy_terms=rows.sum({name: values.sum() for name, values in terms.items()}),
             atomic_energies=atomic,
             forces=None,  # pyright: ignore
             stress=None,
             charges=charges,
             hirshfeld_ratios=jnp.where(mask, ratios, 0),
-            dipole=charges @ system.positions,
+            dipole=rows.sum(charges @ own.positions),
         )
 
-    def _charges(self, x: Float[Array, "N F"], system: System) -> Float[Array, " N"]:
+    def _charges(self, x: Float[Array, "N F"], system: System, rows: Rows) -> Float[Array, " N"]:
         groups, group_charges = system.fragments, system.fragment_charges
         if groups is None or group_charges is None:
             groups, group_charges = jnp.zeros_like(system.atomic_numbers), system.total_charge[None]
-        return self.charge_head(x, system.atomic_numbers, system.atom_mask, groups, group_charges)
+        return self.charge_head(x, system.atomic_numbers, system.atom_mask, groups, group_charges, rows)
 
     def _long_range(
-        self, system: System, neighbors: Neighbors, charges: Float[Array, " N"], ratios: Float[Array, " N"]
+        self, system: System, neighbors: Neighbors, charges: Float[Array, " N"], ratios: Float[Array, " N"], rows: Rows
     ) -> dict[str, Float[Array, " N"]]:
         """Terms over the long list or in reciprocal space, as energies per atom."""
         settings, terms = self.settings, {}
         positions, cell = system.positions, system.cell
         in_pairs = settings.electrostatics and self.electrostatics == "shifted"
-        free = jnp.asarray(free_atom_table(), charges.dtype)[system.atomic_numbers]
+        free = jnp.asarray(free_atom_table(), charges.dtype)[rows.own(system.atomic_numbers)]
         polarizability, c6 = dispersion.atoms_in_molecules(free[:, 0], free[:, 1], ratios)
         energy = LongRangePair(
             cutoff=self.long_range_cutoff,
@@ -275,26 +289,17 @@ class ForceField(eqx.Module):
         if in_pairs or settings.dispersion:
             atomic = {"charge": charges, "polarizability": polarizability, "c6": c6}
             terms = tiled_atomic_energies(
-                energy, atomic, positions, cell, neighbors.long, cutoff=self.long_range_cutoff
+                energy, atomic, positions, cell, neighbors.long, cutoff=self.long_range_cutoff, rows=rows
             )
         if settings.electrostatics and not in_pairs:
-            terms["electrostatics"] = self._periodic_electrostatics(system, neighbors, charges)
+            terms["electrostatics"] = self._periodic_electrostatics(system, neighbors, charges, rows)
         return terms
 
     def _periodic_electrostatics(
-        self, system: System, neighbors: Neighbors, charges: Float[Array, " N"]
+        self, system: System, neighbors: Neighbors, charges: Float[Array, " N"], rows: Rows
     ) -> Float[Array, " N"]:
-        where, sigma = (system.positions, charges, system.cell), self.settings.electrostatics_sigma
+        where, sigma = (rows.own(system.positions), charges, system.cell), self.settings.electrostatics_sigma
         if neighbors.mesh is not None:
-            return pme.atomic_energies(*where, neighbors.mesh, pme.ORDER, sigma)
+            return pme.atomic_energies(*where, neighbors.mesh, pme.ORDER, sigma, rows)
         assert neighbors.reciprocal is not None
-        return ewald.atomic_energies(*where, neighbors.reciprocal, sigma)
-
-
-def _deformed(system: System, positions: Float[Array, "N 3"], strain: Float[Array, "3 3"] | None) -> System:
-    """The system at `positions`, strained together with its cell."""
-    cell = system.cell
-    if strain is not None:
-        positions = positions + positions @ strain
-        cell = cell + cell @ strain
-    return eqx.tree_at(lambda s: (s.positions, s.cell), system, (positions, cell))
+        return ewald.atomic_energies(*where, neighbors.reciprocal, sigma, rows)

@@ -18,7 +18,7 @@ import numpy as np
 Triple = tuple[int, int, int]
 Periodic = tuple[bool, bool, bool]
 
-_BITS = 21  # of each direction in a Morton number of 64 bits
+_BITS = 10  # of each direction in a Morton number of 32 bits
 
 
 class Binned(NamedTuple):
@@ -84,26 +84,25 @@ def _transformed(vectors: Any, matrix: Any) -> Any:
     return (vectors[..., :, None] * matrix).sum(-2)
 
 
-def cell_order(positions: np.ndarray, cell: np.ndarray, pbc: Periodic, *, bin_width: float) -> np.ndarray:
+def cell_order(positions: Any, cell: Any, pbc: Periodic, *, bins: Triple, atom_mask: Any) -> Any:
     """The order (N,) of atoms that keeps those close in space close in memory: bins along Morton's curve.
 
     Args:
         positions: (N, 3) in A, anywhere.
         cell: (3, 3) in A, as for `binned`.
         pbc: the periodic directions.
-        bin_width: in A, of the bins; atoms of one bin keep their order.
+        bins: how many in each direction, up to 1024; atoms of one bin keep their order.
+        atom_mask: (N,) False for padding atoms, which come last.
 
     Returns:
         The atoms' numbers: ``positions[order]`` is sorted.
     """
-    everyone = np.ones(len(positions), bool)
-    box = binned(positions, cell, pbc, bins=(1, 1, 1), narrowest=(0.0, 0.0, 0.0), atom_mask=everyone).widths
-    number = np.clip(box // bin_width, 1, 2**_BITS - 1).astype(int)
-    bins = (int(number[0]), int(number[1]), int(number[2]))
-    places = binned(positions, cell, pbc, bins=bins, narrowest=(0.0, 0.0, 0.0), atom_mask=everyone).places
-    codes = np.zeros(len(positions), np.uint64)
+    xp = positions.__array_namespace__()
+    few = (min(bins[0], 2**_BITS), min(bins[1], 2**_BITS), min(bins[2], 2**_BITS))
+    places = binned(positions, cell, pbc, bins=few, narrowest=(0.0, 0.0, 0.0), atom_mask=atom_mask).places
+    codes = xp.zeros_like(places[:, 0])
     for axis in range(3):
-        along = places[:, axis].astype(np.uint64)
         for bit in range(_BITS):
-            codes |= ((along >> np.uint64(bit)) & np.uint64(1)) << np.uint64(3 * bit + axis)
-    return np.argsort(codes, kind="stable")
+            codes = codes | (((places[:, axis] >> bit) & 1) << (3 * bit + axis))
+    codes = xp.where(atom_mask, codes, xp.full_like(codes, 2**31 - 1))
+    return xp.argsort(codes, stable=True).astype(np.int32)

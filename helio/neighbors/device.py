@@ -21,6 +21,7 @@ from jaxtyping import Array, Bool, Float, Int, UInt
 from helio.neighbors.bins import Binned, Periodic, binned
 from helio.neighbors.padded import NeighborList
 from helio.neighbors.plan import Plan, narrowest
+from helio.rows import ALL_ROWS, Rows
 
 # Shifts have 16 bits and hold the difference of two atoms' cells and an image; a list is refused further away.
 _FARTHEST = 2**13
@@ -32,6 +33,7 @@ def device_list(
     atom_mask: Bool[Array, " N"],
     pbc: Periodic,
     plan: Plan,
+    rows: Rows = ALL_ROWS,
 ) -> NeighborList:
     """All pairs within ``plan.cutoff``: the pairs of `host_list`, in rows of ``plan.columns``.
 
@@ -45,6 +47,7 @@ def device_list(
         atom_mask: False for padding atoms, which have no neighbours and are nobody's.
         pbc: the periodic directions.
         plan: the sizes, by `plan_list`.
+        rows: which rows are made here; positions are those of all atoms, and overflow is that of any device.
     """
     least = narrowest(plan.cutoff, plan.bins, plan.reach)
     found = binned(positions, cell, pbc, bins=plan.bins, narrowest=least, atom_mask=atom_mask)
@@ -54,8 +57,10 @@ def device_list(
         filled.table.shape[0],
         max(1, plan.rows // plan.bin_capacity),
     )
+    own = len(positions) // rows.devices
+    first = rows.first(own)
     index, shift, counts = _in_blocks(
-        lambda atoms: _rows(atoms, filled, shared, found.wraps, plan.columns), len(positions), plan.rows
+        lambda atoms: _rows(first + atoms, filled, shared, found.wraps, plan.columns), own, plan.rows
     )
     # Bins may have become narrower with the cell; a little more than round-off is kept between them and the cutoff.
     covered = found.widths * np.asarray(plan.reach, positions.dtype) >= 1.0001 * plan.cutoff
@@ -68,9 +73,9 @@ def device_list(
     )
     half = None
     if plan.half_pairs is not None:
-        half, pairs = _half(index, shift, plan.half_pairs)
+        half, pairs = _half(index, shift, plan.half_pairs, first, len(positions))
         overflow = overflow | (pairs > plan.half_pairs)
-    return NeighborList(index=index, shift=shift if any(pbc) else None, half=half, overflow=overflow)
+    return NeighborList(index=index, shift=shift if any(pbc) else None, half=half, overflow=rows.any(overflow))
 
 
 class _Filled(NamedTuple):
@@ -209,21 +214,26 @@ def _along(rows: Array, places: Int[Array, "R size"]) -> Array:
 
 
 def _half(
-    index: Int[Array, "N K"], shift: Int[Array, "N K 3"], size: int
+    index: Int[Array, "N K"], shift: Int[Array, "N K 3"], size: int, start: int | Int[Array, ""], count: int
 ) -> tuple[Int[Array, "size 2"], Int[Array, ""]]:
-    """One place of each pair, that with i < j, or with a lexicographically positive S where i = j; and their number."""
-    count = len(index)
+    """One place of each pair of `count` atoms in the rows from `start` on, and how many of these there are.
+
+    That with i < j where i + j is even and i > j where it is odd, which gives all rows about equally many; or with a
+    lexicographically positive S where i = j.
+    """
     x, y, z = jnp.moveaxis(shift, -1, 0)
     leading = jnp.where(x != 0, x, jnp.where(y != 0, y, z))
-    row = jnp.arange(count, dtype=jnp.int32)
-    first = (index < count) & ((row[:, None] < index) | ((row[:, None] == index) & (leading > 0)))
+    here = jnp.arange(len(index), dtype=jnp.int32)
+    row = (start + here)[:, None]
+    ahead = (row < index) == ((row + index) % 2 == 0)
+    first = (index < count) & jnp.where(row == index, leading > 0, ahead)
     columns, counts = _set_bits(_packed(first), index.shape[1])
     ends = jnp.cumsum(counts)
     place = jnp.arange(size, dtype=jnp.int32)
-    rows = jnp.repeat(row, counts, total_repeat_length=size)
+    rows = jnp.repeat(here, counts, total_repeat_length=size)
     column = columns.at[rows, place - (ends - counts)[rows]].get(mode="clip")
     used = place < ends[-1]
-    half = jnp.stack([jnp.where(used, rows, count), jnp.where(used, column, 0)], axis=-1)
+    half = jnp.stack([jnp.where(used, start + rows, count), jnp.where(used, column, 0)], axis=-1)
     return half, ends[-1]
 
 

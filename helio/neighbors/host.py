@@ -69,10 +69,11 @@ def host_list(
 
 
 def _is_first_of_two(first: np.ndarray, second: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """One of i, j, S and j, i, -S: that with i < j, or with a lexicographically positive S where i = j."""
+    """One of i, j, S and j, i, -S, by the same rule as in lists made on the device."""
     x, y, z = np.sign(shifts).T
     leading = np.where(x != 0, x, np.where(y != 0, y, z))
-    return (first < second) | ((first == second) & (leading > 0))
+    ahead = (first < second) == ((first + second) % 2 == 0)
+    return np.where(first == second, leading > 0, ahead)
 
 
 def _pairs(

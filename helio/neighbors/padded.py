@@ -6,6 +6,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from helio.rows import ALL_ROWS, Rows
+
 
 class NeighborList(eqx.Module):
     """Row i holds the neighbours of atom i; free places hold the number N, which is no atom.
@@ -13,6 +15,8 @@ class NeighborList(eqx.Module):
     The vector from atom i to its k-th neighbour is ``r[index[i, k]] - r[i] + shift[i, k] @ cell``. `shift` is None
     where nothing is periodic. `half` names one of the two places of each pair, for terms that are symmetric in the
     two atoms and need be computed only once; it is None where nobody asked for it, as in the long-range list.
+
+    On several devices each has a block of the rows; numbers of rows and of atoms are those of the whole list.
     """
 
     index: Int[Array, "N K"]
@@ -31,6 +35,9 @@ class Neighbors(eqx.Module):
 
     short: NeighborList
     long: NeighborList
+    # The atom that stands in each row of the lists; N for none. None where rows are in the order of the atoms. All
+    # numbers in the lists are those of rows.
+    order: Int[Array, " M"] | None = None
     # Integer triples of the reciprocal lattice, one of each pair +-k, for the Ewald sum; None without it.
     reciprocal: Int[Array, "V 3"] | None = None
     # The most pairs of the short list that may lie within the bare cutoff; the others are left out of the network's
@@ -62,15 +69,22 @@ def trimmed(pairs: HalfPairs, *, cutoff: float, size: int, count: int) -> tuple[
     return kept, inside.sum() > size
 
 
-def half_pairs(neighbors: NeighborList, positions: Float[Array, "N 3"], cell: Float[Array, "3 3"]) -> HalfPairs:
-    """Each pair of a list once, with its vector r_ij = r_j - r_i + S @ cell in A."""
+def half_pairs(
+    neighbors: NeighborList,
+    positions: Float[Array, "N 3"],
+    cell: Float[Array, "3 3"],
+    rows: Rows = ALL_ROWS,
+) -> HalfPairs:
+    """Each pair of a list once, with its vector r_ij = r_j - r_i + S @ cell in A; of the rows that are here."""
     assert neighbors.half is not None
     row, column = neighbors.half[:, 0], neighbors.half[:, 1]
-    second = neighbors.index.at[row, column].get(mode="fill", fill_value=len(positions))
+    # A free place has a row beyond the last, here as in the whole list.
+    here = row - rows.first(len(neighbors.index))
+    second = neighbors.index.at[here, column].get(mode="fill", fill_value=len(positions))
     ends = positions.at[second].get(mode="fill", fill_value=0)
     starts = positions.at[row].get(mode="fill", fill_value=0)
     vectors = ends - starts
     if neighbors.shift is not None:
-        shift = neighbors.shift.at[row, column].get(mode="fill", fill_value=0)
+        shift = neighbors.shift.at[here, column].get(mode="fill", fill_value=0)
         vectors = vectors + shift.astype(cell.dtype) @ cell
     return HalfPairs(row, second, vectors, row < len(positions))

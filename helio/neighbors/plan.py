@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import KDTree
 
-from helio.neighbors.bins import Binned, Periodic, Triple, binned, heights
+from helio.neighbors.bins import Binned, Periodic, Triple, binned, cell_order, heights
 from helio.neighbors.host import round_up
 
 # By how much the cell may shrink along any direction before a plan has to be made anew.
@@ -30,7 +30,7 @@ class Plan(NamedTuple):
     bin_capacity: int  # most atoms of a bin
     candidates: int  # most atoms within the cutoff of the box around a bin's atoms
     columns: int  # K, most neighbours of an atom
-    half_pairs: int | None  # P, most pairs of the half list; None for a list without
+    half_pairs: int | None  # P, most pairs of the half list on one device; None for a list without
     rows: int  # rows made at once; the list does not depend on it
 
 
@@ -44,6 +44,7 @@ def plan_list(
     columns: int | None = None,
     spare: float = 1.1,
     rows: int = _ROWS,
+    devices: int = 1,
 ) -> Plan:
     """Choose sizes that fit these positions (of real atoms alone), with room to move. Linear in the number of atoms.
 
@@ -56,6 +57,7 @@ def plan_list(
         columns: at least so many neighbours of an atom; counted where None.
         spare: each size is what is needed times this, rounded up.
         rows: how many rows are made at once; more need more memory.
+        devices: how many share the rows, in the order of the bins.
     """
     positions, cell = np.asarray(positions, np.float64), np.asarray(cell, np.float64)
     bins, reach = _grid(positions, cell, pbc, cutoff)
@@ -73,7 +75,9 @@ def plan_list(
     if columns is None or half:
         counts = tree.query_ball_point(found.wrapped, cutoff, return_length=True) - 1  # not with itself
         columns = columns or round_up(math.ceil(counts.max() * spare))
-        pairs = round_up(math.ceil(counts.sum() / 2 * spare)) if half else None
+        if half:
+            order = cell_order(positions, cell, pbc, bins=bins, atom_mask=np.ones(len(positions), bool))
+            pairs = round_up(math.ceil(most_pairs(counts[order], devices) * spare))
     return Plan(
         cutoff=float(cutoff),
         bins=bins,
@@ -84,6 +88,14 @@ def plan_list(
         half_pairs=pairs,
         rows=rows,
     )
+
+
+def most_pairs(counts: np.ndarray, devices: int) -> int:
+    """The most pairs of a half list that fall to one device, from the numbers of neighbours (N,) in the rows' order."""
+    blocks = np.pad(counts, (0, -len(counts) % devices)).reshape(devices, -1)
+    most = int(blocks.sum(axis=1).max())
+    # Of a pair either atom may have the place: about half of them, with the width of a binomial distribution.
+    return -(-most // 2) + (3 * math.isqrt(most) if devices > 1 else 0)
 
 
 def narrowest(cutoff: float, bins: Triple, reach: Triple) -> tuple[float, float, float]:

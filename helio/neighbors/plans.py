@@ -7,8 +7,9 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Array, Bool, Float, Int
 
+from helio.neighbors.bins import Periodic, cell_order
 from helio.neighbors.padded import NeighborList, Neighbors
 from helio.neighbors.plan import Plan
 
@@ -20,13 +21,23 @@ class NeighborPlans(eqx.Module):
     long: Plan = eqx.field(static=True)
     short_skin: float = eqx.field(static=True)  # A
     long_skin: float = eqx.field(static=True)  # A
-    short_within: int = eqx.field(static=True)  # `Neighbors.short_within`
+    short_within: int = eqx.field(static=True)  # `Neighbors.short_within`, on one device
+    rows: int = eqx.field(static=True, default=0)  # of lists in the order of space; 0: rows are in that of the atoms
     mesh: tuple[int, int, int] | None = eqx.field(static=True, default=None)
     reciprocal: Int[Array, "V 3"] | None = None
 
-    def joined(self, short: NeighborList, long: NeighborList) -> Neighbors:
-        """What a potential takes, from the two lists."""
-        return Neighbors(short, long, reciprocal=self.reciprocal, short_within=self.short_within, mesh=self.mesh)
+    def joined(self, short: NeighborList, long: NeighborList, order: Int[Array, " M"] | None = None) -> Neighbors:
+        """What a potential takes, from the two lists and the order of their rows."""
+        return Neighbors(short, long, order, reciprocal=self.reciprocal, short_within=self.short_within, mesh=self.mesh)
+
+    def order(
+        self, positions: Float[Array, "N 3"], cell: Float[Array, "3 3"], pbc: Periodic, atom_mask: Bool[Array, " N"]
+    ) -> Int[Array, " M"] | None:
+        """The atom that stands in each row, along the bins of the short list; N where a row has none."""
+        if not self.rows:
+            return None
+        order = cell_order(positions, cell, pbc, bins=self.short.bins, atom_mask=atom_mask)
+        return jnp.pad(order, (0, self.rows - len(order)), constant_values=len(order))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for a checkpoint."""
@@ -53,6 +64,7 @@ class NeighborPlans(eqx.Module):
             short_skin=self.short_skin,
             long_skin=self.long_skin,
             short_within=max(self.short_within, other.short_within),
+            rows=max(self.rows, other.rows),
             mesh=self.mesh,
             reciprocal=self.reciprocal,
         )

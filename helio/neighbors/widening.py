@@ -50,6 +50,7 @@ def widened(neighbors: Neighbors, size: Sizes) -> Neighbors:
         short=_widened_list(neighbors.short, size.short_columns, size.short_pairs),
         long=_widened_list(neighbors.long, size.long_columns, 0),
         reciprocal=reciprocal,  # pyright: ignore
+        order=neighbors.order,
         short_within=neighbors.short_within,
         mesh=neighbors.mesh,
     )

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from helio.network.dense import NUM_ELEMENTS, Dense, element_table, look_up
+from helio.rows import ALL_ROWS, Rows
 
 
 class SystemPropertyEmbedding(eqx.Module):
@@ -33,14 +34,18 @@ class SystemPropertyEmbedding(eqx.Module):
         self.second = Dense(features, features, rng=rng, bias=False)
 
     def __call__(
-        self, psi: Float[Array, ""], atomic_numbers: Int[Array, " N"], atom_mask: Bool[Array, " N"]
+        self,
+        psi: Float[Array, ""],
+        atomic_numbers: Int[Array, " N"],
+        atom_mask: Bool[Array, " N"],
+        rows: Rows = ALL_ROWS,
     ) -> Float[Array, "N F"]:
         """Embedding of every atom."""
         sign = jnp.where(psi >= 0, 0, 1)
         query = look_up(self.query, atomic_numbers)
         score = jax.nn.softplus(query @ self.key[sign] / query.shape[-1] ** 0.5)
         score = jnp.where(atom_mask, score, 0)
-        total = score.sum()
+        total = rows.sum(score.sum())
         share = psi * score / jnp.where(total > 0, total, 1)  # a block of padding alone has no score
         z = share[:, None] * self.value[sign]
         return z + self.second(jax.nn.silu(self.first(jax.nn.silu(z))))
@@ -65,9 +70,10 @@ class Embedding(eqx.Module):
         total_charge: Float[Array, ""],
         unpaired_electrons: Float[Array, ""],
         atom_mask: Bool[Array, " N"],
+        rows: Rows = ALL_ROWS,
     ) -> Float[Array, "N F"]:
-        """Initial features."""
+        """Initial features; sums go over the rows of all devices."""
         element = look_up(self.element, atomic_numbers)
-        charge = self.charge(total_charge, atomic_numbers, atom_mask)
-        spin = self.spin(unpaired_electrons, atomic_numbers, atom_mask)
+        charge = self.charge(total_charge, atomic_numbers, atom_mask, rows)
+        spin = self.spin(unpaired_electrons, atomic_numbers, atom_mask, rows)
         return (element + charge + spin) / 3**0.5

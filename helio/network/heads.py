@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from helio.network.dense import NUM_ELEMENTS, TwoLayers, element_table, look_up
+from helio.rows import ALL_ROWS, Rows
 
 NUM_PROPERTY_ELEMENTS = 100  # rows of the tables of the charge and Hirshfeld heads
 
@@ -51,14 +52,15 @@ class ChargeHead(eqx.Module):
         atom_mask: Bool[Array, " N"],
         groups: Int[Array, " N"],
         group_charges: Float[Array, " G"],
+        rows: Rows = ALL_ROWS,
     ) -> Float[Array, " N"]:
-        """Partial charges; zero for padding."""
+        """Partial charges; zero for padding. Sums go over the rows of all devices."""
         raw = jnp.where(atom_mask, self.layers(x)[:, 0] + look_up(self.offset, atomic_numbers), 0)
         # One column per group: a product is cheaper than a segment sum into few bins.
         member = (groups[:, None] == jnp.arange(len(group_charges), dtype=groups.dtype)) & atom_mask[:, None]
         member = member.astype(raw.dtype)
-        size = jnp.maximum(member.sum(axis=0), 1)
-        correction = (group_charges - raw @ member) / size
+        size, total = rows.sum((member.sum(axis=0), raw @ member))
+        correction = (group_charges - total) / jnp.maximum(size, 1)
         return raw + member @ correction
 
 

@@ -55,7 +55,7 @@ class SO3krates(eqx.Module):
         pairs: PairGeometry,
     ) -> Float[Array, "N F"]:
         """Final features (N, F) of every atom."""
-        x = self.embedding(atomic_numbers, total_charge, unpaired_electrons, atom_mask)
+        x = self.embedding(atomic_numbers, total_charge, unpaired_electrons, atom_mask, pairs.measured.rows)
         chi = None
         for layer in self.layers:
             x, chi = layer(x, chi, pairs)

@@ -20,6 +20,7 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from helio.rows import ALL_ROWS, Rows
 from helio.units import COULOMB
 
 TOLERANCE = 1e-14  # exp(-k^2 sigma^2 / 4) of the terms that are left out
@@ -36,6 +37,7 @@ def atomic_energies(
     cell: Float[Array, "3 3"],
     triples: Int[Array, "V 3"],
     sigma: float,
+    rows: Rows = ALL_ROWS,
 ) -> Float[Array, " N"]:
     """Electrostatic energy per atom in eV: half the charge times the potential of all others.
 
@@ -45,6 +47,7 @@ def atomic_energies(
         cell: row vectors in A.
         triples: reciprocal lattice, one of each pair (`helio.neighbors.reciprocal_vectors`).
         sigma: smearing in A.
+        rows: whose atoms these are; the sums S(k) go over all devices.
     """
     volume = jnp.abs(jnp.linalg.det(cell))
     inverse = jnp.linalg.inv(cell)
@@ -55,7 +58,7 @@ def atomic_energies(
     turns = (positions @ inverse) @ triples.astype(cell.dtype).T
     phase = 2 * math.pi * (turns - jnp.round(turns))
     cosine, sine = jnp.cos(phase), jnp.sin(phase)
-    real, imaginary = charges @ cosine, charges @ sine
+    real, imaginary = rows.sum((charges @ cosine, charges @ sine))
     potential = cosine @ (weight * real) + sine @ (weight * imaginary)
     # Twice for the pairs +-k, half for the pairs of atoms.
     periodic = COULOMB * 4 * math.pi / volume * charges * potential

@@ -14,26 +14,32 @@ from helio.neighbors import HalfPairs
 from helio.physics import coulomb, dispersion
 from helio.physics.switching import exponential_switch
 from helio.physics.zbl import ZBL
+from helio.rows import ALL_ROWS, Rows
 
 
 class MeasuredPairs(eqx.Module):
-    """Pairs with their distances and which of them lie within a cutoff."""
+    """Pairs with their distances and which of them lie within a cutoff.
+
+    On several devices each has some of the pairs, and of arrays over atoms the rows that it owns.
+    """
 
     pairs: HalfPairs
     distance: Float[Array, " P"]  # A; a safe value where there is no pair within the cutoff
     inside: Bool[Array, " P"]
+    rows: Rows = eqx.field(static=True, default=ALL_ROWS)
 
     def ends(self, values: Float[Array, "N *F"]) -> tuple[Float[Array, "P *F"], Float[Array, "P *F"]]:
         """Rows of the first and of the second atom; free places repeat the last atom's and must be masked."""
+        values = self.rows.gather(values)
         return _rows(values, self.pairs.first), _rows(values, self.pairs.second)
 
     def add_to_ends(
         self, to_first: Float[Array, "P *F"], to_second: Float[Array, "P *F"], count: int
     ) -> Float[Array, "N *F"]:
         """Sum rows over the pairs of each of the `count` atoms."""
-        total = jnp.zeros((count, *to_first.shape[1:]), to_first.dtype)
+        total = jnp.zeros((count * self.rows.devices, *to_first.shape[1:]), to_first.dtype)
         total = total.at[self.pairs.first].add(to_first, mode="drop", indices_are_sorted=True)
-        return total.at[self.pairs.second].add(to_second, mode="drop")
+        return self.rows.scatter(total.at[self.pairs.second].add(to_second, mode="drop"))
 
 
 def _rows(values: Float[Array, "N *F"], index: Int[Array, " P"]) -> Float[Array, "P *F"]:
@@ -42,12 +48,12 @@ def _rows(values: Float[Array, "N *F"], index: Int[Array, " P"]) -> Float[Array,
     return values.at[ready].get(mode="promise_in_bounds")
 
 
-def measure(pairs: HalfPairs, cutoff: float) -> MeasuredPairs:
+def measure(pairs: HalfPairs, cutoff: float, rows: Rows = ALL_ROWS) -> MeasuredPairs:
     """Distances in A, and which pairs lie within `cutoff`; all others get the cutoff (or 1 A) as a safe distance."""
     square = jnp.sum(pairs.vectors**2, axis=-1)
     inside = pairs.mask & (square < cutoff**2)
     safe = cutoff if cutoff < float("inf") else 1.0
-    return MeasuredPairs(pairs, jnp.sqrt(jnp.where(inside, square, safe**2)), inside)
+    return MeasuredPairs(pairs, jnp.sqrt(jnp.where(inside, square, safe**2)), inside, rows)
 
 
 def per_atom(energies: Float[Array, " P"], measured: MeasuredPairs, count: int) -> Float[Array, " N"]:

@@ -31,6 +31,7 @@ from jaxtyping import Array, Float, Int
 
 from helio.errors import HelioError
 from helio.neighbors import reciprocal_vectors
+from helio.rows import ALL_ROWS, Rows
 from helio.units import COULOMB
 
 ORDER = 6
@@ -46,6 +47,7 @@ def atomic_energies(
     mesh: Mesh,
     order: int,
     sigma: float,
+    rows: Rows = ALL_ROWS,
 ) -> Float[Array, " N"]:
     """Electrostatic energy per atom in eV: half the charge times the potential of all others.
 
@@ -56,9 +58,10 @@ def atomic_energies(
         mesh: points along each cell vector (`mesh_for`), at least `order` each.
         order: of the splines, 4 or more; energies have order - 2 continuous derivatives.
         sigma: smearing in A.
+        rows: whose atoms these are; the mesh is summed over devices and transformed on each.
     """
     places, weights = _splines(positions @ jnp.linalg.inv(cell), mesh, order)
-    density = _spread(charges, places, weights, mesh)
+    density = rows.sum(_spread(charges, places, weights, mesh))
     transform = jnp.fft.rfftn(density)
     transform = transform * _interaction(cell, mesh, order, sigma).astype(transform.dtype)
     potential = _read(jnp.fft.irfftn(transform, s=mesh), places, weights)

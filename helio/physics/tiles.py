@@ -28,8 +28,9 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from helio.neighbors import NeighborList
 from helio.physics import coulomb, dispersion
 from helio.physics.switching import exponential_switch
+from helio.rows import ALL_ROWS, Rows
 
-ROWS = 128  # on a CPU, 32 to 256 rows of 900 places take equally long within 10 %
+TILE_ROWS = 128  # on a CPU, 32 to 256 rows of 900 places take equally long within 10 %
 PairEnergy = Callable[[Array, Any, Any], Any]
 
 
@@ -41,7 +42,8 @@ def tiled_atomic_energies(
     neighbors: NeighborList,
     *,
     cutoff: float | None,
-    rows: int = ROWS,
+    rows: Rows = ALL_ROWS,
+    tile_rows: int = TILE_ROWS,
 ) -> PyTree[Float[Array, " N"]]:
     """Energies per atom in eV: half of each pair's energy to either atom.
 
@@ -56,13 +58,15 @@ def tiled_atomic_energies(
         cell: row vectors in A.
         neighbors: a full list; its half list is not used.
         cutoff: in A; pairs beyond count nothing.
-        rows: the most atoms of a tile. Working memory is about twenty arrays of rows * K numbers.
+        rows: whose rows `atomic` and `neighbors` hold; positions are those of all atoms.
+        tile_rows: the most atoms of a tile. Working memory is about twenty arrays of tile_rows * K numbers.
 
     Returns:
         The tree that `pair_energy` returns, of arrays (N,).
     """
-    tiles = -(-len(positions) // rows)
-    sizes = _Sizes(pair_energy, cutoff, -(-len(positions) // tiles))  # tiles as equal as can be
+    own = len(neighbors.index)
+    tiles = -(-own // tile_rows)
+    sizes = _Sizes(pair_energy, cutoff, -(-own // tiles), rows)  # tiles as equal as can be
     return _energies(sizes, atomic, positions, cell, neighbors.index, neighbors.shift)
 
 
@@ -108,7 +112,8 @@ class _Sizes:
 
     pair_energy: PairEnergy
     cutoff: float | None
-    rows: int
+    tile_rows: int
+    rows: Rows
 
 
 class _Tile(eqx.Module):
@@ -149,11 +154,11 @@ def _at(values: Float[Array, " N"], index: Int[Array, "*I"]) -> Float[Array, "*I
 
 def _over_tiles(sizes: _Sizes, work: Callable, index: Array, shift: Array | None) -> PyTree:
     """Results of `work` for each tile, stacked: rows of the last tile that are no atoms repeat the last atom."""
-    count, rows = len(index), sizes.rows
+    count, rows = len(index), sizes.tile_rows
     tiles = -(-count // rows)
     extra = tiles * rows - count
-    atom = jnp.minimum(jnp.arange(tiles * rows, dtype=index.dtype), count - 1)
-    padded = jnp.pad(index, ((0, extra), (0, 0)), constant_values=count)
+    atom = sizes.rows.first(count) + jnp.minimum(jnp.arange(tiles * rows, dtype=index.dtype), count - 1)
+    padded = jnp.pad(index, ((0, extra), (0, 0)), constant_values=count * sizes.rows.devices)
     parts = (atom, padded, None if shift is None else jnp.pad(shift, ((0, extra), (0, 0), (0, 0))))
     # Where the result is differentiated once more, tiles are computed again instead of kept.
     return jax.lax.map(jax.checkpoint(work), jax.tree.map(lambda x: x.reshape(tiles, rows, *x.shape[1:]), parts))
@@ -172,7 +177,7 @@ def _energies(
     index: Int[Array, "N K"],
     shift: Int[Array, "N K 3"] | None,
 ) -> PyTree[Float[Array, " N"]]:
-    coordinates = tuple(positions.T)
+    coordinates, atomic = tuple(positions.T), sizes.rows.gather(atomic)
 
     def work(part: tuple[Array, Array, Array | None]) -> PyTree:
         tile = _measure(sizes, part, coordinates, cell)
@@ -195,6 +200,7 @@ def _forward(sizes: _Sizes, *arguments: Any) -> tuple[PyTree, tuple]:
 def _backward(sizes: _Sizes, arguments: tuple, cotangents: PyTree[Float[Array, " N"]]) -> tuple:
     atomic, positions, cell, index, shift = arguments
     coordinates = tuple(positions.T)
+    atomic, cotangents = sizes.rows.gather((atomic, cotangents))
 
     def work(part: tuple[Array, Array, Array | None]) -> PyTree:
         tile = _measure(sizes, part, coordinates, cell)
@@ -215,7 +221,7 @@ def _backward(sizes: _Sizes, arguments: tuple, cotangents: PyTree[Float[Array, "
     to_atomic, to_position, to_cell = _over_tiles(sizes, work, index, shift)
     to_atomic, to_position = jax.tree.map(partial(_atoms, len(index)), (to_atomic, to_position))
     to_cell = jnp.zeros_like(cell) if to_cell is None else to_cell.sum(axis=0)
-    return to_atomic, jnp.stack(to_position, axis=1), to_cell, None, None
+    return to_atomic, sizes.rows.placed(jnp.stack(to_position, axis=1)), to_cell, None, None
 
 
 _energies.defvjp(_forward, _backward)

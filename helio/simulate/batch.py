@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +19,8 @@ from helio.errors import HelioError
 from helio.files.atomic import disk_errors
 from helio.files.run_folder import RunFolder
 from helio.force_field import ForceField
-from helio.neighbors import NeighborPlans
+from helio.force_field.sharded import everywhere
+from helio.neighbors import NeighborList, NeighborPlans
 from helio.simulate.engine import UnstableError, batch_of_lists, blank_state, first_forces, on_host, unevaluated_state
 from helio.simulate.lists import ActiveLists, blank_lists
 from helio.simulate.record import Recorder
@@ -61,9 +63,7 @@ class Batch:
 
     def start(self, momenta: Sequence[Array | None]) -> tuple[State, ActiveLists]:
         """State and lists at step 0, with these momenta or thermal ones."""
-        options = {"short_skin": self.settings.skin, "long_skin": self.settings.long_range_skin}
-        plans = [self.potential.plan(on_host(setup.system), **options) for setup in self.setups]
-        lists = self._lists(common_plans(plans, atoms=len(self.setups[0].system)))
+        lists = self._lists(self.plans())
         states: list[State] = []
         for number, (setup, own) in enumerate(zip(self.setups, momenta, strict=True)):
             state = unevaluated_state(
@@ -77,7 +77,22 @@ class Batch:
                 prediction=states[0].prediction if states else None,
             )
             states.append(state)
-        return first_forces(self.potential, self.integrator, self._joined(states), lists)
+        state, lists = self.placed(self._joined(states), lists)
+        return first_forces(self.potential, self.integrator, state, lists)
+
+    def plans(self) -> NeighborPlans:
+        """Sizes of the lists that suffice for each replica as it is at the start."""
+        options = {"short_skin": self.settings.skin, "long_skin": self.settings.long_range_skin}
+        plans = [self.potential.plan(on_host(setup.system), **options) for setup in self.setups]
+        return common_plans(plans, atoms=len(self.setups[0].system))
+
+    def placed(self, state: State, lists: ActiveLists) -> tuple[State, ActiveLists]:
+        """State and lists on the devices that share the system: everything but the rows of the lists on each."""
+        mesh = self.setups[0].mesh
+        rows = lists.short.pairs, lists.long.pairs
+        whole = eqx.tree_at(_rows, lists, (None, None))
+        state, whole = everywhere(mesh, (state, whole))
+        return state, eqx.tree_at(_rows, whole, rows, is_leaf=lambda leaf: leaf is None)
 
     def blank(self, plans: NeighborPlans) -> tuple[State, ActiveLists]:
         """State and lists of the right shapes, for a checkpoint to be read into."""
@@ -107,7 +122,9 @@ class Batch:
             exchanges = ExchangeLog(folder.path / "exchanges.csv", last_step)
         return BatchRecorder(self, recorders, exchanges)
 
-    def exchange(self, state: State, lists: ActiveLists, recorder: BatchRecorder) -> tuple[State, ActiveLists]:
+    def exchange(
+        self, state: State, lists: ActiveLists, recorder: BatchRecorder | NoRecorder
+    ) -> tuple[State, ActiveLists]:
         """Try to exchange neighbouring temperatures, even and odd pairs in turn."""
         assert self.settings.exchange_every is not None and recorder.exchanges is not None
         step = int(state.step[0])
@@ -160,10 +177,16 @@ class Batch:
 
     def _lists(self, plans: NeighborPlans) -> ActiveLists:
         systems = [setup.system for setup in self.setups]
-        return blank_lists(systems[0], plans) if self.count == 1 else batch_of_lists(systems, plans)
+        if self.count > 1:
+            return batch_of_lists(self.potential, systems, plans)
+        return blank_lists(self.potential, systems[0], plans)
 
     def _joined(self, states: list[State]) -> State:
         return states[0] if self.count == 1 else stacked(states)
+
+
+def _rows(lists: ActiveLists) -> tuple[NeighborList, NeighborList]:
+    return lists.short.pairs, lists.long.pairs
 
 
 class BatchRecorder:
@@ -186,6 +209,21 @@ class BatchRecorder:
         """Close the logs."""
         for recorder in self._recorders:
             recorder.close()
+
+
+class NoRecorder:
+    """What a process that does not write has in place of records."""
+
+    exchanges = None
+
+    def record(self, state: State, *, ns_per_day: float = 0.0) -> None:
+        """Write nothing."""
+
+    def commit(self) -> None:
+        """Write nothing."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
 
 
 class ExchangeLog:
@@ -221,6 +259,8 @@ def make_batch(structures: Sequence[Atoms], settings: MDSettings) -> Batch:
         raise HelioError(f"there are {count} replicas, but {len(settings.replica_temperatures)} temperatures for them")
     if count > 1 and settings.restraints and len({str(atoms.symbols) for atoms in structures}) > 1:
         raise HelioError("different molecules cannot share restraints; simulate them apart")
+    if count > 1 and settings.devices > 1:
+        raise HelioError("several devices share one system; run replicas on one device each (leave out --devices)")
     rows = max(len(atoms) for atoms in structures)
     setups = []
     for number, atoms in enumerate(structures):

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from helio.errors import HelioError
-from helio.neighbors import NeighborPlans, Neighbors
+from helio.neighbors import NeighborList, NeighborPlans, Neighbors, Plan
 from helio.prediction import Prediction
 from helio.system import System
 
@@ -37,6 +37,14 @@ class Biased(eqx.Module):
     def plan(self, system: System, **options: Any) -> NeighborPlans:
         """The plans of the potential."""
         return self.potential.plan(system, **options)
+
+    def make_list(self, system: System, plan: Plan) -> NeighborList:
+        """A list of the potential."""
+        return self.potential.make_list(system, plan)
+
+    def placed(self, pairs: NeighborList) -> NeighborList:
+        """A list where the potential has it."""
+        return self.potential.placed(pairs)
 
     def check(self, system: System) -> None:
         """Raise `HelioError` if the potential cannot describe `system` or the energy fails for it (host arrays)."""

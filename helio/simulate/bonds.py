@@ -24,7 +24,7 @@ _IONS = (3, 11, 19, 37, 55, 4, 12, 20, 38, 56)
 
 
 def bonds(atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
-    """Bonded pairs (P, 2), each once, and the shifts (P, 3) in cells: r_j - r_i + shift @ cell is the bond."""
+    """Bonded pairs (P, 2), each once, i < j, and the shifts (P, 3) in cells: r_j - r_i + shift @ cell is the bond."""
     radii = np.where(np.isin(atoms.numbers, _IONS), 0, covalent_radii[atoms.numbers])
     made = host_list(
         atoms.positions,
@@ -39,7 +39,11 @@ def bonds(atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
     vectors = atoms.positions[second] - atoms.positions[first] + shifts @ atoms.cell.array
     reach = np.where(radii[first] * radii[second] > 0, _REACH * (radii[first] + radii[second]), 0)
     bonded = np.linalg.norm(vectors, axis=1) < reach
-    return np.stack([first, second], axis=1)[bonded].astype(int), shifts[bonded]
+    pairs, shifts = np.stack([first, second], axis=1)[bonded].astype(int), shifts[bonded]
+    turned = pairs[:, 0] > pairs[:, 1]
+    pairs[turned], shifts[turned] = pairs[turned][:, ::-1], -shifts[turned]
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    return pairs[order], shifts[order]
 
 
 def make_whole(atoms: Atoms) -> Atoms:

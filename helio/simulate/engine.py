@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -19,9 +19,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from helio.errors import HelioError
-from helio.neighbors import NeighborPlans, Neighbors
+from helio.neighbors import NeighborPlans
 from helio.prediction import Prediction
 from helio.simulate.lists import ActiveLists, blank_lists, made
+from helio.simulate.potential import Potential
 from helio.simulate.replicas import common_plans, stacked, unstacked
 from helio.simulate.state import State, thermal_momenta
 from helio.simulate.steps import Composition
@@ -33,20 +34,6 @@ DONE, TOO_SMALL, TOO_FAST, NOT_FINITE, TOO_HOT = range(5)
 
 # Larger sizes are tried with this much spare room, one after the other.
 _SPARE = (1.1, 1.25, 1.5, 2.0, 3.0)
-
-
-class Potential(Protocol):
-    """What gives lists and forces: a `ForceField`, or anything like it."""
-
-    def plan(
-        self, system: System, *, short_skin: float, long_skin: float, spare: float, all_within: bool
-    ) -> NeighborPlans:
-        """Sizes of the lists for systems like this one of host arrays, as `ForceField.plan`."""
-        ...
-
-    def __call__(self, system: System, neighbors: Neighbors) -> Prediction:
-        """The prediction, in compiled code."""
-        ...
 
 
 class UnstableError(HelioError):
@@ -64,7 +51,7 @@ def make_lists(
     """Lists that the next block makes where the atoms are, reaching `skin` and `long_skin` (A) beyond the cutoffs."""
     long_skin = skin if long_skin is None else long_skin
     plans = potential.plan(on_host(system), short_skin=skin, long_skin=long_skin, spare=spare, all_within=False)
-    return blank_lists(system, plans)
+    return blank_lists(potential, system, plans)
 
 
 def start(
@@ -193,15 +180,16 @@ def _larger_lists(
     options: dict[str, Any] = {"short_skin": old.short_skin, "long_skin": old.long_skin}
     options |= {"spare": spare, "all_within": all_within}
     if not state.step.ndim:
-        return blank_lists(state.system, potential.plan(on_host(state.system), **options).at_least(old))
+        plans = potential.plan(on_host(state.system), **options).at_least(old)
+        return blank_lists(potential, state.system, plans)
     systems = [unstacked(state.system, number) for number in range(len(state.step))]
     plans = [potential.plan(on_host(system), **options) for system in systems]
-    return batch_of_lists(systems, common_plans([*plans, old], atoms=len(systems[0])))
+    return batch_of_lists(potential, systems, common_plans([*plans, old], atoms=len(systems[0])))
 
 
-def batch_of_lists(systems: Sequence[System], plans: NeighborPlans) -> ActiveLists:
+def batch_of_lists(potential: Potential, systems: Sequence[System], plans: NeighborPlans) -> ActiveLists:
     """Lists of a batch, still to be made where the atoms are."""
-    blank = blank_lists(systems[0], plans)
+    blank = blank_lists(potential, systems[0], plans)
     return stacked([blank.to_be_made_at(dict.fromkeys(blank.places, (s.positions, s.cell))) for s in systems])
 
 
@@ -271,7 +259,7 @@ def _block(
 
     def body(carry: _Carry) -> _Carry:
         lists = each(mark)(integrator, carry.state, carry.lists, carry.redo)
-        lists = made(lists, carry.state.system, each)
+        lists = made(potential.make_list, lists, carry.state.system, each)
         state, reason, redo = each(step)(integrator, carry.state, lists)
         return _Carry(state, lists, redo, reason)
 

@@ -16,16 +16,20 @@ that no atom may have moved further than skin / 2.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
-from helio.neighbors import NeighborList, NeighborPlans, Neighbors, Plan, device_list
+from helio.neighbors import NeighborList, NeighborPlans, Neighbors, Plan
+from helio.simulate.potential import Potential
 from helio.system import System
 
 Each = Callable[[Callable], Callable]
+MakeList = Callable[[System, Plan], NeighborList]
 
 
 class Watched(eqx.Module):
@@ -52,6 +56,10 @@ class Watched(eqx.Module):
         """Whether the list was made, or is to be made, exactly where the atoms are."""
         return jnp.all(self.reference == system.positions) & jnp.all(self.cell == system.cell)
 
+    def where(self, system: System) -> System:
+        """The system where the list was made, or is to be made."""
+        return eqx.tree_at(lambda s: (s.positions, s.cell), system, (self.reference, self.cell))
+
     def to_be_made(self, system: System, where: Bool[Array, ""]) -> Watched:
         """Marked to be made anew where the atoms are, if `where` is True."""
         return Watched(
@@ -63,16 +71,20 @@ class Watched(eqx.Module):
 
 
 class ActiveLists(eqx.Module):
-    """Both lists in use, and their plans."""
+    """Both lists in use, the order of their rows, and their plans.
+
+    The order is that of the place where the long list was made, and whenever it changes the short list is made anew.
+    """
 
     short: Watched
     long: Watched
+    order: Int[Array, " M"] | None
     plans: NeighborPlans
 
     @property
     def neighbors(self) -> Neighbors:
         """What the potential takes."""
-        return self.plans.joined(self.short.pairs, self.long.pairs)
+        return self.plans.joined(self.short.pairs, self.long.pairs, self.order)
 
     def room(self, system: System) -> Float[Array, ""]:
         """How far (A) the atom that moved most could still move before one of the lists is incomplete."""
@@ -89,13 +101,14 @@ class ActiveLists(eqx.Module):
         """Lists to be made where the atoms are `now`: each that would not last until `soon`, or all of them."""
         plans = self.plans
 
-        def mark(watched: Watched, plan: Plan, skin: float) -> Watched:
-            ends = ~(watched.room(soon, cutoff=plan.cutoff - skin, skin=skin) >= 0) & ~watched.is_at(now)
-            return watched.to_be_made(now, ends | all_of_them)
+        def ends(watched: Watched, plan: Plan, skin: float) -> Bool[Array, ""]:
+            return ~(watched.room(soon, cutoff=plan.cutoff - skin, skin=skin) >= 0) & ~watched.is_at(now)
 
-        return ActiveLists(
-            mark(self.short, plans.short, plans.short_skin), mark(self.long, plans.long, plans.long_skin), plans
-        )
+        new_long = ends(self.long, plans.long, plans.long_skin) | all_of_them
+        new_short = ends(self.short, plans.short, plans.short_skin) | all_of_them
+        if self.order is not None:
+            new_short = new_short | new_long
+        return replace(self, short=self.short.to_be_made(now, new_short), long=self.long.to_be_made(now, new_long))
 
     @property
     def places(self) -> dict[str, tuple[Array, Array]]:
@@ -108,7 +121,7 @@ class ActiveLists(eqx.Module):
             Watched(watched.pairs, *places[name], jnp.zeros_like(watched.made))
             for name, watched in (("short", self.short), ("long", self.long))
         )
-        return ActiveLists(short, long, self.plans)
+        return replace(self, short=short, long=long)
 
     @property
     def overflow(self) -> Bool[Array, ""]:
@@ -116,38 +129,55 @@ class ActiveLists(eqx.Module):
         return self.short.pairs.overflow | self.long.pairs.overflow
 
 
-def blank_lists(system: System, plans: NeighborPlans) -> ActiveLists:
-    """Lists that are still to be made, where the atoms are."""
+def blank_lists(potential: Potential, system: System, plans: NeighborPlans) -> ActiveLists:
+    """Lists of a potential that are still to be made, where the atoms are."""
+
+    def zeros(function: Callable[[System], Any]) -> Any:
+        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(function, system))
 
     def blank(plan: Plan) -> Watched:
-        shape = jax.eval_shape(lambda s: _list(s, plan), system)
-        pairs = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape)
-        return Watched(pairs, system.positions, system.cell, jnp.asarray(False))
+        pairs = zeros(lambda s: potential.make_list(_in_order(s, _order(s, plans)), plan))
+        return Watched(potential.placed(pairs), system.positions, system.cell, jnp.asarray(False))
 
-    return ActiveLists(blank(plans.short), blank(plans.long), plans)
+    return ActiveLists(blank(plans.short), blank(plans.long), zeros(lambda s: _order(s, plans)), plans)
 
 
-def made(lists: ActiveLists, system: System, each: Each) -> ActiveLists:
+def made(make_list: MakeList, lists: ActiveLists, system: System, each: Each) -> ActiveLists:
     """The lists with those made, at their references, that were still to be.
 
     Args:
+        make_list: the list of a system in the order of the rows, in the sizes of a plan.
         lists: of one system, or of several with a leading axis.
         system: likewise; its positions and cell do not matter.
         each: lifts a function of one system to `system`: the identity, or `jax.vmap`.
     """
 
+    def new_order(old: Array | None, watched: Watched, system: System) -> Array | None:
+        new = _order(watched.where(system), lists.plans)
+        return None if old is None or new is None else jnp.where(watched.made, old, new)
+
+    # The choice is made once for all systems: inside a vmap both branches would run at every step.
+    order = jax.lax.cond(
+        jnp.all(lists.long.made), lambda: lists.order, lambda: each(new_order)(lists.order, lists.long, system)
+    )
+
     def make(watched: Watched, plan: Plan) -> Watched:
-        def renewed(watched: Watched, system: System) -> NeighborList:
-            where = eqx.tree_at(lambda s: (s.positions, s.cell), system, (watched.reference, watched.cell))
-            new = _list(where, plan)
+        def renewed(watched: Watched, order: Array | None, system: System) -> NeighborList:
+            new = make_list(_in_order(watched.where(system), order), plan)
             return jax.tree.map(lambda old, new: jnp.where(watched.made, old, new), watched.pairs, new)
 
-        # The choice is made once for all systems: inside a vmap both branches would run at every step.
-        pairs = jax.lax.cond(jnp.all(watched.made), lambda: watched.pairs, lambda: each(renewed)(watched, system))
+        pairs = jax.lax.cond(
+            jnp.all(watched.made), lambda: watched.pairs, lambda: each(renewed)(watched, order, system)
+        )
         return Watched(pairs, watched.reference, watched.cell, jnp.ones_like(watched.made))
 
-    return ActiveLists(make(lists.short, lists.plans.short), make(lists.long, lists.plans.long), lists.plans)
+    plans = lists.plans
+    return ActiveLists(make(lists.short, plans.short), make(lists.long, plans.long), order, plans)
 
 
-def _list(system: System, plan: Plan) -> NeighborList:
-    return device_list(system.positions, system.cell, system.atom_mask, system.pbc, plan)
+def _order(system: System, plans: NeighborPlans) -> Int[Array, " M"] | None:
+    return plans.order(system.positions, system.cell, system.pbc, system.atom_mask)
+
+
+def _in_order(system: System, order: Int[Array, " M"] | None) -> System:
+    return system if order is None else system.taken(order)

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -19,15 +19,16 @@ from jaxtyping import Array
 
 from helio.errors import HelioError
 from helio.files.checkpoint import read_arrays, read_checkpoint, write_checkpoint
-from helio.files.run_folder import RunFolder, claim_existing, claim_new
+from helio.files.run_folder import RunFolder, claim_existing, claim_new, existing_run
 from helio.files.structures import read_structure, write_structure
 from helio.force_field import ForceField
 from helio.force_field.model_file import named_tensors, weights_sha256
 from helio.neighbors import NeighborPlans
 from helio.precision import numerics
-from helio.simulate.batch import Batch, BatchRecorder, make_batch, plans_of
+from helio.simulate.batch import Batch, BatchRecorder, NoRecorder, make_batch, plans_of
 from helio.simulate.engine import UnstableError, advance
 from helio.simulate.lists import ActiveLists
+from helio.simulate.processes import decided, is_first, led_by_first, prepare_devices
 from helio.simulate.record import temperature
 from helio.simulate.saved_atoms import saved_atoms, topology_text
 from helio.simulate.settings import MDSettings, checked_settings
@@ -81,42 +82,53 @@ def run_md(
         raise HelioError(f"there are {len(structures)} structures; leave out --replicas, each is simulated once")
     settings = settings.model_copy(update={"replicas": len(structures)})
     settings = completed(settings, structures)
-    with numerics(settings.precision), _stop_signal() as stop:
+    prepare_devices(settings.devices)
+    with numerics(settings.precision), _stop_signal() as stop, ExitStack() as claims:
         batch = make_batch(structures, settings)
         momenta = [_file_momenta(one, settings) for one in structures]
         for one in structures:
             saved_atoms(topology_text(one), settings.save_atoms)  # before anything is written
-        with claim_new(out, overwrite=overwrite) as folder:
-            folder.write_settings(settings.model_dump(mode="json"))
-            for setup, one, own in zip(batch.setups, structures, folder.replicas(batch.count), strict=True):
-                write_structure(own.start, _host(setup.system).to_ase())
-                write_structure(own.topology, one)
-            state, lists = batch.start(momenta)
-            with closing(batch.recorder(folder, state)) as recorder:
-                recorder.record(state)
-                return _run(batch, folder, recorder, state, lists, report, stop)
+        with led_by_first() as leads:
+            folder = claims.enter_context(claim_new(out, overwrite=overwrite)) if leads else RunFolder(Path(out))
+            if leads:
+                _write_beginning(folder, batch, structures)
+        state, lists = batch.start(momenta)
+        with closing(batch.recorder(folder, state) if leads else NoRecorder()) as recorder:
+            recorder.record(state)
+            return _run(batch, folder, recorder, state, lists, report, stop)
 
 
-def resume_md(path: str | Path, *, report: Report, steps: int | None = None) -> Outcome:
+def resume_md(path: str | Path, *, report: Report, steps: int | None = None, devices: int | None = None) -> Outcome:
     """Go on with the run in a folder as if it had never stopped, up to `steps` in total (by default those asked for).
 
-    Raises `HelioError` as `run_md` does, and if the folder holds no run or the model has changed.
+    On another number of `devices` than before, numbers are the same to round-off, not bit for bit. Raises `HelioError`
+    as `run_md` does, and if the folder holds no run or the model has changed.
     """
-    with claim_existing(path) as folder, _stop_signal() as stop:
-        settings = checked_settings(folder.read_settings())
-        if steps is not None:
-            settings = checked_settings(settings.model_dump() | {"steps": steps})
-        with numerics(settings.precision):
-            batch = make_batch([read_structure(own.start) for own in folder.existing_replicas()], settings)
-            state, lists = _restore(batch, folder)
-            step = _step(state)
-            if step > settings.steps:
-                raise HelioError(f"the run in {path} is already at step {step}, beyond {settings.steps}")
+    before = checked_settings(existing_run(path).read_settings())
+    changes = {name: value for name, value in (("steps", steps), ("devices", devices)) if value is not None}
+    settings = checked_settings(before.model_dump() | changes)
+    prepare_devices(settings.devices)
+    with numerics(settings.precision), _stop_signal() as stop, ExitStack() as claims:
+        with led_by_first() as leads:
+            folder = claims.enter_context(claim_existing(path)) if leads else RunFolder(Path(path))
+        batch = make_batch([read_structure(own.start) for own in folder.existing_replicas()], settings)
+        state, lists = _restore(batch, folder, same_plans=settings.devices == before.devices)
+        step = _step(state)
+        if step > settings.steps:
+            raise HelioError(f"the run in {path} is already at step {step}, beyond {settings.steps}")
+        if leads:
             folder.write_settings(settings.model_dump(mode="json"))
-            # No step, but the program is compiled before the clock of the run starts.
-            advance(batch.potential, batch.integrator, state, lists, until=step)
-            with closing(batch.recorder(folder, state, last_step=step)) as recorder:
-                return _run(batch, folder, recorder, state, lists, report, stop)
+        # No step, but the program is compiled before the clock of the run starts.
+        advance(batch.potential, batch.integrator, state, lists, until=step)
+        with closing(batch.recorder(folder, state, last_step=step) if leads else NoRecorder()) as recorder:
+            return _run(batch, folder, recorder, state, lists, report, stop)
+
+
+def _write_beginning(folder: RunFolder, batch: Batch, structures: Sequence[Atoms]) -> None:
+    folder.write_settings(batch.settings.model_dump(mode="json"))
+    for setup, one, own in zip(batch.setups, structures, folder.replicas(batch.count), strict=True):
+        write_structure(own.start, _host(setup.system).to_ase())
+        write_structure(own.topology, one)
 
 
 def completed(settings: MDSettings, structures: Sequence[Atoms]) -> MDSettings:
@@ -142,7 +154,7 @@ def _file_momenta(atoms: Atoms, settings: MDSettings) -> Array | None:
 def _run(
     batch: Batch,
     folder: RunFolder,
-    recorder: BatchRecorder,
+    recorder: BatchRecorder | NoRecorder,
     state: State,
     lists: ActiveLists,
     report: Report,
@@ -156,9 +168,11 @@ def _run(
         _save(recorder, folder, state, lists, model)
     good = state, lists
     conditions = batch.stop_conditions([read_structure(own.start) for own in folder.replicas(batch.count)])
-    while step < settings.steps and not stop.is_set():
+    while step < settings.steps:
         began = time.perf_counter()
-        until = min(step + block, _next_event(step, settings))
+        until, stopped = decided(min(step + block, _next_event(step, settings)), stop.is_set(), state)
+        if stopped:
+            break
         try:
             state, lists = advance(
                 batch.potential, batch.integrator, state, lists, until=until, hottest=settings.hottest
@@ -168,8 +182,9 @@ def _run(
                 good = state, lists
         except UnstableError as error:
             _save(recorder, folder, error.state, error.lists, model)
-            for own, last in zip(folder.replicas(batch.count), batch.each(error.state), strict=True):
-                write_structure(own.last_good, last.system.to_ase(), overwrite=True)
+            if is_first():
+                for own, last in zip(folder.replicas(batch.count), batch.each(error.state), strict=True):
+                    write_structure(own.last_good, last.system.to_ase(), overwrite=True)
             where = folder.last_good if batch.count == 1 else folder.path / "replica-*" / folder.last_good.name
             raise HelioError(f"{error}. It is in {where}") from error
         seconds = time.perf_counter() - began
@@ -195,22 +210,26 @@ def _next_event(step: int, settings: MDSettings) -> int:
     return min(settings.steps, *((step // period + 1) * period for period in periods if period is not None))
 
 
-def _save(recorder: BatchRecorder, folder: RunFolder, state: State, lists: ActiveLists, model: str) -> None:
+def _save(
+    recorder: BatchRecorder | NoRecorder, folder: RunFolder, state: State, lists: ActiveLists, model: str
+) -> None:
     """Commit: what was recorded first, then the checkpoint that vouches for it."""
+    if not is_first():
+        return
     recorder.commit()
     info = {"step": _step(state), "plans": plans_of(lists).to_json(), "model": model}
     write_checkpoint(folder.checkpoint, {"state": state, "lists": lists.places}, info)
 
 
-def _restore(batch: Batch, folder: RunFolder) -> tuple[State, ActiveLists]:
-    """State and lists of the checkpoint: the lists will be made where they had been made, in the same sizes."""
+def _restore(batch: Batch, folder: RunFolder, *, same_plans: bool) -> tuple[State, ActiveLists]:
+    """State and lists of the checkpoint; the lists will be made where they were, in the same sizes or in new ones."""
     _, info = read_arrays(folder.checkpoint)
     if info["model"] != _fingerprint(batch.force_field):
         raise HelioError(f"the model {batch.settings.model} is not the one that the run in {folder.path} began with")
-    blank, lists = batch.blank(NeighborPlans.from_json(info["plans"]))
+    blank, lists = batch.blank(NeighborPlans.from_json(info["plans"]) if same_plans else batch.plans())
     tree, _ = read_checkpoint(folder.checkpoint, {"state": blank, "lists": lists.places})
     tree = cast(dict[str, Any], jax.tree.map(jnp.asarray, tree))
-    return tree["state"], lists.to_be_made_at(tree["lists"])
+    return batch.placed(tree["state"], lists.to_be_made_at(tree["lists"]))
 
 
 def _step(state: State) -> int:

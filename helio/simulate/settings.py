@@ -121,6 +121,10 @@ class MDSettings(BaseModel):
     skin: float = Field(0.5, gt=0, description="in A, by which the network's neighbour list reaches beyond its cutoff")
     long_range_skin: float = Field(0.5, gt=0, description="in A, likewise of the long-range list")
 
+    devices: int = Field(
+        1, ge=1, description="that share one system: GPUs, or parts of the host's processors where there are none"
+    )
+
     # Replicas
     replicas: int = Field(1, ge=1, description="copies that run as one batch, each with a seed of its own")
     replica_temperatures: Temperatures = Field((), description="in K, one for each replica, instead of temperature")
@@ -165,6 +169,8 @@ class MDSettings(BaseModel):
         return self
 
     def _check_replicas(self) -> None:
+        if self.devices > 1 and self.replicas > 1:
+            raise ValueError("several devices share one system; run replicas on one device each")
         if self.replica_temperatures and min(self.replica_temperatures) <= 0:
             raise ValueError("the temperatures of replicas must be above 0 K")
         if self.exchange_every is None:

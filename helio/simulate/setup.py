@@ -9,11 +9,13 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from ase import Atoms
+from jax.sharding import Mesh
 from jaxtyping import Array
 
 from helio.errors import HelioError
 from helio.force_field import ForceField
 from helio.force_field.registry import load_model
+from helio.force_field.sharded import Sharded, everywhere, sharded
 from helio.simulate.barostats import CellMotion, Coupling, OuterPressure, StochasticCell
 from helio.simulate.bias import add_bias, load_bias
 from helio.simulate.bonds import make_whole
@@ -44,9 +46,10 @@ class Setup:
 
     settings: MDSettings
     force_field: ForceField
-    potential: Any  # the force field, with biases
+    potential: Any  # the force field, with biases, over the devices asked for
     integrator: Composition
     system: System
+    mesh: Mesh | None  # the devices that share the system, if there are several
 
 
 def set_up(atoms: Atoms, settings: MDSettings, *, rows: int | None = None) -> Setup:
@@ -60,18 +63,22 @@ def set_up(atoms: Atoms, settings: MDSettings, *, rows: int | None = None) -> Se
     if settings.hydrogen_mass is not None:
         masses = repartitioned(system.masses, atoms, hydrogen_mass=settings.hydrogen_mass)
         system = eqx.tree_at(lambda s: s.masses, system, masses)
-    potential = _with_biases(force_field, atoms, settings)
+    shared = sharded(force_field, settings.devices) if settings.devices > 1 else None
+    potential = _with_biases(shared or force_field, atoms, settings)
     potential.check(system)
     freedom, system = _freedom(atoms, system, settings)
     _check_cell(system, settings)
     precision = settings.precision
-    return Setup(
-        settings=settings,
-        force_field=force_field.astype(precision),
-        potential=potential.astype(precision),
-        integrator=_integrator(settings, freedom),
-        system=system.padded(rows or len(system)).astype(precision),
+    mesh = None if shared is None else shared.mesh
+    potential, integrator, system = everywhere(
+        mesh,
+        (
+            potential.astype(precision),
+            _integrator(settings, freedom),
+            system.padded(rows or len(system)).astype(precision),
+        ),
     )
+    return Setup(settings, force_field.astype(precision), potential, integrator, system, mesh)
 
 
 def start_temperature(settings: MDSettings) -> float:
@@ -80,7 +87,7 @@ def start_temperature(settings: MDSettings) -> float:
     return course[0][1] if isinstance(course, tuple) else course
 
 
-def _with_biases(force_field: ForceField, atoms: Atoms, settings: MDSettings) -> Any:
+def _with_biases(force_field: ForceField | Sharded, atoms: Atoms, settings: MDSettings) -> Any:
     potential: Any = force_field
     if settings.restraints:
         parts = tuple(restraint.restraint(atoms) for restraint in settings.restraints)

@@ -64,7 +64,9 @@ class StopConditions:
 @eqx.filter_jit
 def closest_pair(state: State, lists: ActiveLists) -> tuple[Float[Array, ""], Int[Array, ""], Int[Array, ""]]:
     """The shortest distance in A within the network's cutoff, infinite if there is none, and the two atoms."""
-    pairs = half_pairs(lists.neighbors.short, state.system.positions, state.system.cell)
+    order = jnp.arange(len(state.system), dtype=jnp.int32) if lists.order is None else lists.order
+    system = state.system.taken(order)
+    pairs = half_pairs(lists.neighbors.short, system.positions, system.cell)
     squares = jnp.where(pairs.mask, jnp.sum(pairs.vectors**2, axis=-1), jnp.inf)
     nearest = jnp.argmin(squares)
-    return jnp.sqrt(squares[nearest]), pairs.first[nearest], pairs.second[nearest]
+    return jnp.sqrt(squares[nearest]), order[pairs.first[nearest]], order[pairs.second[nearest]]

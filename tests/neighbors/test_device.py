@@ -249,7 +249,10 @@ def test_given_columns_are_kept():
 def test_cell_order_keeps_bins_together(name: str):
     atoms = SYSTEMS[name]
     cell = complete(atoms)
-    order = cell_order(atoms.positions, cell, periodic(atoms), bin_width=3.0)
+    options = {"bins": (4, 4, 4), "atom_mask": np.ones(len(atoms), bool)}
+    order = cell_order(atoms.positions, cell, periodic(atoms), **options)
+    on_device = cell_order(jnp.asarray(atoms.positions), jnp.asarray(cell), periodic(atoms), **options)
+    np.testing.assert_array_equal(on_device, order)
     assert sorted(order) == list(range(len(atoms)))
     if len(atoms) > 1:
         fractional = (atoms.positions @ np.linalg.inv(cell))[order]
@@ -257,5 +260,5 @@ def test_cell_order_keeps_bins_together(name: str):
         steps = np.linalg.norm(np.diff(fractional @ cell, axis=0), axis=1)
         unsorted = GENERATOR.permutation(fractional) @ cell
         assert steps.mean() < 0.75 * np.linalg.norm(np.diff(unsorted, axis=0), axis=1).mean()
-        again = cell_order(atoms.positions[order], cell, periodic(atoms), bin_width=3.0)
+        again = cell_order(atoms.positions[order], cell, periodic(atoms), **options)
         np.testing.assert_array_equal(again, np.arange(len(atoms)))

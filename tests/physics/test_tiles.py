@@ -72,7 +72,7 @@ class Case:
 
     def in_tiles(self, atomic: dict, positions: jax.Array, cell: jax.Array, *, rows: int = 4) -> dict[str, jax.Array]:
         terms = LongRangePair(cutoff=self.cutoff, sigma=SIGMA, dispersion_scale=SCALE, switch_width=WIDTH)
-        return tiled_atomic_energies(terms, atomic, positions, cell, self.neighbors, cutoff=self.cutoff, rows=rows)
+        return tiled_atomic_energies(terms, atomic, positions, cell, self.neighbors, cutoff=self.cutoff, tile_rows=rows)
 
     def weighted(self, terms: Terms, *arguments: object) -> jax.Array:
         """A sum of the energies with a weight of its own for each atom and term."""
@@ -147,7 +147,9 @@ def test_any_pair_energy_and_any_result():
             return stiffness_i * stiffness_j * (distance - 2) ** 2
 
         stiffness = case.atomic["polarizability"]
-        found = tiled_atomic_energies(spring, stiffness, case.positions, case.cell, case.neighbors, cutoff=3.0, rows=3)
+        found = tiled_atomic_energies(
+            spring, stiffness, case.positions, case.cell, case.neighbors, cutoff=3.0, tile_rows=3
+        )
         long = pair.measure(half_pairs(case.neighbors, case.positions, case.cell), 3.0)
         energies = jnp.where(long.inside, spring(long.distance, *long.ends(stiffness)), 0)
         assert_close(found, pair.per_atom(energies, long, case.count))

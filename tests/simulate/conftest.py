@@ -9,7 +9,16 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from helio.neighbors import NeighborPlans, Neighbors, Plan, half_pairs, plan_list, trimmed
+from helio.neighbors import (
+    NeighborList,
+    NeighborPlans,
+    Neighbors,
+    Plan,
+    device_list,
+    half_pairs,
+    plan_list,
+    trimmed,
+)
 from helio.prediction import Prediction
 from helio.system import System
 
@@ -26,6 +35,12 @@ class Wells(eqx.Module):
             return plan_list(system.positions, system.cell, system.pbc, cutoff=0.1 + skin, half=True, spare=spare)
 
         return NeighborPlans(one(short_skin), one(long_skin), short_skin, long_skin, short_within=0)
+
+    def make_list(self, system: System, plan: Plan) -> NeighborList:
+        return device_list(system.positions, system.cell, system.atom_mask, system.pbc, plan)
+
+    def placed(self, pairs: NeighborList) -> NeighborList:
+        return pairs
 
     def __call__(self, system: System, neighbors: Neighbors) -> Prediction:
         def energies(positions: Any) -> Any:
@@ -61,6 +76,12 @@ class SoftSpheres(eqx.Module):
         places = short.half_pairs or 0
         within = places if all_within else places * 2 // 3
         return NeighborPlans(short, long, short_skin, long_skin, short_within=within)
+
+    def make_list(self, system: System, plan: Plan) -> NeighborList:
+        return device_list(system.positions, system.cell, system.atom_mask, system.pbc, plan)
+
+    def placed(self, pairs: NeighborList) -> NeighborList:
+        return pairs
 
     def __call__(self, system: System, neighbors: Neighbors) -> Prediction:
         one = jnp.eye(3, dtype=system.cell.dtype)

@@ -31,7 +31,7 @@ def run(soft_spheres: Any) -> Any:
             potential = soft_spheres(jnp.asarray(0.2))
             system = System.from_ase(atoms).astype("float64")
             lists = make_lists(potential, system, skin=0.3)
-            lists = blank_lists(system, change(lists.plans))
+            lists = blank_lists(potential, system, change(lists.plans))
             integrator = constant_energy(jnp.asarray(2 * FS), Freedom())
             key = jax.random.PRNGKey(0)
             state, lists = start(potential, integrator, system, lists, key=key, thermal_energy=600 * BOLTZMANN)

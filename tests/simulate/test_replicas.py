@@ -100,7 +100,7 @@ def test_exchanges_keep_the_canonical_distributions(wells: Any) -> None:
         ]
         integrator = stacked(integrators)
         alone = make_lists(potential, system, skin=3.0)
-        lists = batch_of_lists([system] * len(integrators), alone.plans)
+        lists = batch_of_lists(potential, [system] * len(integrators), alone.plans)
         blank = unevaluated_state(
             potential, integrators[0], system, alone, key=jax.random.PRNGKey(0), thermal_energy=kts[0]
         )
