@@ -1,15 +1,14 @@
 """Sizes of batches, chosen from the data: few shapes, little padding.
 
-Structures are sorted by their size and cut into classes. All structures of a class are padded to its largest number of
-atoms N and of pairs P, and its batches hold B structures. Of all cuts into k classes the one with the least padding is
-found by dynamic programming; k is the smallest number with which no more than `TARGET` of all atoms and of all pairs is
-padding. A class as small as a few structures would give batches that weigh too much in training, so classes hold at
-least half a batch, unless the padding stays too large then.
+All structures of a class are padded to its largest number of atoms N and of pairs P, and its batches hold B structures.
+Classes come from one that holds everything: again and again, the cut of one class by atoms, by pairs or by a sum of
+both is made that saves the most padding, until no more than `TARGET` of all atoms and of all pairs is padding. A class
+of a few structures would give batches that weigh too much in training, so classes hold at least half a batch, unless
+the padding stays too large then.
 """
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,11 +16,12 @@ import numpy as np
 
 from helio.errors import HelioError
 
-TARGET = 0.12
-MOST_SHAPES = 12
-# What an atom costs in a step, in units of a pair's cost: dense layers of an atom against filters of a pair.
-_ATOM_COST = 2.0
-_CANDIDATES = 128  # places where the sorted structures may be cut
+TARGET = 0.13
+MOST_SHAPES = 16
+# Places per structure with which a batch counts as full.
+_FULL = 1.02
+# What the padding of an atom costs, in units of the mean number of pairs of an atom: the best of these is used.
+_ATOM_COSTS = (0.5, 1.0, 0.25)
 
 
 class Shape(NamedTuple):
@@ -80,26 +80,41 @@ class BatchLimits:
         return max(self.blocks, min(self.structures, by_atoms))
 
     def batches(self, count: int, atoms: int) -> tuple[int, int]:
-        """Number of batches for `count` structures of up to so many atoms, and structures in each, all alike."""
-        number = -(-count // self.most(atoms))
-        each = -(-count // number)
-        return number, -(-each // self.blocks) * self.blocks
+        """Number of batches for `count` structures of up to so many atoms, and places in each, all alike.
+
+        Batches are as large as they may be, or smaller where that fills the blocks better.
+        """
+        most = self.most(atoms)
+        ways = []
+        for size in range(most, max(self.blocks, most // 2) - 1, -self.blocks):
+            number = -(-count // size)
+            each = -(-count // (number * self.blocks)) * self.blocks
+            ways.append((number, each))
+            if number * each <= _FULL * count:
+                return number, each
+        return min(ways, key=lambda way: way[0] * way[1])
 
 
 def classes(sizes: Sizes, limits: BatchLimits) -> list[np.ndarray]:
     """The structures of each class, in ascending order of their numbers."""
-    order = np.lexsort((sizes.atoms, sizes.pairs + _ATOM_COST * sizes.atoms))
-    sorted_sizes = sizes.of(order)
-    cuts = _candidates(sorted_sizes)
-    for least in (limits.structures // 2, 1):
-        costs = _costs(sorted_sizes, cuts, limits, least)
-        best = _divisions(costs, min(MOST_SHAPES, len(cuts) - 1))
-        for division in best:
-            found = [np.sort(order[cuts[a] : cuts[b]]) for a, b in itertools.pairwise(division)]
-            result = waste([sizes.of(members) for members in found], limits)
-            if max(result.atoms, result.pairs) <= TARGET:
-                return found
-    return found
+    different, member = np.unique(np.stack([sizes.atoms, sizes.pairs], axis=1), axis=0, return_inverse=True)
+    member = member.ravel()
+    kinds = _Kinds(different[:, 0], different[:, 1], np.bincount(member))
+    best: tuple[float, list[np.ndarray]] | None = None
+    for least in (max(1, limits.structures // 2), 1):
+        for factor in _ATOM_COSTS:
+            divided = _Division(kinds, factor * sizes.pairs.sum() / sizes.atoms.sum(), least)
+            padding = divided.until(TARGET, limits)
+            if best is None or (max(padding, TARGET), len(divided.parts)) < (max(best[0], TARGET), len(best[1])):
+                best = padding, divided.parts
+        if best is not None and best[0] <= TARGET:
+            break
+    assert best is not None
+    owner = np.zeros(len(different), int)
+    for number, part in enumerate(best[1]):
+        owner[part] = number
+    found = owner[member]
+    return [np.flatnonzero(found == number) for number in range(len(best[1]))]
 
 
 def waste(parts: list[Sizes], limits: BatchLimits) -> Waste:
@@ -123,46 +138,66 @@ def pair_places(pairs: int) -> int:
     return max(4, -(-pairs // 4) * 4)
 
 
-def _candidates(sizes: Sizes) -> np.ndarray:
-    """Places between structures of different size, `_CANDIDATES` of them at most, with both ends."""
-    count = len(sizes.atoms)
-    different = np.flatnonzero((np.diff(sizes.atoms) != 0) | (np.diff(sizes.pairs) != 0)) + 1
-    if len(different) > _CANDIDATES:
-        wanted = np.linspace(0, count, _CANDIDATES + 1)[1:-1]
-        different = np.unique(different[np.searchsorted(different, wanted).clip(max=len(different) - 1)])
-    return np.concatenate([[0], different, [count]])
+@dataclass(frozen=True)
+class _Kinds:
+    """Different pairs of sizes, and how many structures have them."""
+
+    atoms: np.ndarray
+    pairs: np.ndarray
+    counts: np.ndarray
+
+    def of(self, part: np.ndarray) -> _Kinds:
+        return _Kinds(self.atoms[part], self.pairs[part], self.counts[part])
 
 
-def _costs(sizes: Sizes, cuts: np.ndarray, limits: BatchLimits, least: int) -> np.ndarray:
-    """What a class from one cut to another costs; infinite where it would have fewer structures than `least`."""
-    segments = list(itertools.pairwise(cuts))
-    most_atoms = np.array([sizes.atoms[a:b].max() for a, b in segments])
-    most_pairs = np.array([sizes.pairs[a:b].max() for a, b in segments])
-    costs = np.full((len(cuts), len(cuts)), np.inf)
-    least = min(least, int(cuts[-1]))
-    for start in range(len(segments)):
-        atoms = np.maximum.accumulate(most_atoms[start:])
-        pairs = np.maximum.accumulate(most_pairs[start:])
-        for step, (n, p) in enumerate(zip(atoms.tolist(), pairs.tolist(), strict=True)):
-            count = int(cuts[start + step + 1] - cuts[start])
-            if count >= least:
-                number, each = limits.batches(count, n)
-                costs[start, start + step + 1] = number * each * (pair_places(p) + _ATOM_COST * n)
-    return costs
+class _Division:
+    """Classes of kinds, cut further and further."""
+
+    def __init__(self, kinds: _Kinds, atom_cost: float, least: int) -> None:
+        self._kinds, self._atom_cost, self._least = kinds, atom_cost, least
+        self.parts = [np.arange(len(kinds.atoms))]
+        self._cuts = [self._best_cut(self.parts[0])]
+
+    def until(self, target: float, limits: BatchLimits) -> float:
+        """Cut until no more than the target is padding, or no cut helps; return the larger share of padding."""
+        while (padding := self._padding(limits)) > target and len(self.parts) < MOST_SHAPES:
+            number = max(range(len(self.parts)), key=lambda place: self._cuts[place][0])
+            saved, *halves = self._cuts[number]
+            if saved <= 0:
+                break
+            self.parts[number : number + 1] = halves
+            self._cuts[number : number + 1] = [self._best_cut(half) for half in halves]
+        return padding
+
+    def _padding(self, limits: BatchLimits) -> float:
+        found = waste([_repeated(self._kinds.of(part)) for part in self.parts], limits)
+        return max(found.atoms, found.pairs)
+
+    def _best_cut(self, part: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """What the best cut in two saves, and the two."""
+        own = self._kinds.of(part)
+        best = (0.0, part, part)
+        whole = own.counts.sum() * self._cost(own.atoms.max(), own.pairs.max())
+        for sums in (own.atoms, own.pairs, own.pairs + self._atom_cost * own.atoms):
+            order = np.argsort(sums, kind="stable")
+            below = own.of(order)
+            upward = self._cost(np.maximum.accumulate(below.atoms), np.maximum.accumulate(below.pairs))
+            above = own.of(order[::-1])
+            downward = self._cost(np.maximum.accumulate(above.atoms), np.maximum.accumulate(above.pairs))[::-1]
+            count = np.cumsum(below.counts)[:-1]
+            rest = below.counts.sum() - count
+            saved = whole - count * upward[:-1] - rest * downward[1:]
+            saved = np.where((count >= self._least) & (rest >= self._least), saved, 0.0)
+            if len(saved) and saved.max() > best[0]:
+                place = int(saved.argmax()) + 1
+                best = float(saved.max()), part[order[:place]], part[order[place:]]
+        return best
+
+    def _cost(self, atoms: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+        return pairs + self._atom_cost * atoms
 
 
-def _divisions(costs: np.ndarray, most: int) -> list[list[int]]:
-    """The cheapest division into 1, 2, ... classes, as places of the cuts; those that exist."""
-    end = len(costs) - 1
-    total, origins, found = costs[0].copy(), [np.zeros(end + 1, int)], []
-    for number in range(1, most + 1):
-        if np.isfinite(total[end]):
-            path = [end]
-            for origin in reversed(origins):
-                path.append(int(origin[path[-1]]))
-            found.append(path[::-1])
-        if number < most:
-            through = total[:, None] + costs
-            origins.append(through.argmin(axis=0))
-            total = through.min(axis=0)
-    return found
+def _repeated(kinds: _Kinds) -> Sizes:
+    """One row for each structure."""
+    atoms, pairs = (np.repeat(values, kinds.counts) for values in (kinds.atoms, kinds.pairs))
+    return Sizes(atoms, pairs, atoms)
