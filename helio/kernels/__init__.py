@@ -5,9 +5,9 @@
 | attention of one layer: two sums over the neighbours of each atom | `helio.network.attention` | CPU, compiled C++ |
 
 In: arrays of all atoms, a padded full list (or the rows of it that a device owns), filters tabulated once from a
-model's parameters. Out: sums over the rows, and gradients for the atoms of these rows. Pair vectors are measured inside,
-pairs beyond the cutoff count nothing, no array over pairs is ever stored. Numbers equal those of the plain version to
-round-off, except for the table's error, which is measured when it is made.
+model's parameters. Out: sums over the rows, and gradients for the atoms of these rows. Pair vectors are measured
+inside, pairs beyond the cutoff count nothing, no array over pairs is ever stored. Numbers equal those of the plain
+version to round-off, except for the table's error, which is measured when it is made.
 
 The library is compiled when Helio is installed (`hatch_build.py`); `why_unavailable` says why it cannot be used here.
 Operations differentiate once, in positions, cell and values per atom: neither in parameters nor twice, which the

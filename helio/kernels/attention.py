@@ -209,11 +209,17 @@ def _is_primal(leaf: Any) -> bool:
 
 
 def _tabulated_backward(arguments: tuple, cotangents: tuple) -> tuple:
-    features, euclidean = (
-        jnp.zeros(c.aval.shape, c.aval.dtype) if isinstance(c, SymbolicZero) else c for c in cotangents
-    )
+    features, euclidean = map(_numbers, cotangents)
     gradients = attention_backward(*arguments, features_cotangent=features, euclidean_cotangent=euclidean)
     return (jax.tree.map(lambda _: None, arguments[0]), *gradients, None, None)
+
+
+def _numbers(cotangent: Any) -> Array:
+    """An array, for zeros that are known as such, too."""
+    if isinstance(cotangent, SymbolicZero):
+        kind: Any = cotangent.aval
+        return jnp.zeros(kind.shape, kind.dtype)
+    return cotangent
 
 
 tabulated_attention.defvjp(_tabulated_forward, _tabulated_backward, symbolic_zeros=True)

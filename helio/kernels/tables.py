@@ -14,6 +14,7 @@ variables are zero (first layer), S is a constant and stands in the table, too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,9 +24,10 @@ from jaxtyping import Array, Float
 from scipy.special import gammaln
 
 FEWEST_KNOTS, MOST_KNOTS = 128, 4096
-# Largest error of a filter between knots, relative to its largest value. Of it, 1e-6 makes less than 1e-7 eV per atom
-# and 1e-6 eV/A in the published model; the round-off of float32 is 1e-7.
-TOLERANCE = 3e-7
+# Largest errors of a filter and of its slope (1/A) between knots, relative to the filter's largest value. In the
+# published model these make 5e-9 eV per atom and 5e-6 eV/A (water and docosahexaenoic acid).
+TOLERANCE, SLOPE_TOLERANCE = 1.5e-8, 6e-6
+NEAREST = 0.3  # A; errors below count nothing: no two atoms come so close, and the filters are steep there
 _LANES = 16  # the hidden width of spherical filters is padded to a multiple of this
 
 
@@ -50,7 +52,13 @@ class TabulatedFilters(eqx.Module):
     average_neighbors: float = eqx.field(static=True)
     cutoff: float = eqx.field(static=True)  # A
     decay: float = eqx.field(static=True)  # 1/A, gamma / 2
-    error: float = eqx.field(static=True)  # largest error between knots, relative to the largest value
+    error: float = eqx.field(static=True)  # of values between knots, relative to the largest
+    slope_error: float = eqx.field(static=True)  # 1/A, likewise
+
+    @property
+    def knots(self) -> int:
+        """Number of rows of the table."""
+        return self.table.shape[-3]
 
 
 def supports(features: int, num_heads: int, degrees: Sequence[int]) -> bool:
@@ -61,7 +69,6 @@ def supports(features: int, num_heads: int, degrees: Sequence[int]) -> bool:
         and sum(heads) <= 32
         and len(degrees) <= 4
         and max(degrees) <= 4
-        and list(degrees) == sorted(set(degrees))
     )
 
 
@@ -86,13 +93,14 @@ def tabulate(
         average_neighbors: the constant n by which attention is divided.
         cutoff: in A.
         gamma: in 1/A, of the radial basis.
-        knots: how many; by default as few as keep the error below `TOLERANCE`.
+        knots: how many; by default as few as keep the errors below the tolerances.
     """
-    decay = gamma / 2
-    span = float(np.exp(-decay * cutoff)), 1.0
-    table, error = _table(filters, span, knots or FEWEST_KNOTS)
-    while knots is None and error > TOLERANCE and 2 * len(table) <= MOST_KNOTS:
-        table, error = _table(filters, span, 2 * len(table))
+    decay, count = gamma / 2, knots or FEWEST_KNOTS
+    table, error, slope_error = _table(filters, decay, cutoff, count)
+    while knots is None and count < MOST_KNOTS and (error > TOLERANCE or slope_error > SLOPE_TOLERANCE):
+        needed = count * max((error / TOLERANCE) ** (1 / 4), (slope_error / SLOPE_TOLERANCE) ** (1 / 3))
+        count = min(MOST_KNOTS, 32 * math.ceil(1.02 * max(needed, count + 1) / 32))
+        table, error, slope_error = _table(filters, decay, cutoff, count)
     table[:, 0] += np.concatenate([_constant(filter_, first_layer) for filter_ in filters])
     first, bias, second = _spherical(filters)
     return TabulatedFilters(
@@ -107,21 +115,35 @@ def tabulate(
         cutoff=cutoff,
         decay=decay,
         error=error,
+        slope_error=slope_error,
     )
 
 
 def _table(
-    filters: tuple[FilterParameters, FilterParameters], span: tuple[float, float], knots: int
-) -> tuple[np.ndarray, float]:
-    """Values and slopes (knots, 2, 2F), and the largest relative error half-way between knots."""
-    y = np.linspace(*span, knots)
+    filters: tuple[FilterParameters, FilterParameters], decay: float, cutoff: float, knots: int
+) -> tuple[np.ndarray, float, float]:
+    """Values and slopes (knots, 2, 2F), and their largest errors between knots relative to the largest value."""
+
+    def exact(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        value, slope = zip(*(_radial(parameters, y) for parameters in filters), strict=True)
+        return np.concatenate(value, axis=1), np.concatenate(slope, axis=1)
+
+    y = np.linspace(np.exp(-decay * cutoff), 1, knots)
     step = y[1] - y[0]
-    value, slope = (np.concatenate(parts, axis=1) for parts in zip(*(_radial(f, y) for f in filters), strict=True))
+    value, slope = exact(y)
     table = np.stack([value, slope * step], axis=1)
-    # The error of a cubic Hermite piece is largest in its middle.
-    exact = np.concatenate([_radial(f, y[:-1] + step / 2)[0] for f in filters], axis=1)
-    middle = (value[:-1] + value[1:]) / 2 + (table[:-1, 1] - table[1:, 1]) / 8
-    return table, float(np.abs(middle - exact).max() / np.abs(value).max())
+    left = (y < np.exp(-decay * NEAREST))[1:]
+    before, after = table[:-1][left], table[1:][left]
+    # The error of a cubic Hermite piece goes as t^2 (1-t)^2, that of its slope as t (1-t) (1-2t): each at its largest.
+    middle = (before[:, 0] + after[:, 0]) / 2 + (before[:, 1] - after[:, 1]) / 8
+    value_error = np.abs(middle - exact(y[:-1][left] + step / 2)[0]).max()
+    t = (1 - 3**-0.5) / 2
+    rise = 6 * t * (1 - t) * (after[:, 0] - before[:, 0])
+    tilted = rise + (1 - t) * (1 - 3 * t) * before[:, 1] + t * (3 * t - 2) * after[:, 1]
+    there = y[:-1][left] + t * step
+    slope_error = np.abs((tilted / step - exact(there)[1]) * decay * there[:, None]).max()
+    largest = np.abs(value).max()
+    return table, float(value_error / largest), float(slope_error / largest)
 
 
 def _radial(parameters: FilterParameters, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

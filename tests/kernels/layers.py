@@ -49,9 +49,7 @@ def parameters(filter_: Filter) -> FilterParameters:
 def random_filters(sizes: Sizes, seed: int) -> tuple[Filter, Filter]:
     """Both filters, with biases that are not zero."""
     rng = np.random.default_rng(seed)
-    made = tuple(
-        Filter(sizes.num_radial, len(sizes.degrees), sizes.features, sizes.hidden, rng=rng) for _ in range(2)
-    )
+    made = tuple(Filter(sizes.num_radial, len(sizes.degrees), sizes.features, sizes.hidden, rng=rng) for _ in range(2))
     return jax.tree.map(lambda leaf: leaf if leaf.ndim > 1 else jnp.asarray(rng.normal(size=leaf.shape)), made)
 
 
@@ -84,7 +82,7 @@ class Nodes:
     neighbors: NeighborList
 
     @property
-    def arguments(self) -> tuple:
+    def arguments(self) -> tuple[Any, Any, Any, Any, Any, Any, Any, Any]:
         """As the compiled operations take them after the filters."""
         return self.query, self.key, self.value, self.chi, self.positions, self.cell, self.index, self.shift
 
@@ -104,7 +102,7 @@ def random_nodes(
     rng = np.random.default_rng(seed)
     periodic = cell is not None
     box = np.zeros((3, 3)) if cell is None else cell
-    neighbors = host_list(positions, box, (periodic,) * 3, cutoff=CUTOFF + skin, rows=rows)
+    neighbors = host_list(positions, box, (periodic, periodic, periodic), cutoff=CUTOFF + skin, rows=rows)
     count = rows or len(positions)
 
     def values(width: int) -> Array:
@@ -162,7 +160,9 @@ def table_filters(tabulated: TabulatedFilters, *, first_layer: bool) -> tuple[Ca
             knot = jnp.clip(place.astype(jnp.int32), 0, len(table) - 2)[:, 0]
             t = place - knot.astype(place.dtype)[:, None]
             (v0, s0), (v1, s1) = (jnp.moveaxis(table[knot + k][:, :, columns], 1, 0) for k in (0, 1))
-            radial = (1 + 2 * t) * (1 - t) ** 2 * v0 + t * (1 - t) ** 2 * s0 + t**2 * (3 - 2 * t) * v1 + t**2 * (t - 1) * s1
+            radial = (
+                (1 + 2 * t) * (1 - t) ** 2 * v0 + t * (1 - t) ** 2 * s0 + t**2 * (3 - 2 * t) * v1 + t**2 * (t - 1) * s1
+            )
             if first_layer:
                 return radial
             inner = difference @ jnp.asarray(tabulated.first)[:, hidden] + jnp.asarray(tabulated.bias)[hidden]

@@ -64,8 +64,10 @@ class Backward {
     gather_euclidean(i);
     V along[kTile] = {};
     for (int n = 0; n < pairs; ++n) {
-      score(i, n);
+      prefetch(n + 1);
+      weigh(i, n);
       along[n] = add_filters(row, i, n);
+      finish_scores(n);
       add_values(row, i, n);
     }
     for (int n = pairs; n < kTile; ++n) clear_lane(n);
@@ -73,6 +75,14 @@ class Backward {
       S::store(distance_gradient_ + n, S::load(distance_gradient_ + n) + sums_of_rows<S>(along + n));
     if (atoms_.chi) add_chi(row);
     add_positions(row, i);
+  }
+
+  // Asks for the rows of a neighbour, which lie anywhere, while the pair before it is worked on.
+  void prefetch(int n) const {
+    if (n >= tile_.count) return;
+    const int64_t j = int64_t(tile_.neighbor[n].atom) * shape_.features;
+    for (const T* row : {atoms_.query[0], atoms_.query[1], atoms_.key[0], atoms_.key[1], atoms_.value, dx_})
+      prefetch_row(row + j, shape_.features);
   }
 
   // c'_j with the parity of Y, and A^2 in both directions.
@@ -98,79 +108,43 @@ class Backward {
     }
   }
 
-  // A and a of both attentions and directions, P = A c/n, and the part of d' that comes from the cutoff function.
-  void score(int64_t i, int n) {
-    const int features = shape_.features, heads = shape_.heads, all_heads = shape_.all_heads();
+  // A of both attentions and directions, and P = A c/n.
+  void weigh(int64_t i, int n) {
+    const int features = shape_.features, heads = shape_.heads, width = features / heads;
     const int64_t j = tile_.neighbor[n].atom;
-    const T* w = filters_.value(n);
-    V sums[4 * kMaxHeads];
-    V *a_ij = sums, *a_ji = a_ij + all_heads, *A_ij = a_ji + all_heads, *A_ji = A_ij + heads;
-    for (int g = 0, head = 0; g < 2; ++g, w += features) {
-      const T *qi = atoms_.query[g] + i * features, *qj = atoms_.query[g] + j * features;
-      const T *ki = atoms_.key[g] + i * features, *kj = atoms_.key[g] + j * features;
-      const int width = features / (g ? shape_.degrees : heads);
-      for (int from = 0; from < features; from += width, ++head) {
-        V forward{}, backward{};
-        for (int c = from; c < from + width; c += S::L) {
-          V filter = S::load(w + c);
-          forward += S::load(qi + c) * filter * S::load(kj + c);
-          backward += S::load(qj + c) * filter * S::load(ki + c);
-        }
-        a_ij[head] = forward;
-        a_ji[head] = backward;
-      }
-    }
     const T *xi = dx_ + i * features, *xj = dx_ + j * features;
     const T *vi = atoms_.value + i * features, *vj = atoms_.value + j * features;
-    const int width = features / heads;
+    V sums[2 * kMaxHeads];
     for (int head = 0; head < heads; ++head) {
       V forward{}, backward{};
       for (int c = head * width; c < (head + 1) * width; c += S::L) {
         forward += S::load(xi + c) * S::load(vj + c);
         backward += S::load(xj + c) * S::load(vi + c);
       }
-      A_ij[head] = forward;
-      A_ji[head] = backward;
+      sums[head] = forward;
+      sums[heads + head] = backward;
     }
-    const int total = 2 * (all_heads + heads);
-    for (int k = total; k % S::L; ++k) sums[k] = V{};
-    for (int k = 0; k < total; k += S::L) S::store(scores_ + k, sums_of_rows<S>(sums + k));
-    finish_scores(n);
-  }
-
-  void finish_scores(int n) {
-    const int heads = shape_.heads, degrees = shape_.degrees, all_heads = shape_.all_heads();
+    std::fill_n(towards_, 2 * heads, T(0));
+    add_sums<S>(sums, 2 * heads, towards_);
     const T envelope = tile_.envelope[n];
-    T *a_ij = scores_, *a_ji = a_ij + all_heads;
-    const T *A_ij = a_ji + all_heads, *A_ji = A_ij + heads;
-    T cutoff_part = 0;
     for (int h = 0; h < heads; ++h) {
-      cutoff_part += A_ij[h] * a_ij[h] + A_ji[h] * a_ji[h];
-      p_ij_[h] = A_ij[h] * envelope;
-      p_ji_[h] = A_ji[h] * envelope;
+      p_ij_[h] = towards_[h] * envelope;
+      p_ji_[h] = towards_[heads + h] * envelope;
     }
-    for (int l = 0; l < degrees; ++l) {
-      cutoff_part += towards_i_[l][n] * a_ij[heads + l] + towards_j_[l][n] * a_ji[heads + l];
+    for (int l = 0; l < shape_.degrees; ++l) {
       p_ij_[heads + l] = towards_i_[l][n] * envelope;
       p_ji_[heads + l] = towards_j_[l][n] * envelope;
-      to_i_[l][n] = a_ij[heads + l] * envelope;
-      to_j_[l][n] = a_ji[heads + l] * envelope;
     }
-    for (int h = 0; h < heads; ++h) {
-      a_ij[h] *= envelope;
-      a_ji[h] *= envelope;
-    }
-    distance_gradient_[n] = cutoff_part * tile_.envelope_slope[n];
   }
 
-  // q', k' and w' (in the place of w); returns lanes whose sum is sum w' R'.
+  // q', k', w' (in the place of w) and a of one pair in one pass; returns lanes whose sum is sum w' R'.
   V add_filters(int64_t row, int64_t i, int n) {
-    const int features = shape_.features;
+    const int features = shape_.features, all_heads = shape_.all_heads();
     const Neighbor<T>& neighbor = tile_.neighbor[n];
     const int64_t j = neighbor.atom, row_j = j - atoms_.row_start;
     T* w = filters_.value(n);
     const T* slope = filters_.slope(n);
-    V along{};
+    V along{}, sums[2 * kMaxHeads];
     for (int g = 0, head = 0; g < 2; ++g, w += features, slope += features) {
       const T *qi = atoms_.query[g] + i * features, *qj = atoms_.query[g] + j * features;
       const T *ki = atoms_.key[g] + i * features, *kj = atoms_.key[g] + j * features;
@@ -179,22 +153,47 @@ class Backward {
       const int width = features / (g ? shape_.degrees : shape_.heads);
       for (int from = 0; from < features; from += width, ++head) {
         const V p_ij = S::all(p_ij_[head]), p_ji = S::all(p_ji_[head]);
+        V forward{}, backward{};
         for (int c = from; c < from + width; c += S::L) {
           V filter = S::load(w + c), q = S::load(qi + c), k = S::load(ki + c);
-          V to_q = p_ij * S::load(kj + c), to_k = p_ji * S::load(qj + c);
-          S::add(dqi + c, to_q * filter);
-          S::add(dki + c, to_k * filter);
+          V other_q = S::load(qj + c), other_k = S::load(kj + c);
+          V filtered_k = filter * other_k, filtered_q = filter * other_q;
+          forward += q * filtered_k;
+          backward += k * filtered_q;
+          S::add(dqi + c, p_ij * filtered_k);
+          S::add(dki + c, p_ji * filtered_q);
           if (neighbor.both) {
             S::add(dqj + c, p_ji * (k * filter));
             S::add(dkj + c, p_ij * (q * filter));
           }
-          V gradient = to_q * q + to_k * k;
+          V gradient = p_ij * (q * other_k) + p_ji * (k * other_q);
           S::store(w + c, gradient);
           along += gradient * S::load(slope + c);
         }
+        sums[head] = forward;
+        sums[all_heads + head] = backward;
       }
     }
+    std::fill_n(scores_, 2 * all_heads, T(0));
+    add_sums<S>(sums, 2 * all_heads, scores_);
     return along;
+  }
+
+  // The part of d' that comes from the cutoff function; a with c/n.
+  void finish_scores(int n) {
+    const int heads = shape_.heads, all_heads = shape_.all_heads();
+    const T envelope = tile_.envelope[n];
+    T *a_ij = scores_, *a_ji = scores_ + all_heads;
+    T cutoff_part = 0;
+    for (int h = 0; h < heads; ++h) cutoff_part += towards_[h] * a_ij[h] + towards_[heads + h] * a_ji[h];
+    for (int l = 0; l < shape_.degrees; ++l)
+      cutoff_part += towards_i_[l][n] * a_ij[heads + l] + towards_j_[l][n] * a_ji[heads + l];
+    distance_gradient_[n] = cutoff_part * tile_.envelope_slope[n];
+    for (int h = 0; h < 2 * all_heads; ++h) scores_[h] *= envelope;
+    for (int l = 0; l < shape_.degrees; ++l) {
+      to_i_[l][n] = a_ij[heads + l];
+      to_j_[l][n] = a_ji[heads + l];
+    }
   }
 
   void add_values(int64_t row, int64_t i, int n) {
@@ -221,19 +220,18 @@ class Backward {
   void add_chi(int64_t row) {
     alignas(64) T gradient[kMaxDegrees][kTile];
     filters_.invariant_gradient(tile_, gradient);
-    T* to_i = result_.chi + row * shape_.components;
+    V sums[kRoomForComponents] = {};
     for (int l = 0, c = 0; l < shape_.degrees; ++l) {
       const T factor = T(-2 / std::sqrt(2 * shape_.degree[l] + 1.0));
       for (int m = 0; m < 2 * shape_.degree[l] + 1; ++m, ++c) {
-        V sum{};
         for (int n = 0; n < kTile; n += S::L) {
           V part = factor * S::load(gradient[l] + n) * S::load(tile_.difference[c] + n);
           S::store(tile_.difference[c] + n, part);
-          sum += part;
+          sums[c] += part;
         }
-        to_i[c] += sum_of_lanes<S>(sum);
       }
     }
+    add_sums<S>(sums, shape_.components, result_.chi + row * shape_.components);
     for (int n = 0; n < tile_.count; ++n) {
       if (!tile_.neighbor[n].both) continue;
       T* to_j = result_.chi + (tile_.neighbor[n].atom - atoms_.row_start) * shape_.components;
@@ -284,7 +282,7 @@ class Backward {
   alignas(64) T towards_i_[kMaxDegrees][kTile], towards_j_[kMaxDegrees][kTile];  // A^2
   alignas(64) T to_i_[kMaxDegrees][kTile], to_j_[kMaxDegrees][kTile];            // a^2
   alignas(64) T distance_gradient_[kTile];
-  alignas(64) T scores_[4 * kMaxHeads];
+  alignas(64) T towards_[2 * kMaxHeads], scores_[2 * kMaxHeads];  // A^1; a of both attentions
   T p_ij_[kMaxHeads], p_ji_[kMaxHeads];
 };
 

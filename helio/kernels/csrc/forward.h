@@ -43,6 +43,7 @@ class Forward {
     }
     for (int n = 0; n < kTile; ++n) {
       if (n < pairs) {
+        prefetch(n + 1);
         score(i, n);
         add_values(row, i, n);
       } else {
@@ -50,6 +51,14 @@ class Forward {
       }
     }
     add_harmonics(row, pairs);
+  }
+
+  // Asks for the rows of a neighbour, which lie anywhere, while the pair before it is worked on.
+  void prefetch(int n) const {
+    if (n >= tile_.count) return;
+    const int64_t j = int64_t(tile_.neighbor[n].atom) * shape_.features;
+    for (const T* row : {atoms_.query[0], atoms_.query[1], atoms_.key[0], atoms_.key[1], atoms_.value})
+      prefetch_row(row + j, shape_.features);
   }
 
   // a_ij and a_ji of both attentions.
@@ -99,16 +108,15 @@ class Forward {
 
   void add_harmonics(int64_t row, int pairs) {
     T* ci = result_.euclidean + row * shape_.components;
+    V sums[kRoomForComponents] = {};
     for (int l = 0, c = 0; l < shape_.degrees; ++l)
-      for (int m = 0; m < 2 * shape_.degree[l] + 1; ++m, ++c) {
-        V sum{};
+      for (int m = 0; m < 2 * shape_.degree[l] + 1; ++m, ++c)
         for (int n = 0; n < kTile; n += S::L) {
           V harmonic = S::load(tile_.harmonics[c] + n);
-          sum += S::load(to_i_[l] + n) * harmonic;
+          sums[c] += S::load(to_i_[l] + n) * harmonic;
           S::store(tile_.harmonics[c] + n, S::load(to_j_[l] + n) * harmonic);
         }
-        ci[c] += sum_of_lanes<S>(sum);
-      }
+    add_sums<S>(sums, shape_.components, ci);
     for (int n = 0; n < pairs; ++n) {
       if (!tile_.neighbor[n].both) continue;
       T* cj = result_.euclidean + (tile_.neighbor[n].atom - atoms_.row_start) * shape_.components;

@@ -10,7 +10,7 @@ namespace helio {
 
 constexpr int kMaxDegree = 4;
 constexpr int kMaxDegrees = 4;
-constexpr int kMaxComponents = 24;
+constexpr int kMaxComponents = 24, kRoomForComponents = 32;  // a multiple of all widths of vectors
 
 // Normalisation of component m of degree l, with the factor sqrt(2) of m != 0.
 struct HarmonicNorms {

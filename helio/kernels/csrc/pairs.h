@@ -53,6 +53,12 @@ void find_neighbors(const Atoms<T>& atoms, const Order& order, int chunk, int64_
   }
 }
 
+// Asks for a row of numbers to be brought into the first cache.
+template <class T>
+inline void prefetch_row(const T* row, int count) {
+  for (int c = 0; c < count; c += 64 / int(sizeof(T))) __builtin_prefetch(row + c);
+}
+
 // Geometry of up to kTile pairs, one lane each; lanes without a pair have an envelope of zero.
 template <class S>
 struct Tile {

@@ -10,6 +10,8 @@
 
 namespace helio {
 
+constexpr int64_t kFewestToOrder = 256;
+
 // Spreads the lowest ten bits of `x` so that two free bits follow each.
 inline uint32_t spread_bits(uint32_t x) {
   x = (x | (x << 16)) & 0x030000ffu;
@@ -60,7 +62,8 @@ class UnitCoordinates {
   double matrix_[3][3], low_[3] = {0, 0, 0}, extent_ = 1e-3;
 };
 
-// An order of atoms along a space-filling curve (Morton), cut into chunks of equal length.
+// An order of atoms along a space-filling curve (Morton), cut into chunks of equal length. Neighbours in space are
+// neighbours in the order: their rows are in the cache when they are needed, and few pairs lie in two chunks.
 struct Order {
   int chunks = 1;
   std::vector<int32_t> atom;   // atom at each place
@@ -75,7 +78,7 @@ Order order_atoms(const T* positions, int64_t count, const T* cell, bool periodi
   order.chunks = chunks;
   order.atom.resize(count);
   order.place.resize(count);
-  if (chunks == 1) {
+  if (count < kFewestToOrder) {
     for (int64_t n = 0; n < count; ++n) order.atom[n] = order.place[n] = int32_t(n);
     return order;
   }

@@ -69,31 +69,50 @@ inline typename S::V square_root(typename S::V x) {
   return root;
 }
 
-// (a0 + a1, a2 + a3, ..., b0 + b1, ...)
-template <class S, int... Lane>
-inline typename S::V add_neighbors(typename S::V a, typename S::V b, std::integer_sequence<int, Lane...>) {
+// One step of a tree of sums: adjacent groups of `Group` lanes are added, those of a go to the first half of a block of
+// the result and those of b to the second. Blocks are 128 bits where groups are smaller: such shuffles are cheapest.
+template <class S, int Group, int... Lane>
+inline typename S::V add_groups(typename S::V a, typename S::V b, std::integer_sequence<int, Lane...>) {
+  constexpr int in_128_bits = 16 / int(sizeof(typename S::T));
+  constexpr int block = Group < in_128_bits ? in_128_bits : S::L, half = block / 2;
+  constexpr auto source = [](int lane, int odd) {
+    const int in_half = lane % half;
+    return lane / block * block + (2 * (in_half / Group) + odd) * Group + in_half % Group +
+           (lane % block < half ? 0 : S::L);
+  };
 #if defined(__clang__)
-  return __builtin_shufflevector(a, b, (2 * Lane)...) + __builtin_shufflevector(a, b, (2 * Lane + 1)...);
+  return __builtin_shufflevector(a, b, source(Lane, 0)...) + __builtin_shufflevector(a, b, source(Lane, 1)...);
 #else
-  return __builtin_shuffle(a, b, typename S::M{(2 * Lane)...}) +
-         __builtin_shuffle(a, b, typename S::M{(2 * Lane + 1)...});
+  return __builtin_shuffle(a, b, typename S::M{source(Lane, 0)...}) +
+         __builtin_shuffle(a, b, typename S::M{source(Lane, 1)...});
 #endif
 }
 
-// Lane k of the result is the sum over all lanes of rows[k], for L rows; `rows` is overwritten.
-template <class S>
-inline typename S::V sums_of_rows(typename S::V* rows) {
-  for (int count = S::L / 2; count >= 1; count /= 2)
-    for (int k = 0; k < count; ++k)
-      rows[k] = add_neighbors<S>(rows[2 * k], rows[2 * k + 1], std::make_integer_sequence<int, S::L>());
-  return rows[0];
+template <class S, int Group>
+inline void add_level(typename S::V* rows) {
+  for (int k = 0; k < Group; ++k)
+    rows[k] = add_groups<S, Group>(rows[2 * k], rows[2 * k + 1], std::make_integer_sequence<int, S::L>());
+  if constexpr (Group > 1) add_level<S, Group / 2>(rows);
 }
 
+// Lane k of the result is the sum over all lanes of rows[k], for L rows.
 template <class S>
-inline typename S::T sum_of_lanes(typename S::V x) {
-  typename S::T total = 0;
-  for (int lane = 0; lane < S::L; ++lane) total += x[lane];
-  return total;
+inline typename S::V sums_of_rows(const typename S::V* rows) {
+  constexpr int in_128_bits = 16 / int(sizeof(typename S::T)), blocks = S::L / in_128_bits;
+  typename S::V ordered[S::L];
+  for (int k = 0; k < S::L; ++k) ordered[k] = rows[k % blocks * in_128_bits + k / blocks];
+  add_level<S, S::L / 2>(ordered);
+  return ordered[0];
+}
+
+// to[k] += sum over all lanes of rows[k]; `rows` has free places up to a multiple of L.
+template <class S>
+inline void add_sums(typename S::V* rows, int count, typename S::T* to) {
+  for (int k = count; k % S::L; ++k) rows[k] = typename S::V{};
+  for (int k = 0; k < count; k += S::L) {
+    const typename S::V sums = sums_of_rows<S>(rows + k);
+    for (int lane = 0; lane < S::L && k + lane < count; ++lane) to[k + lane] += sums[lane];
+  }
 }
 
 }  // namespace helio
