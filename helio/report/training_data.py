@@ -102,9 +102,9 @@ def plot_overview(path: str | Path, overview: Overview, *, title: str = "") -> N
         figure.savefig(temporary, dpi=150, bbox_inches="tight")
 
 
-def _bins(sizes: np.ndarray) -> np.ndarray:
+def _bins(sizes: np.ndarray) -> list[float]:
     low, high = int(sizes.min()), int(sizes.max())
-    return np.arange(low, high + 2, max(1, (high - low) // 60)) - 0.5
+    return [place - 0.5 for place in range(low, high + 2, max(1, (high - low) // 60))]
 
 
 def _table(first: str, *others: str) -> Table:

@@ -64,6 +64,14 @@ def array(group: h5py.Group, name: str) -> np.ndarray | None:
     return found[...] if isinstance(found, h5py.Dataset) else None
 
 
+def needed(group: h5py.Group, name: str) -> np.ndarray:
+    """The data set as an array; `HelioError` where it is missing."""
+    found = array(group, name)
+    if found is None:
+        raise HelioError(f"{group.name} has no data set {name}")
+    return found
+
+
 def texts(values: np.ndarray) -> list[str]:
     """Strings of any of the types that HDF5 keeps them in."""
     return [value.decode() if isinstance(value, bytes) else str(value) for value in np.ravel(values)]

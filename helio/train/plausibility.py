@@ -122,7 +122,8 @@ class Plausibility:
         numbers = structure.atomic_numbers
         heavy = np.flatnonzero(np.isin(numbers, list(_STIFFNESS)))
         for atom in np.flatnonzero(numbers == 1)[:40] if len(heavy) else ():
-            end = heavy[np.linalg.norm(structure.positions[atom] - structure.positions[heavy], axis=1).argmin()]
+            distances = np.linalg.norm(structure.positions[atom] - structure.positions[heavy], axis=1)
+            end = int(heavy[distances.argmin()])
             (length, force), (before, force_before) = (_along(one, atom, end) for one in (structure, last))
             if 0.8 < length < 1.3 and 0.8 < before < 1.3 and abs(length - before) > 0.005:
                 self._note(f"bond {numbers[end]}", length - before, force - force_before)

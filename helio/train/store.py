@@ -186,8 +186,9 @@ class Store:
                     raise HelioError(f"{self.path} was written by a newer Helio (version {file.attrs['version']})")
                 for name in (*COLUMNS, "first_atom"):
                     folder = COLUMNS.get(name, ("structures",))[0]
-                    if name in file[folder]:
-                        self._columns[name] = self._mapped(file[folder][name])
+                    found = file.get(f"{folder}/{name}")
+                    if isinstance(found, h5py.Dataset):
+                        self._columns[name] = self._mapped(found)
                 return json.loads(str(file.attrs["header"]))
         except PermissionError:
             raise HelioError(f"{self.path} may not be read: check its permissions") from None

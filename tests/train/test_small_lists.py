@@ -21,7 +21,7 @@ def test_same_as_host_lists(seed, monkeypatch):
         numbers[row, :count] = 6
     made = small_lists(positions, numbers, cutoff=4.5, columns=19, pairs=190)
     for row, count in enumerate(counts):
-        one = host_list(positions[row, :count], np.eye(3), (False,) * 3, cutoff=4.5, rows=20)
+        one = host_list(positions[row, :count], np.eye(3), (False, False, False), cutoff=4.5, rows=20)
         width = min(19, one.index.shape[1])
         np.testing.assert_array_equal(made.index[row, :, :width], one.index[:, :width])
         assert (made.index[row, :, width:] == 20).all()

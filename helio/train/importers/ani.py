@@ -21,7 +21,7 @@ import numpy as np
 from ase.data import atomic_numbers as numbers_of
 
 from helio.errors import HelioError
-from helio.train.hdf5 import array, groups_with, holds, opened, texts
+from helio.train.hdf5 import array, groups_with, holds, needed, opened, texts
 from helio.train.importers.choices import ImportChoices
 from helio.train.labels import LabelledStructure, Units, labelled
 
@@ -50,10 +50,10 @@ def _group(
     group: h5py.Group, choices: ImportChoices, units: Units, method: str, first: int
 ) -> Iterator[LabelledStructure]:
     numbers, where = _elements(group), f"{group.name}"
-    positions = np.asarray(group["coordinates"][...], np.float64) * units.to_angstrom
+    positions = np.asarray(needed(group, "coordinates"), np.float64) * units.to_angstrom
     if positions.ndim != 3 or positions.shape[1] != len(numbers):
         raise HelioError(f"{where}: positions of shape {positions.shape} do not fit {len(numbers)} atoms")
-    methods = sorted(name.rsplit(".", 1)[0] for name in group if name.endswith(".energy"))
+    methods = sorted(name.rsplit(".", 1)[0] for name in map(str, group) if name.endswith(".energy"))
     if methods and method not in methods:
         raise HelioError(f"{where} has no energies of {method}; choose --method among {', '.join(methods)}")
     names = {"energy": "energies", "forces": "forces", "charges": "hirshfeld"}

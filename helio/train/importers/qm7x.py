@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from helio.errors import HelioError
-from helio.train.hdf5 import array, groups_with, holds, opened
+from helio.train.hdf5 import array, groups_with, holds, needed, opened
 from helio.train.importers.choices import ImportChoices
 from helio.train.labels import LabelledStructure, Units, labelled
 
@@ -40,7 +40,7 @@ def read(path: Path, choices: ImportChoices) -> Iterator[LabelledStructure]:
     units, names = Units().changed(choices.units), _NAMES | dict(choices.keys)
     with opened(path) as file:
         for number, group in enumerate(groups_with(file, ("atXYZ", "atNUM"))):
-            numbers, positions = np.ravel(group["atNUM"][...]), np.asarray(group["atXYZ"][...], np.float64)
+            numbers, positions = np.ravel(needed(group, "atNUM")), np.asarray(needed(group, "atXYZ"), np.float64)
             if positions.shape != (len(numbers), 3):
                 raise HelioError(f"{group.name}: positions of shape {positions.shape} do not fit {len(numbers)} atoms")
             values = {label: array(group, name) for label, name in names.items()}

@@ -72,31 +72,44 @@ def write_extxyz(folder: Path, made: Waters) -> Path:
 
 
 def write_database(folder: Path, made: Waters) -> Path:
-    with ase.db.connect(folder / "waters.db") as database:
-        for row, place in enumerate(made.positions):
-            atoms = Atoms(NUMBERS, place)
-            own = {name: values[row] for name, values in made.labels.items()}
-            atoms.calc = SinglePointCalculator(atoms, energy=own.pop("energy"), forces=own.pop("forces"))
-            database.write(atoms, data=own)
+    database = ase.db.connect(folder / "waters.db")
+    for row, place in enumerate(made.positions):
+        atoms = Atoms(NUMBERS, place)
+        own = {name: values[row] for name, values in made.labels.items()}
+        atoms.calc = SinglePointCalculator(atoms, energy=own.pop("energy"), forces=own.pop("forces"))
+        database.write(atoms, data=own)
     return folder / "waters.db"
 
 
 def write_md17(folder: Path, made: Waters) -> Path:
-    own = {"E": made.labels["energy"][:, None] / KCAL_PER_MOL, "F": made.labels["forces"] / KCAL_PER_MOL}
-    np.savez(folder / "md17.npz", R=made.positions, z=NUMBERS, **own)
+    energy, forces = made.labels["energy"][:, None] / KCAL_PER_MOL, made.labels["forces"] / KCAL_PER_MOL
+    np.savez(folder / "md17.npz", R=made.positions, z=NUMBERS, E=energy, F=forces)
     return folder / "md17.npz"
 
 
 def write_rmd17(folder: Path, made: Waters) -> Path:
-    own = {"energies": made.labels["energy"] / KCAL_PER_MOL, "forces": made.labels["forces"] / KCAL_PER_MOL}
-    old = {"old_indices": np.arange(len(made.positions))}
-    np.savez(folder / "rmd17.npz", coords=made.positions, nuclear_charges=NUMBERS, **own, **old)
+    np.savez(
+        folder / "rmd17.npz",
+        coords=made.positions,
+        nuclear_charges=NUMBERS,
+        energies=made.labels["energy"] / KCAL_PER_MOL,
+        forces=made.labels["forces"] / KCAL_PER_MOL,
+        old_indices=np.arange(len(made.positions)),
+    )
     return folder / "rmd17.npz"
 
 
 def write_sgdml(folder: Path, made: Waters) -> Path:
-    own = {"E": made.labels["energy"], "F": made.labels["forces"], "theory": "PBE+MBD"}
-    np.savez(folder / "md22.npz", R=made.positions, z=NUMBERS, r_unit="Ang", e_unit="eV", **own)
+    np.savez(
+        folder / "md22.npz",
+        R=made.positions,
+        z=NUMBERS,
+        E=made.labels["energy"],
+        F=made.labels["forces"],
+        theory="PBE+MBD",
+        r_unit="Ang",
+        e_unit="eV",
+    )
     return folder / "md22.npz"
 
 
@@ -135,7 +148,8 @@ def write_ani1x(folder: Path, made: Waters) -> Path:
         group["wb97x_dz.forces"] = made.labels["forces"] / HARTREE
         group["wb97x_dz.dipole"] = made.labels["dipole"]
         group["wb97x_dz.hirshfeld_charges"] = made.labels["charges"]
-        group["ccsd(t)_cbs.energy"] = np.where(np.arange(len(made.positions)) % 2, np.nan, group["wb97x_dz.energy"][:])
+        few = np.where(np.arange(len(made.positions)) % 2, np.nan, made.labels["energy"] / HARTREE)
+        group["ccsd(t)_cbs.energy"] = few
     return folder / "ani1x.h5"
 
 

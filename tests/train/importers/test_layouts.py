@@ -81,7 +81,7 @@ def test_units_and_names_are_chosen(tmp_path, made):
     )
     import_files([tmp_path / "mine.extxyz"], tmp_path / "store.h5", ImportSettings(choices=choices))
     store = Store(tmp_path / "store.h5")
-    np.testing.assert_allclose(store.column("energy"), made.labels["energy"], rtol=1e-8)
+    np.testing.assert_allclose(store.rows("energy"), made.labels["energy"], rtol=1e-8)
     np.testing.assert_allclose(store.labels(3)["forces"], made.labels["forces"][3], atol=1e-5)
     np.testing.assert_allclose(store.system(3).positions, made.positions[3], atol=1e-6)
 
