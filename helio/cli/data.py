@@ -40,7 +40,7 @@ def import_data(
     ] = False,
     key: Annotated[
         list[str] | None,
-        typer.Option(help="LABEL=NAME: the name of a label in the files; may be repeated."),
+        typer.Option(help="LABEL=NAME: the name of a label in the files; LABEL= leaves it out; repeatable."),
     ] = None,
     method: Annotated[
         str | None, typer.Option(help="Which method of a file of several, as wb97x_dz or ccsd(t)_cbs of ANI-1x.")
@@ -190,7 +190,7 @@ def _keys(pairs: list[str]) -> dict[str, str]:
     found: dict[str, Any] = {}
     for pair in pairs:
         label, sign, name = pair.partition("=")
-        if not sign or not name:
+        if not sign:
             raise HelioError(f"--key needs LABEL=NAME, as energy=E_total, not {pair!r}")
         found[label] = name
     return found

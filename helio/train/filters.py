@@ -65,7 +65,7 @@ def reason_before_geometry(structure: LabelledStructure) -> str | None:
 
 
 def digest(structure: LabelledStructure, charge: float, unpaired: float, level: str) -> bytes:
-    """Equal for structures of the same atoms at the same places (to 1e-4 A), charge, spin and level of theory.
+    """Equal for structures of the same atoms at the same places (to 1e-4 A), charge, spin, level and kinds of labels.
 
     Atoms in another order, and structures that were moved or turned, count as different.
     """
@@ -73,7 +73,7 @@ def digest(structure: LabelledStructure, charge: float, unpaired: float, level: 
     state.update(structure.atomic_numbers.astype(np.int64).tobytes())
     for lengths in (structure.positions, structure.cell):
         state.update((np.round(np.asarray(lengths, np.float64), 4) + 0.0).tobytes())  # + 0 turns -0 into 0
-    state.update(repr((structure.pbc, charge, unpaired, level)).encode())
+    state.update(repr((structure.pbc, charge, unpaired, level, sorted(structure.labels))).encode())
     return state.digest()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from helio.errors import HelioError
+from helio.files.atomic import disk_errors
 from helio.train.filters import FilterSettings, digest, reason_against, reason_before_geometry
 from helio.train.importers import ImportChoices, layout_of
 from helio.train.labels import LabelledStructure
@@ -98,8 +99,22 @@ def import_files(
             raise HelioError(broken[0].broken or "")
         if writer.count == 0:
             raise HelioError(_nothing_left(report))
+        _check_names(report, settings.choices.keys)
         writer.write(store, levels=list(run.levels), sources=list(run.sources.values()))
     return report
+
+
+def _structures(path: Path, settings: ImportSettings) -> Iterator[LabelledStructure]:
+    """The structures of a file; trouble with reading it is a `HelioError` about this file."""
+    with disk_errors(path, "read"):
+        yield from layout_of(path, settings.layout).read(path, settings.choices)
+
+
+def _check_names(report: ImportReport, keys: Mapping[str, str]) -> None:
+    """Raise `HelioError` for a label whose name was chosen, but stands nowhere."""
+    for label, name in keys.items():
+        if name and not any(file.labels[label] for file in report.files):
+            raise HelioError(f"no structure that is kept has a label {name!r}, which was given for {label}")
 
 
 def _files(paths: Sequence[str | Path]) -> list[Path]:
@@ -138,8 +153,7 @@ class _Import:
         mark, levels, sources = self._writer.mark(), dict(self.levels), dict(self.sources)
         plausible = Plausibility()
         try:
-            layout = layout_of(path, self.settings.layout)
-            for structure in layout.read(path, self.settings.choices):
+            for structure in _structures(path, self.settings):
                 report.read += 1
                 if report.read % _REPORT_EVERY == 0:
                     self._advance(_REPORT_EVERY)

@@ -83,17 +83,22 @@ def isolated_atoms(store: Store) -> Table:
 def given_energies(store: Store, energies: Mapping[str, Mapping[str, float]]) -> Table:
     """The table of energies that are given in eV as {level: {element: energy}}, for the levels of a store.
 
+    Levels that the store does not have are left out, as in a set for validation that has not all of them.
+
     Raises:
-        HelioError: an unknown level or element.
+        HelioError: the store has none of the levels, or an element is none.
     """
     table = np.zeros((len(store.levels), HIGHEST + 1))
+    if energies and not set(energies) & set(store.levels):
+        raise HelioError(
+            f"reference energies are given for {', '.join(energies)}, but the data have {', '.join(store.levels)}"
+        )
     for level, own in energies.items():
-        if level not in store.levels:
-            raise HelioError(f"reference energies are given for {level!r}, but the data have {', '.join(store.levels)}")
         for element, energy in own.items():
             if element not in numbers_of or numbers_of[element] == 0:
                 raise HelioError(f"reference energies are given for {element!r}, which is no element")
-            table[store.levels.index(level), numbers_of[element]] = energy
+            if level in store.levels:
+                table[store.levels.index(level), numbers_of[element]] = energy
     return table
 
 

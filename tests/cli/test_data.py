@@ -59,6 +59,7 @@ def test_import_and_info(files):
         (("--elements", "H,Xq"), "'Xq', which is no element"),
         (("--elements", "N"), "no structure is left of 5: 5 for other elements"),
         (("--key", "energy"), "LABEL=NAME"),
+        (("--key", "energy=E_other"), "no structure that is kept has a label 'E_other', which was given for energy"),
         (("--key", "power=P"), "unknown label 'power'"),
         (("--max-force", "-1"), "must be positive"),
     ],
@@ -68,6 +69,12 @@ def test_mistakes_are_explained(files, options, message):
     assert result.exit_code == 1
     assert message in " ".join(result.output.split())
     assert not (files / "store.h5").exists()
+
+
+def test_labels_are_left_out(files):
+    result = run("import", files / "good.extxyz", files / "store.h5", "--key", "dipole=", "--key", "energy=REF_energy")
+    assert result.exit_code == 0 and "labels: energy 4" in result.output
+    assert "dipole" not in result.output
 
 
 def test_needs_a_source_and_a_store(files):

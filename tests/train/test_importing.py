@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
 import ase.io
 import numpy as np
 import pytest
@@ -78,6 +81,28 @@ def test_duplicates_across_files_and_levels(tmp_path):
     assert [file.kept for file in report.files] == [2, 1]
     store = Store(tmp_path / "store.h5")
     assert store.levels == ("unspecified", "other") and store.sources == ("a", "b")
+
+
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+    files = [write(tmp_path / f"{name}.extxyz", [rattled("H2O", seed)]) for seed, name in enumerate("ab")]
+    opened = Path.open
+
+    def refuse(path, *arguments, **options):
+        if path.name == "a.extxyz":
+            raise PermissionError(errno.EACCES, "refused")
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    report = import_files(files, tmp_path / "store.h5")
+    assert "cannot read" in (report.files[0].broken or "") and report.kept == 1
+
+
+def test_the_labelled_of_two_equal_structures_is_kept(tmp_path):
+    bare = rattled("H2O", 0)
+    del bare.arrays["REF_forces"], bare.info["REF_energy"]
+    path = write(tmp_path / "a.extxyz", [bare, rattled("H2O", 0), bare])
+    import_files([path], tmp_path / "store.h5")
+    assert Store(tmp_path / "store.h5").known("forces").tolist() == [False, True]
 
 
 def test_a_broken_file_among_many_is_left_out_as_a_whole(tmp_path):

@@ -58,7 +58,9 @@ def test_isolated_atoms(tmp_path):
 
 def test_unknown_names(tmp_path):
     store = made(tmp_path)
-    with pytest.raises(HelioError, match="'PBE', but the data have low, high"):
+    with pytest.raises(HelioError, match="for PBE, but the data have low, high"):
         given_energies(store, {"PBE": {"H": -13.6}})
+    some = given_energies(store, {"PBE": {"H": -13.0}, "high": {"H": -13.6}})
+    assert some[1, 1] == -13.6 and np.count_nonzero(some) == 1
     with pytest.raises(HelioError, match="'Hy', which is no element"):
         given_energies(store, {"low": {"Hy": -13.6}})

@@ -15,7 +15,7 @@ class ImportChoices:
 
     # Names of quantities and their units, instead of those of the layout: length, energy, forces, dipole, stress.
     units: Mapping[str, str | None] = field(default_factory=dict)
-    keys: Mapping[str, str] = field(default_factory=dict)  # label -> its one name in the file
+    keys: Mapping[str, str] = field(default_factory=dict)  # label -> its one name in the file; "" leaves it out
     method: str | None = None  # which of several levels of theory in a file
     gradients: bool = False  # whether what stands for forces are gradients of the energy
 
