@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -15,21 +16,30 @@ def _template() -> None:
     """Print settings files to fill in."""
 
 
-@app.command(epilog="Example: helio template md --out settings.yaml")
-def md(
-    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema instead, for editors.")] = False,
-    out: Annotated[
-        Path | None, typer.Option(help="New file to write to instead of the terminal.", show_default=False)
-    ] = None,
-) -> None:
-    """Print a settings file of `helio md` with every setting, its default and its meaning."""
-    import json
+_Schema = Annotated[bool, typer.Option("--schema", help="Print the JSON schema instead, for editors.")]
+_Out = Annotated[Path | None, typer.Option(help="New file to write to instead of the terminal.", show_default=False)]
 
-    from helio.errors import HelioError
-    from helio.files.atomic import write_text
+
+@app.command(epilog="Example: helio template md --out settings.yaml")
+def md(schema: _Schema = False, out: _Out = None) -> None:
+    """Print a settings file of `helio md` with every setting, its default and its meaning."""
     from helio.simulate.input_file import MDInput, template
 
-    text = json.dumps(MDInput.model_json_schema(), indent=2) + "\n" if schema else template()
+    _give(json.dumps(MDInput.model_json_schema(), indent=2) + "\n" if schema else template(), out)
+
+
+@app.command(epilog="Example: helio template train --out settings.yaml")
+def train(schema: _Schema = False, out: _Out = None) -> None:
+    """Print a settings file of `helio train` with every setting, its default and its meaning."""
+    from helio.train.input_file import TrainInput, template
+
+    _give(json.dumps(TrainInput.model_json_schema(), indent=2) + "\n" if schema else template(), out)
+
+
+def _give(text: str, out: Path | None) -> None:
+    from helio.errors import HelioError
+    from helio.files.atomic import write_text
+
     if out is None:
         typer.echo(text, nl=False)
         return

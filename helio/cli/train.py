@@ -91,6 +91,14 @@ def resume_training_in(folder: Path, *, steps: int | None, report: bool = True, 
     finish(outcome, folder, report=report, quiet=follows(distributed))
 
 
+def is_training(folder: Path) -> bool:
+    """Whether a run folder is that of a training."""
+    from helio.files.run_folder import RunFolder
+
+    run = RunFolder(folder)
+    return run.settings.is_file() and run.read_settings().get("task") == "train"
+
+
 @contextmanager
 def live_report(*, quiet: bool = False) -> Iterator[Callable[[Progress], None]]:
     """A function that shows where a training stands: a table that changes on a terminal, else a line now and then."""

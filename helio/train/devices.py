@@ -38,11 +38,12 @@ def place_blocks(batch: Any, mesh: Mesh, precision: Precision) -> Any:
     """
     sharding = NamedSharding(mesh, PartitionSpec(AXIS))
 
-    def place(leaf: Any) -> jax.Array:
+    def cast(leaf: Any) -> np.ndarray:
         leaf = np.asarray(leaf)
-        if np.issubdtype(leaf.dtype, np.floating):
-            leaf = leaf.astype(precision)
-        return jax.make_array_from_process_local_data(sharding, leaf)
+        return leaf.astype(precision) if np.issubdtype(leaf.dtype, np.floating) else leaf
 
     with numerics(precision):  # the scope belongs to a thread, and loaders have their own
-        return jax.tree.map(place, batch)
+        batch = jax.tree.map(cast, batch)
+        if jax.process_count() == 1:
+            return jax.device_put(batch, sharding)  # all leaves at once
+        return jax.tree.map(lambda leaf: jax.make_array_from_process_local_data(sharding, leaf), batch)
