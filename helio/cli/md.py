@@ -89,9 +89,10 @@ def _explain(structures: list[Atoms], settings: MDSettings, out: Path) -> None:
     for name, value in settings.model_dump(mode="json").items():
         typer.echo(f"  {name}: {value}")
     typer.echo(f"Simulated time: {settings.steps * settings.timestep / 1000:g} ps")
+    of_each = f" of each of {settings.devices} devices" if settings.devices > 1 else ""
     typer.echo(
-        f"Memory: about {found.memory_bytes / 1e6:.0f} MB (state {found.state_bytes / 1e6:.1f} MB, neighbour lists "
-        f"{found.list_bytes / 1e6:.1f} MB, work {found.working_bytes / 1e6:.0f} MB), besides the program's own"
+        f"Memory{of_each}: about {found.memory_bytes / 1e6:.0f} MB (state {found.state_bytes / 1e6:.1f} MB, "
+        f"neighbour lists {found.list_bytes / 1e6:.1f} MB, work {found.working_bytes / 1e6:.0f} MB), besides the program's own"
     )
     typer.echo(
         f"Speed: about {found.steps_per_second:.3g} steps per second, {found.ns_per_day:.3g} ns/day; the run would "

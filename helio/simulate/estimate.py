@@ -12,11 +12,12 @@ from ase import Atoms
 from helio.force_field import ForceField
 from helio.neighbors import NeighborPlans
 from helio.precision import numerics
-from helio.simulate.engine import advance, make_lists, start
+from helio.simulate.batch import Batch
+from helio.simulate.engine import advance
+from helio.simulate.processes import prepare_devices
 from helio.simulate.saved_atoms import saved_atoms, topology_text
 from helio.simulate.settings import MDSettings
-from helio.simulate.setup import set_up, start_temperature
-from helio.units import BOLTZMANN
+from helio.simulate.setup import set_up
 
 # Steps are timed for about this long (s).
 _SECONDS = 1.0
@@ -27,7 +28,7 @@ _KEPT = 22
 
 @dataclass(frozen=True)
 class Estimate:
-    """Needs of a run."""
+    """Needs of a run; memory is that of each device."""
 
     state_bytes: int
     list_bytes: int
@@ -61,18 +62,11 @@ def estimate(atoms: Atoms, settings: MDSettings) -> Estimate:
     Raises:
         HelioError: the run could not start, or becomes unstable at once.
     """
+    prepare_devices(settings.devices)
     chosen = saved_atoms(topology_text(atoms), settings.save_atoms)
     with numerics(settings.precision):
         setup = set_up(atoms, settings)
-        lists = make_lists(setup.potential, setup.system, skin=settings.skin, long_skin=settings.long_range_skin)
-        state, lists = start(
-            setup.potential,
-            setup.integrator,
-            setup.system,
-            lists,
-            key=jax.random.PRNGKey(settings.seed),
-            thermal_energy=start_temperature(settings) * BOLTZMANN,
-        )
+        state, lists = Batch(settings, [setup], setup.integrator).start([None])
         steps, seconds = 0, 0.0
         while seconds < _SECONDS:
             block = max(1, steps)
@@ -83,7 +77,7 @@ def estimate(atoms: Atoms, settings: MDSettings) -> Estimate:
     frames = settings.steps // settings.save_every + 1
     return Estimate(
         state_bytes=2 * _nbytes(state),
-        list_bytes=_nbytes(lists),
+        list_bytes=_nbytes(lists) // settings.devices,
         working_bytes=_working_bytes(setup.force_field, lists.plans, settings),
         steps_per_second=steps / seconds,
         ns_per_day=steps / seconds * settings.timestep * 1e-6 * 86400,
