@@ -1,4 +1,4 @@
-"""The folder of one simulation.
+"""The folder of one simulation. That of a training is listed in `helio.train.run`.
 
 | file | what |
 |---|---|
@@ -39,6 +39,12 @@ _FILES = (
     "checkpoint.previous.npz",
     "last-good.extxyz",
     "exchanges.csv",
+    # Of a training.
+    "model.safetensors",
+    "reference_energies.json",
+    "validation.csv",
+    "skipped.csv",
+    "report.html",
     # What `helio export` writes by default: of a run that is replaced nothing may stay.
     *(f"trajectory.{kind}" for kind in ("xtc", "dcd", "extxyz", "pdb")),
 )
@@ -108,7 +114,7 @@ def claim_new(path: str | Path, *, overwrite: bool = False) -> Iterator[RunFolde
         with disk_errors(path):
             for name in _FILES:
                 (path / name).unlink(missing_ok=True)
-            for folder in (path / "trajectory", *path.glob("replica-[0-9][0-9][0-9]*")):
+            for folder in (path / "trajectory", path / "tensorboard", *path.glob("replica-[0-9][0-9][0-9]*")):
                 shutil.rmtree(folder, ignore_errors=True)
         yield RunFolder(path)
 

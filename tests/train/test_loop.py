@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from helio.errors import HelioError
 from helio.files.checkpoint import read_arrays, read_checkpoint
 from helio.files.log import read_log
 from helio.train.devices import make_mesh
-from helio.train.logs import Logs
+from helio.train.logs import Logs, TensorBoard, Tracker
 from helio.train.loop import Outcome, Position, Progress, Rhythm, Work, run_loop
 from helio.train.optimiser import learning_rate, make_optimiser
 from helio.train.step import Step, TrainState, make_measure, make_step, start_state
@@ -49,6 +50,7 @@ def run(
     kill_at: int | None = None,
     broken: tuple[int, ...] = (),
     stop: threading.Event | None = None,
+    trackers: tuple[Tracker, ...] = (),
     **rhythm: Any,
 ) -> tuple[TrainState, Outcome, list[Progress], list[Any]]:
     """A training in `folder`, from its checkpoint where there is one."""
@@ -75,7 +77,7 @@ def run(
         checkpoint=folder / "checkpoint.npz",
     )
     shown: list[Progress] = []
-    logs = Logs(folder, ["fit"], last_step=position.step or None)
+    logs = Logs(folder, ["fit"], trackers, last_step=position.step or None)
     try:
         state, outcome = run_loop(
             work,
@@ -159,3 +161,35 @@ def test_log_holds_means_since_the_row_before(tmp_path: Path, step: Step, measur
     assert log["fit_rmse"][0] == pytest.approx((log["loss"][0] / 2) ** 0.5)
     assert log["learning_rate"][1] == pytest.approx(float(RATE(5)))
     assert [progress.step for progress in shown] == [5, 10] and shown[-1].structures_per_second > 0
+
+
+class Points:
+    """A tracker that remembers."""
+
+    def __init__(self) -> None:
+        self.points: dict[tuple[int, str], float] = {}
+        self.closed = False
+
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        self.points |= {(step, name): value for name, value in values.items()}
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_trackers_get_what_the_tables_hold(tmp_path: Path, step: Step, measure: Any) -> None:
+    tracker = Points()
+    run(tmp_path, step, measure, steps=10, trackers=(tracker,))
+    log, checked = read_log(tmp_path / "log.csv"), read_log(tmp_path / "validation.csv")
+    assert tracker.closed
+    assert [tracker.points[n, "training/loss"] for n in (5, 10)] == log["loss"]
+    assert [tracker.points[n, "validation/fit_mae"] for n in (8, 10)] == checked["fit_mae"]
+
+
+def test_tensorboard_files_are_written(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    board = TensorBoard(tmp_path, last_step=None)
+    board.add(3, {"training/loss": 0.5})
+    board.close()
+    (file,) = tmp_path.iterdir()
+    assert b"training/loss" in file.read_bytes()
