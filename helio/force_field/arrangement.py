@@ -8,9 +8,24 @@ from dataclasses import replace
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
-from helio.neighbors import NeighborPlans, cell_order, host_list, most_pairs, plan_list, round_up
+from helio.force_field.settings import ForceFieldSettings
+from helio.kernels import TabulatedFilters
+from helio.neighbors import (
+    NeighborPlans,
+    Neighbors,
+    cell_order,
+    half_pairs,
+    host_list,
+    most_pairs,
+    plan_list,
+    round_up,
+    trimmed,
+)
+from helio.network.geometry import PairGeometry
+from helio.network.tabulated import TabulatedPairs
+from helio.physics import pair
 from helio.prediction import Prediction
 from helio.rows import Rows
 from helio.system import System
@@ -53,6 +68,32 @@ def plan_lists(
         mesh=mesh,
         reciprocal=None if reciprocal is None else jnp.asarray(reciprocal),
     )
+
+
+def network_pairs(
+    settings: ForceFieldSettings,
+    tables: tuple[TabulatedFilters, ...] | None,
+    system: System,
+    neighbors: Neighbors,
+    rows: Rows,
+) -> tuple[pair.MeasuredPairs, PairGeometry | TabulatedPairs, Bool[Array, ""]]:
+    """The pairs of the short list each once, what the network sees of them, and whether there were too many."""
+    pairs = half_pairs(neighbors.short, system.positions, system.cell, rows)
+    if tables is not None:
+        listed = TabulatedPairs(tables, system.positions, system.cell, neighbors.short, rows)
+        return pair.measure(pairs, settings.cutoff, rows), listed, jnp.zeros((), bool)
+    overflow = jnp.zeros((), bool)
+    if neighbors.short_within:
+        pairs, overflow = trimmed(pairs, cutoff=settings.cutoff, size=neighbors.short_within, count=len(system))
+    short = pair.measure(pairs, settings.cutoff, rows)
+    geometry = PairGeometry.describe(
+        short,
+        cutoff=settings.cutoff,
+        num_radial=settings.num_radial,
+        gamma=settings.radial_gamma,
+        degrees=settings.degrees,
+    )
+    return short, geometry, overflow
 
 
 def own_part(system: System, rows: Rows) -> System:

@@ -10,25 +10,24 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from helio.force_field.arrangement import deformed, in_order_of_atoms, own_part, plan_lists
+from helio.force_field.arrangement import deformed, in_order_of_atoms, network_pairs, own_part, plan_lists
 from helio.force_field.checks import check_system
 from helio.force_field.settings import ForceFieldSettings
+from helio.force_field.tabulation import Kernels, filter_tables, why_plain
+from helio.kernels import TabulatedFilters
 from helio.neighbors import (
     NeighborList,
     NeighborPlans,
     Neighbors,
     Plan,
     device_list,
-    half_pairs,
     host_neighbors,
     reciprocal_vectors,
     round_up,
     sizes,
-    trimmed,
     widened,
 )
 from helio.network import ChargeHead, EnergyHead, HirshfeldHead, SO3krates
-from helio.network.geometry import PairGeometry
 from helio.physics import dispersion, ewald, pair, pme
 from helio.physics.free_atoms import free_atom_table
 from helio.physics.tiles import LongRangePair, tiled_atomic_energies
@@ -49,6 +48,9 @@ class ForceField(eqx.Module):
     - "shifted": erf(r/sigma)/r shifted to zero at the cutoff, as published;
     - "ewald": the exact periodic sum; "pme": the same on a mesh, to the relative accuracy of forces `pme_tolerance`.
       Dispersion keeps its cutoff.
+
+    With `tables` of the radial filters the network's attention runs compiled (`helio.kernels`). They are made from the
+    parameters that the model has then: whoever changes parameters or differentiates in them, or twice, leaves them out.
     """
 
     network: SO3krates
@@ -60,6 +62,7 @@ class ForceField(eqx.Module):
     long_range_cutoff: float | None = eqx.field(static=True, default=12.0)
     electrostatics: Electrostatics = eqx.field(static=True, default="shifted")
     pme_tolerance: float = eqx.field(static=True, default=1e-4)
+    tables: tuple[TabulatedFilters, ...] | None = None
 
     @classmethod
     def initialise(cls, settings: ForceFieldSettings, seed: int) -> ForceField:
@@ -89,8 +92,16 @@ class ForceField(eqx.Module):
         long_range_cutoff: float | None = 12.0,
         electrostatics: Electrostatics = "shifted",
         pme_tolerance: float = 1e-4,
+        kernels: Kernels | None = None,
     ) -> ForceField:
-        """The same model with another long-range cutoff (A) and electrostatics."""
+        """The same model with another long-range cutoff (A) and electrostatics.
+
+        `kernels` "auto" lets attention run compiled where it can (`why_plain` says why not), "plain" never; None leaves
+        it as it is.
+        """
+        tables = self.tables if kernels is None else None
+        if kernels == "auto" and why_plain(self.settings) is None:
+            tables = filter_tables(self.network, self.settings)
         return ForceField(
             self.network,
             self.energy_head,
@@ -101,6 +112,7 @@ class ForceField(eqx.Module):
             long_range_cutoff,
             electrostatics,
             pme_tolerance,
+            tables,
         )
 
     def astype(self, dtype: str) -> ForceField:
@@ -230,17 +242,7 @@ class ForceField(eqx.Module):
         """The prediction with forces and stress left at None; per-atom quantities are those of the rows here."""
         settings, own = self.settings, own_part(system, rows)
         numbers, mask = own.atomic_numbers, own.atom_mask
-        pairs, overflow = half_pairs(neighbors.short, system.positions, system.cell, rows), jnp.zeros((), bool)
-        if neighbors.short_within:
-            pairs, overflow = trimmed(pairs, cutoff=settings.cutoff, size=neighbors.short_within, count=len(system))
-        short = pair.measure(pairs, settings.cutoff, rows)
-        geometry = PairGeometry.describe(
-            short,
-            cutoff=settings.cutoff,
-            num_radial=settings.num_radial,
-            gamma=settings.radial_gamma,
-            degrees=settings.degrees,
-        )
+        short, geometry, overflow = network_pairs(settings, self.tables, system, neighbors, rows)
         x = self.network(numbers, system.total_charge, system.unpaired_electrons, mask, geometry)
         charges = self._charges(x, own, rows)
         ratios = jnp.where(mask, self.hirshfeld_head(x, numbers), 1)

@@ -109,8 +109,8 @@ def fill_force_field(settings: ForceFieldSettings, tensors: dict[str, np.ndarray
 
 
 def named_tensors(force_field: ForceField) -> dict[str, np.ndarray]:
-    """All parameters by their path in the tree, as contiguous host arrays."""
-    leaves = jax.tree_util.tree_flatten_with_path(force_field)[0]
+    """All parameters by their path in the tree, as contiguous host arrays; tables made from them are none."""
+    leaves = jax.tree_util.tree_flatten_with_path(force_field.with_options(kernels="plain"))[0]
     return {_name(path): np.ascontiguousarray(leaf).reshape(np.shape(leaf)) for path, leaf in leaves}
 
 

@@ -19,6 +19,7 @@ from helio.files.cache import cache_folder
 from helio.force_field.force_field import ForceField
 from helio.force_field.model_file import ModelHeader, ModelInfo, named_tensors, read_model, save_model, weights_sha256
 from helio.force_field.origins import PackagedTorchModel, WebParams
+from helio.force_field.tabulation import Kernels
 
 Report = Callable[[str], None]
 
@@ -76,12 +77,15 @@ def print_report(message: str) -> None:
     print(message, file=sys.stderr)
 
 
-def load_model(name_or_path: str | Path, *, report: Report = print_report, **options: Any) -> ForceField:
+def load_model(
+    name_or_path: str | Path, *, report: Report = print_report, kernels: Kernels = "auto", **options: Any
+) -> ForceField:
     """The model of that name, fetched when it is not in the cache yet, or the one in that file.
 
     Args:
         name_or_path: a known name ("so3lr") or the path of a model file; a name wins over a file of the same name.
         report: is told what is fetched, from where, its size and licence.
+        kernels: "plain" for a model that is to be trained or differentiated twice, see `ForceField`.
         options: `long_range_cutoff` (A) and `electrostatics`, as in `ForceField.with_options`.
 
     Raises:
@@ -91,8 +95,7 @@ def load_model(name_or_path: str | Path, *, report: Report = print_report, **opt
         name_or_path = get_model(str(name_or_path), report=report)
     elif not Path(name_or_path).is_file():
         raise HelioError(f"there is no model and no file called {name_or_path}: {_known_names()}, or give a model file")
-    force_field = read_model(name_or_path)[0]
-    return force_field.with_options(**options) if options else force_field
+    return read_model(name_or_path)[0].with_options(kernels=kernels, **options)
 
 
 def get_model(name: str, *, report: Report = print_report) -> Path:

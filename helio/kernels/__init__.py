@@ -11,7 +11,7 @@ version to round-off, except for the table's error, which is measured when it is
 
 The library is compiled when Helio is installed (`hatch_build.py`); `why_unavailable` says why it cannot be used here.
 Operations differentiate once, in positions, cell and values per atom: neither in parameters nor twice, which the
-plain version does. May import `helio.errors` and numerical libraries only.
+plain version does. May import `helio.rows`, `helio.errors` and numerical libraries only.
 """
 
 from helio.kernels.attention import attention_backward, attention_forward, tabulated_attention

@@ -3,7 +3,7 @@
 `attention_forward` and `attention_backward` are the bare operations on the rows of a list that one device owns: atoms
 `row_start` to `row_start + R - 1` of N. What they read of neighbours are arrays of all N atoms, and the backward
 operation reads the cotangents of all N atoms: lists are full, so the gradient of an atom gathers over its own row and
-nothing is scattered to other devices. `tabulated_attention` is the differentiable operation where one device owns all.
+nothing is scattered to other devices. `tabulated_attention` is the differentiable operation, on one device or several.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, Int
 from helio.errors import HelioError
 from helio.kernels.library import why_unavailable
 from helio.kernels.tables import TabulatedFilters
+from helio.rows import ALL_ROWS, Rows
 
 Two = tuple[Float[Array, "N F"], Float[Array, "N F"]]
 
@@ -121,7 +122,8 @@ def _operands(
     shift: Array | None,
     row_start: Array | int,
 ) -> tuple[Array, ...]:
-    """In the order of the compiled operations; what there is none of is empty."""
+    """In the order of the compiled operations and in one precision; what there is none of is empty."""
+    filters = jax.tree.map(lambda leaf: jnp.asarray(leaf, value.dtype), filters)
     return (
         positions,
         cell,
@@ -177,41 +179,55 @@ _forward.defjvp(_refuse)
 _backward.defjvp(_refuse)
 
 
-@jax.custom_vjp
 def tabulated_attention(
     filters: TabulatedFilters,
-    query: Two,
-    key: Two,
-    value: Float[Array, "N F"],
-    chi: Float[Array, "N M"] | None,
+    query: tuple[Float[Array, "R F"], Float[Array, "R F"]],
+    key: tuple[Float[Array, "R F"], Float[Array, "R F"]],
+    value: Float[Array, "R F"],
+    chi: Float[Array, "R M"] | None,
     positions: Float[Array, "N 3"],
     cell: Float[Array, "3 3"],
-    index: Int[Array, "N K"],
-    shift: Int[Array, "N K 3"] | None,
-) -> tuple[Float[Array, "N F"], Float[Array, "N M"]]:
-    """X and C of all atoms on one device, differentiable once in all but `filters`; arguments as `attention_forward`.
+    index: Int[Array, "R K"],
+    shift: Int[Array, "R K 3"] | None,
+    rows: Rows = ALL_ROWS,
+) -> tuple[Float[Array, "R F"], Float[Array, "R M"]]:
+    """X and C of the rows here, differentiable once in all but `filters`.
+
+    Arguments are those of `attention_forward`, with the own rows of values per atom: they are gathered from the owners
+    of the others in the forward operation, and the cotangents in the backward operation.
 
     Raises:
         HelioError: where a second derivative, or one in the filters, is asked for.
     """
-    return attention_forward(filters, query, key, value, chi, positions, cell, index, shift)
+    return _attention(rows, filters, query, key, value, chi, positions, cell, index, shift)
 
 
-def _tabulated_forward(filters: Any, *arguments: Any) -> tuple[tuple[Array, Array], tuple]:
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _attention(rows: Rows, filters: Any, *arguments: Any) -> tuple[Array, Array]:
+    nodes, where = rows.gather(arguments[:4]), arguments[4:]
+    everything: Any = (filters, *nodes, *where, rows.first(len(where[2])))
+    return attention_forward(*everything)
+
+
+def _attention_forward(rows: Rows, filters: Any, *arguments: Any) -> tuple[tuple[Array, Array], tuple]:
     if any(leaf.perturbed for leaf in jax.tree.leaves(filters, is_leaf=_is_primal)):
         _refuse()
     plain = jax.tree.map(lambda leaf: leaf.value, (filters, *arguments), is_leaf=_is_primal)
-    return attention_forward(*plain), plain
+    return _attention(rows, *plain), plain
 
 
 def _is_primal(leaf: Any) -> bool:
     return isinstance(leaf, CustomVJPPrimal)
 
 
-def _tabulated_backward(arguments: tuple, cotangents: tuple) -> tuple:
-    features, euclidean = map(_numbers, cotangents)
-    gradients = attention_backward(*arguments, features_cotangent=features, euclidean_cotangent=euclidean)
-    return (jax.tree.map(lambda _: None, arguments[0]), *gradients, None, None)
+def _attention_backward(rows: Rows, residuals: tuple, cotangents: tuple) -> tuple:
+    filters, arguments = residuals[0], residuals[1:]
+    nodes, where = rows.gather(arguments[:4]), arguments[4:]
+    features, euclidean = rows.gather(tuple(map(_numbers, cotangents)))
+    everything: Any = (filters, *nodes, *where, rows.first(len(where[2])))
+    gradients = attention_backward(*everything, features_cotangent=features, euclidean_cotangent=euclidean)
+    gradients = gradients._replace(positions=rows.placed(gradients.positions))
+    return (jax.tree.map(lambda _: None, filters), *gradients, None, None)
 
 
 def _numbers(cotangent: Any) -> Array:
@@ -222,4 +238,4 @@ def _numbers(cotangent: Any) -> Array:
     return cotangent
 
 
-tabulated_attention.defvjp(_tabulated_forward, _tabulated_backward, symbolic_zeros=True)
+_attention.defvjp(_attention_forward, _attention_backward, symbolic_zeros=True)

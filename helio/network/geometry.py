@@ -12,6 +12,7 @@ from helio.network.harmonics import spherical_harmonics
 from helio.network.radial import bernstein_basis
 from helio.physics.pair import MeasuredPairs
 from helio.physics.switching import quintic_cutoff
+from helio.rows import Rows
 
 
 class PairGeometry(eqx.Module):
@@ -21,6 +22,11 @@ class PairGeometry(eqx.Module):
     basis: Float[Array, "P R"]
     envelope: Float[Array, " P"]  # c(d), zero where there is no pair
     harmonics: Float[Array, "P M"]  # Y(u_ij) for the first atom i; the second atom's are (-1)^l of these
+
+    @property
+    def rows(self) -> Rows:
+        """Whose rows arrays over atoms hold."""
+        return self.measured.rows
 
     @classmethod
     def describe(

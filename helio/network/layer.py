@@ -15,6 +15,7 @@ from helio.network.attention import Filter, attention
 from helio.network.dense import Dense, LayerNorm, TwoLayers, normal
 from helio.network.geometry import PairGeometry
 from helio.network.harmonics import invariants, spread_over_components
+from helio.network.tabulated import TabulatedPairs
 
 
 class HeadProjection(eqx.Module):
@@ -81,20 +82,24 @@ class Layer(eqx.Module):
         self.average_neighbors = average_neighbors
 
     def __call__(
-        self, x: Float[Array, "N F"], chi: Float[Array, "N M"] | None, pairs: PairGeometry
+        self, x: Float[Array, "N F"], chi: Float[Array, "N M"] | None, pairs: PairGeometry | TabulatedPairs, number: int
     ) -> tuple[Float[Array, "N F"], Float[Array, "N M"]]:
-        """New features and Euclidean variables; `chi` None stands for zero."""
-        dx, dchi = attention(
-            self.filters,
-            (self.query[0](x), self.query[1](x)),
-            (self.key[0](x), self.key[1](x)),
-            self.value(x),
-            chi,
-            pairs,
-            num_heads=self.num_heads,
-            degrees=self.degrees,
-            average_neighbors=self.average_neighbors,
-        )
+        """New features and Euclidean variables; `chi` None stands for zero, `number` is that of the layer."""
+        query, key = (self.query[0](x), self.query[1](x)), (self.key[0](x), self.key[1](x))
+        if isinstance(pairs, TabulatedPairs):
+            dx, dchi = pairs.attention(number, query, key, self.value(x), chi)
+        else:
+            dx, dchi = attention(
+                self.filters,
+                query,
+                key,
+                self.value(x),
+                chi,
+                pairs,
+                num_heads=self.num_heads,
+                degrees=self.degrees,
+                average_neighbors=self.average_neighbors,
+            )
         x = self.norm_attention(x + dx)
         chi = dchi if chi is None else chi + dchi
         x = x + self.residual(jax.nn.silu(x))

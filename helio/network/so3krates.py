@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from helio.network.embedding import Embedding
 from helio.network.geometry import PairGeometry
 from helio.network.layer import Layer
+from helio.network.tabulated import TabulatedPairs
 
 
 class SO3krates(eqx.Module):
@@ -52,11 +53,11 @@ class SO3krates(eqx.Module):
         total_charge: Float[Array, ""],
         unpaired_electrons: Float[Array, ""],
         atom_mask: Bool[Array, " N"],
-        pairs: PairGeometry,
+        pairs: PairGeometry | TabulatedPairs,
     ) -> Float[Array, "N F"]:
         """Final features (N, F) of every atom."""
-        x = self.embedding(atomic_numbers, total_charge, unpaired_electrons, atom_mask, pairs.measured.rows)
+        x = self.embedding(atomic_numbers, total_charge, unpaired_electrons, atom_mask, pairs.rows)
         chi = None
-        for layer in self.layers:
-            x, chi = layer(x, chi, pairs)
+        for number, layer in enumerate(self.layers):
+            x, chi = layer(x, chi, pairs, number)
         return x

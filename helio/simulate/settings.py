@@ -69,6 +69,9 @@ class MDSettings(BaseModel):
     # What is simulated
     model: str = Field("so3lr", description="name of a model or path of a model file")
     precision: Literal["float32", "float64"] = Field("float32", description="of all arithmetic")
+    kernels: Literal["auto", "plain"] = Field(
+        "auto", description="auto: the network's attention runs compiled where it can; plain: never"
+    )
     long_range_cutoff: float | None = Field(
         None, gt=0, description="in A; by default 12 with periodicity and 1000 (all pairs of a molecule) without"
     )

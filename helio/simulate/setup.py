@@ -55,7 +55,10 @@ class Setup:
 def set_up(atoms: Atoms, settings: MDSettings, *, rows: int | None = None) -> Setup:
     """Everything that a run needs, with padding atoms up to `rows`; `HelioError` for whatever cannot be."""
     force_field = load_model(
-        settings.model, long_range_cutoff=settings.long_range_cutoff, electrostatics=settings.electrostatics
+        settings.model,
+        kernels=settings.kernels,
+        long_range_cutoff=settings.long_range_cutoff,
+        electrostatics=settings.electrostatics,
     )
     if settings.constraints != "none":
         atoms = make_whole(atoms)

@@ -17,6 +17,7 @@ from helio.errors import HelioError
 from helio.force_field import ForceField, load_model
 from helio.physics.free_atoms import elements_with_values
 from helio.train.devices import make_mesh, place_blocks
+from helio.train.levels import ManyLevels
 from helio.train.loader import Loader
 from helio.train.loss import Loss
 from helio.train.optimiser import Rate, learning_rate, make_optimiser
@@ -37,7 +38,8 @@ class Setup:
     """What a training works with, before its first step."""
 
     settings: TrainSettings  # with a value for all that depends on the data
-    force_field: ForceField
+    model: ForceField | ManyLevels
+    levels: tuple[str, ...]  # of theory, by number
     loss: Loss
     optimiser: optax.MultiSteps
     rate: Rate
@@ -84,7 +86,8 @@ def prepare(settings: TrainSettings, *, reference_energies: Mapping[str, Mapping
         accumulate=settings.accumulate,
     )
     counts, energies = (len(train), len(validation)), as_mapping(store, table)
-    return Setup(settings, force_field, loss, optimiser, rate, mesh, training, validate, counts, energies)
+    model = ManyLevels.of(force_field, len(store.levels)) if settings.heads == "per-level" else force_field
+    return Setup(settings, model, store.levels, loss, optimiser, rate, mesh, training, validate, counts, energies)
 
 
 def chosen_structures(settings: TrainSettings) -> tuple[tuple[Store, np.ndarray], tuple[Store, np.ndarray]]:
@@ -97,6 +100,11 @@ def chosen_structures(settings: TrainSettings) -> tuple[tuple[Store, np.ndarray]
     if settings.validation_data is None:
         return (store, train), (store, kept)
     others = Store(settings.validation_data)
+    if settings.heads == "per-level" and others.levels != store.levels:
+        raise HelioError(
+            f"{others.path} has the levels of theory {', '.join(others.levels)} and {store.path} "
+            f"{', '.join(store.levels)}: heads per level need the same ones in the same order"
+        )
     return (store, train), (others, np.arange(len(others)))
 
 
@@ -165,7 +173,7 @@ def _check_labels(store: Store, chosen: np.ndarray, settings: TrainSettings) -> 
 
 def _model(settings: TrainSettings, store: Store, train: np.ndarray) -> ForceField:
     if settings.start is not None:
-        return load_model(settings.start).astype(settings.precision)
+        return load_model(settings.start, kernels="plain").astype(settings.precision)
     network = settings.network
     elements = tuple(int(z) for z in np.unique(store.rows("atomic_numbers")))
     unknown = [chemical_symbols[z] for z in elements if z not in elements_with_values()]

@@ -1,0 +1,53 @@
+"""Whether the network's attention runs compiled, and the tables that it needs then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from helio.force_field.settings import ForceFieldSettings
+from helio.kernels import FilterParameters, TabulatedFilters, supports, tabulate, why_unavailable
+
+if TYPE_CHECKING:
+    from helio.network import SO3krates
+    from helio.network.attention import Filter
+
+Kernels = Literal["auto", "plain"]
+
+
+def why_plain(settings: ForceFieldSettings) -> str | None:
+    """One sentence that says why a model of these settings runs uncompiled here; None if it need not."""
+    if jax.default_backend() != "cpu":
+        return f"the compiled attention is for CPUs, and JAX computes on {jax.default_backend()}"
+    if not supports(settings.features, settings.num_heads, settings.degrees):
+        return "the compiled attention knows heads of a multiple of four features and degrees up to four only"
+    return why_unavailable()
+
+
+def filter_tables(network: SO3krates, settings: ForceFieldSettings) -> tuple[TabulatedFilters, ...]:
+    """The tables of all layers, float64, from parameters that must not be traced."""
+    made = (
+        tabulate(
+            (_parameters(layer.filters[0]), _parameters(layer.filters[1])),
+            first_layer=number == 0,
+            num_heads=layer.num_heads,
+            degrees=layer.degrees,
+            average_neighbors=layer.average_neighbors,
+            cutoff=settings.cutoff,
+            gamma=settings.radial_gamma,
+        )
+        for number, layer in enumerate(network.layers)
+    )
+    with jax.enable_x64(True):  # else float64 would lose its last digits
+        return jax.tree.map(jnp.asarray, tuple(made))
+
+
+def _parameters(filter_: Filter) -> FilterParameters:
+    def arrays(layers: Any) -> Any:
+        parts = layers.first.kernel, layers.first.bias, layers.second.kernel, layers.second.bias
+        return tuple(np.asarray(part) for part in parts)
+
+    return FilterParameters(arrays(filter_.radial), arrays(filter_.spherical))
