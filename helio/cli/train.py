@@ -145,7 +145,8 @@ def finish(outcome: Outcome, folder: Path, *, report: bool, quiet: bool) -> None
         raise typer.Exit(130)
     why = {"done": "", "patience": ", as validation no longer improved", "time": ", as the time was up"}[outcome.reason]
     best = f", best at step {outcome.best_step}" if outcome.best_step else ""
-    typer.echo(f"Done: {outcome.step} steps{why}{best}. Model: {folder / 'model.safetensors'}")
+    models = ", ".join(map(str, sorted(folder.glob("model*.safetensors"))))
+    typer.echo(f"Done: {outcome.step} steps{why}{best}. Model: {models}")
     if report:
         from helio.report.training import write_report
 

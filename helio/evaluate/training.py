@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -17,15 +18,14 @@ from helio.errors import HelioError
 from helio.evaluate.metrics import ErrorSums, PairSample
 from helio.files.run_folder import RunFolder
 from helio.force_field import ForceField, load_model
-from helio.neighbors import Neighbors
 from helio.precision import numerics
 from helio.prediction import Prediction
-from helio.system import System
 from helio.train.batches import Batch
+from helio.train.levels import ManyLevels
 from helio.train.loader import Loader
-from helio.train.loss import UNITS, residuals
+from helio.train.loss import UNITS, predictions, residuals
 from helio.train.reference_energies import given_energies
-from helio.train.run import MODEL, REFERENCES
+from helio.train.run import MODEL, REFERENCES, model_path
 from helio.train.settings import TrainSettings, checked_settings
 from helio.train.setup import chosen_structures
 from helio.train.store import Store
@@ -71,30 +71,35 @@ def evaluate_training(path: str | Path) -> TrainingErrors | None:
     """
     folder = RunFolder(Path(path))
     settings = checked_settings(folder.read_settings())
-    if not (folder.path / MODEL).exists():
-        raise HelioError(f"{path} holds no model yet")
     _, (store, validation) = chosen_structures(settings)
-    if len(validation) == 0:
-        return None
     with numerics(settings.precision):
-        force_field = load_model(folder.path / MODEL)
+        model = _trained(folder.path, settings, store.levels)
+        if len(validation) == 0:
+            return None
         errors = TrainingErrors({name: LabelErrors(UNITS[name]) for name in settings.loss.weights}, [])
-        for batch in _batches(folder, settings, store, validation, force_field):
-            cutoff = settings.long_range_cutoff if any(batch.system.pbc) else None
-            placed = batch.astype(settings.precision)
-            predicted = _predict(force_field.with_options(long_range_cutoff=cutoff), placed.system, placed.neighbors)
-            _compare(errors, store, batch, jax.device_get(predicted))
+        predict = jax.jit(partial(predictions, long_range_cutoff=settings.long_range_cutoff))
+        cutoff = (model.trunk if isinstance(model, ManyLevels) else model).settings.cutoff
+        for batch in _batches(folder, settings, store, validation, cutoff):
+            _compare(errors, store, batch, jax.device_get(predict(model, batch.astype(settings.precision))))
     return errors
 
 
+def _trained(folder: Path, settings: TrainSettings, levels: tuple[str, ...]) -> ForceField | ManyLevels:
+    files = [folder / MODEL] if settings.heads == "one" else [model_path(folder, level) for level in levels]
+    if not all(file.exists() for file in files):
+        raise HelioError(f"{folder} holds no model yet")
+    models = [load_model(file, kernels="plain") for file in files]
+    return models[0] if settings.heads == "one" else ManyLevels.joined(models)
+
+
 def _batches(
-    folder: RunFolder, settings: TrainSettings, store: Store, validation: np.ndarray, force_field: ForceField
+    folder: RunFolder, settings: TrainSettings, store: Store, validation: np.ndarray, cutoff: float
 ) -> Iterator[Batch]:
     references = json.loads((folder.path / REFERENCES).read_text(encoding="utf-8"))
     loader = Loader(
         store,
         validation,
-        short_cutoff=force_field.settings.cutoff,
+        short_cutoff=cutoff,
         long_cutoff=settings.long_range_cutoff,
         structures_per_batch=settings.structures_per_batch,
         atoms_per_batch=settings.atoms_per_batch,
@@ -104,11 +109,6 @@ def _batches(
     )
     with closing(loader):
         yield from loader
-
-
-@jax.jit
-def _predict(force_field: ForceField, system: System, neighbors: Neighbors) -> Prediction:
-    return jax.vmap(force_field)(system, neighbors)
 
 
 def _compare(errors: TrainingErrors, store: Store, batch: Batch, predicted: Prediction) -> None:
@@ -128,4 +128,3 @@ def _compare(errors: TrainingErrors, store: Store, batch: Batch, predicted: Pred
         errors.structures.append(
             StructureErrors(index, source, int(store.rows("number")[index]), formula, known_errors[row])
         )
-

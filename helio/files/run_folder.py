@@ -114,6 +114,8 @@ def claim_new(path: str | Path, *, overwrite: bool = False) -> Iterator[RunFolde
         with disk_errors(path):
             for name in _FILES:
                 (path / name).unlink(missing_ok=True)
+            for model in path.glob("model-*.safetensors"):
+                model.unlink(missing_ok=True)
             for folder in (path / "trajectory", path / "tensorboard", *path.glob("replica-[0-9][0-9][0-9]*")):
                 shutil.rmtree(folder, ignore_errors=True)
         yield RunFolder(path)

@@ -19,7 +19,6 @@ from helio.report.parity import Panel, plot_parity, unit_text
 from helio.train.logs import SKIPPED, VALIDATION
 from helio.train.loop import Progress
 from helio.train.loss import UNITS
-from helio.train.run import MODEL
 
 REPORT = "report.html"
 _WORST = 20
@@ -92,7 +91,7 @@ def _summary(folder: RunFolder, log: dict[str, list[float]], checked: dict[str, 
     skipped = int(log["skipped"][-1])
     if skipped:
         text += f" {skipped} batches were skipped, as their gradients were not finite ({SKIPPED})."
-    return f"{text} The model is {folder.path / MODEL}."
+    return text
 
 
 def _curves(log: dict[str, list[float]], checked: dict[str, list[float]]) -> str:

@@ -39,11 +39,8 @@ class TensorBoard:
     """Curves in a folder that TensorBoard reads."""
 
     def __init__(self, folder: Path, *, last_step: int | None) -> None:
-        need("tensorboardX", "tensorboard")
-        from tensorboardX import SummaryWriter
-
         purge = None if last_step is None else last_step + 1
-        self._writer = SummaryWriter(str(folder), purge_step=purge)
+        self._writer = need("tensorboardX", "tensorboard").SummaryWriter(str(folder), purge_step=purge)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Add one point to each curve."""
@@ -59,10 +56,7 @@ class WeightsAndBiases:
     """Curves in a project of Weights & Biases; a resumed run goes on with its curves."""
 
     def __init__(self, folder: Path, *, project: str, settings: Mapping[str, Any]) -> None:
-        need("wandb", "wandb")
-        import wandb
-
-        self._run = wandb.init(
+        self._run = need("wandb", "wandb").init(
             project=project, name=folder.name, id=folder.name, dir=str(folder), config=dict(settings), resume="allow"
         )
 

@@ -29,7 +29,7 @@ from helio.simulate.processes import is_first
 from helio.train.logs import Logs
 from helio.train.optimiser import Rate
 from helio.train.step import Step, StepReport, TrainState
-from helio.train.summary import Summary, Sums, Validate
+from helio.train.summary import Summary, Validate, Window, own_part
 
 # Steps that may be under way while the host prepares the next.
 _AHEAD = 2
@@ -38,8 +38,15 @@ _AHEAD = 2
 class Batches(Protocol):
     """An endless stream of batches that can be taken up again; a batch has `index` and `real` (B,)."""
 
-    epoch: int
-    waited: float  # seconds spent waiting for data
+    @property
+    def epoch(self) -> int:
+        """Number of passes that are finished."""
+        ...
+
+    @property
+    def waited(self) -> float:
+        """Seconds spent waiting for data."""
+        ...
 
     def __iter__(self) -> Iterator[Any]:
         """The batches from here on."""
@@ -158,7 +165,7 @@ class _Loop:
         self._logs, self._report = logs, report
         self._began = time.monotonic() - position.seconds
         self._pending: deque[tuple[int, StepReport, Any]] = deque()
-        self._window = _Window(work.batches.waited)
+        self._window = Window(work.batches.waited)
         self._saved = -1
         self._skips = 0
         self._training: Summary | None = None
@@ -238,7 +245,7 @@ class _Loop:
                 continue
             self._skips += 1
             if self._logs is not None:
-                self._logs.skipped(step, np.unique(_own_part(batch.index)[_own_part(batch.real)]))
+                self._logs.skipped(step, np.unique(own_part(batch.index)[own_part(batch.real)]))
             if self._skips >= self.rhythm.most_skips:
                 self._pending.clear()
                 self.save()
@@ -251,10 +258,10 @@ class _Loop:
     def _log(self) -> None:
         self._read(keep=0)
         waited = self.work.batches.waited
-        window, self._window = self._window, _Window(waited)
+        window, self._window = self._window, Window(waited)
         if not window.steps:
             return
-        self._training = window.sums.summary(self.work.weights)
+        errors = self._training = window.sums.summary(self.work.weights)
         seconds = time.monotonic() - window.began
         speed = window.structures / seconds
         skipped = int(self.state.skipped)
@@ -268,7 +275,7 @@ class _Loop:
             "skipped": skipped,
         }
         if self._logs is not None:
-            self._logs.training(self.position.step, values | self._training.columns())
+            self._logs.training(self.position.step, values | errors.columns())
         left = (self.rhythm.steps - self.position.step) * seconds / window.steps
         if self.rhythm.seconds is not None:
             left = min(left, max(0.0, self.rhythm.seconds - (time.monotonic() - self._began)))
@@ -285,28 +292,3 @@ class _Loop:
                 skipped=skipped,
             )
         )
-
-
-class _Window:
-    """What happened since the last row of the log."""
-
-    def __init__(self, waited: float) -> None:
-        self.began = time.monotonic()
-        self.waited = waited
-        self.sums = Sums()
-        self.steps = self.structures = self.updates = 0
-        self.norm = 0.0
-
-    def add(self, found: StepReport, batch: Any) -> None:
-        self.sums.add(found.terms)
-        self.steps += 1
-        self.structures += int(_own_part(batch.real).sum()) * jax.process_count()
-        self.updates = int(found.updates)
-        self.norm += float(found.gradient_norm)
-
-
-def _own_part(array: Any) -> np.ndarray:
-    """The rows of an array over several hosts that lie on this one."""
-    if not isinstance(array, jax.Array) or array.is_fully_addressable:
-        return np.asarray(array)
-    return np.concatenate([np.asarray(shard.data) for shard in array.addressable_shards])

@@ -21,11 +21,14 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from helio.force_field import ForceField
+from helio.neighbors import Neighbors
 from helio.prediction import Prediction
+from helio.system import System
 from helio.train.batches import Batch
+from helio.train.levels import ManyLevels
 
 LABELS: tuple[str, ...] = ("energy", "forces", "stress", "dipole", "charges", "hirshfeld_ratios", "atomic_energies")
 UNITS = {
@@ -79,10 +82,9 @@ class Loss:
     scales: Mapping[str, float] = field(default_factory=dict)
     long_range_cutoff: float = 12.0
 
-    def __call__(self, force_field: ForceField, batch: Batch) -> dict[str, Term]:
+    def __call__(self, model: ForceField | ManyLevels, batch: Batch) -> dict[str, Term]:
         """The sums of every label with a weight."""
-        cutoff = self.long_range_cutoff if any(batch.system.pbc) else None
-        prediction = jax.vmap(force_field.with_options(long_range_cutoff=cutoff))(batch.system, batch.neighbors)
+        prediction = predictions(model, batch, long_range_cutoff=self.long_range_cutoff)
         return {name: self._term(name, prediction, batch) for name in LABELS if self.weights.get(name, 0) > 0}
 
     def _term(self, name: str, prediction: Prediction, batch: Batch) -> Term:
@@ -96,6 +98,17 @@ class Loss:
             square=jnp.sum(square),
             count=jnp.sum(known.astype(residual.dtype)) * residual.shape[-1],
         )
+
+
+def predictions(model: ForceField | ManyLevels, batch: Batch, *, long_range_cutoff: float) -> Prediction:
+    """What the model says about each structure, at its level of theory where the model has several."""
+    cutoff = long_range_cutoff if any(batch.system.pbc) else None
+
+    def predict(level: Int[Array, ""], system: System, neighbors: Neighbors) -> Prediction:
+        force_field = model.at(level) if isinstance(model, ManyLevels) else model
+        return force_field.with_options(long_range_cutoff=cutoff)(system, neighbors)
+
+    return jax.vmap(predict)(batch.level, batch.system, batch.neighbors)
 
 
 def residuals(

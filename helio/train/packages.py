@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 from helio.errors import HelioError
 
 
-def need(package: str, extra: str = "train") -> None:
-    """Raise `HelioError`, with what to install, unless `package` can be imported."""
+def need(package: str, extra: str = "train") -> Any:
+    """Import `package`; raise `HelioError`, with what to install, where that is impossible."""
     try:
-        import_module(package)
+        return import_module(package)
     except ImportError as error:
         raise HelioError(f"this needs {package} ({error}): pip install 'helio[{extra}]'") from error

@@ -5,6 +5,7 @@
 | `settings.yaml` | everything that was asked for |
 | `reference_energies.json` | energies of atoms that were taken off the labels, eV by level of theory and element |
 | `model.safetensors` | the averaged weights of the best validation so far, as any command takes them |
+| `model-LEVEL.safetensors` | likewise for each level of theory, where these have heads of their own |
 | `checkpoint.npz`, `checkpoint.previous.npz` | where to go on |
 | `log.csv`, `validation.csv`, `skipped.csv` | see `helio.train.logs` |
 | `report.html` | curves, parity plots and the worst structures, from `helio train` |
@@ -13,8 +14,10 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import islice
@@ -34,6 +37,7 @@ from helio.force_field import ForceField, ModelInfo, save_model
 from helio.precision import numerics
 from helio.simulate.processes import led_by_first, prepare_devices
 from helio.train.devices import replicated
+from helio.train.levels import ManyLevels
 from helio.train.logs import TENSORBOARD, Logs, TensorBoard, Tracker, WeightsAndBiases
 from helio.train.loop import Outcome, Position, Report, Rhythm, Work, run_loop
 from helio.train.settings import TrainSettings, check_unchanged, checked_settings
@@ -74,7 +78,7 @@ def train_model(settings: TrainSettings, out: str | Path, *, report: Report, ove
             if leads:
                 folder.write_settings(setup.settings.model_dump(mode="json"))
                 write_text(folder.path / REFERENCES, json.dumps(setup.reference_energies, indent=2) + "\n")
-        state = replicated(start_state(setup.force_field, setup.optimiser), setup.mesh)
+        state = replicated(start_state(setup.model, setup.optimiser), setup.mesh)
         return _go_on(setup, folder, state, Position(), report, stop, leads=leads)
 
 
@@ -97,7 +101,7 @@ def resume_training(path: str | Path, *, report: Report, steps: int | None = Non
         if position.step > (setup.settings.steps or 0):
             raise HelioError(f"the run in {path} is already at step {position.step}, beyond {setup.settings.steps}")
         setup.training.restore(info["data"])
-        blank = jax.device_get(start_state(setup.force_field, setup.optimiser))
+        blank = jax.device_get(start_state(setup.model, setup.optimiser))
         state, _ = read_checkpoint(folder.checkpoint, blank)
         if leads:
             folder.write_settings(setup.settings.model_dump(mode="json"))
@@ -110,7 +114,7 @@ def preview(settings: TrainSettings) -> Preview:
     with numerics(settings.precision):
         setup = prepare(settings)
         step = _step(setup)
-        state = replicated(start_state(setup.force_field, setup.optimiser), setup.mesh)
+        state = replicated(start_state(setup.model, setup.optimiser), setup.mesh)
         seconds: dict[Any, float] = {}
         losses = []
         with closing(setup.training):
@@ -129,7 +133,7 @@ def preview(settings: TrainSettings) -> Preview:
         return Preview(
             settings=setup.settings,
             counts=setup.counts,
-            parameters=sum(leaf.size for leaf in jax.tree.leaves(setup.force_field)),
+            parameters=sum(leaf.size for leaf in jax.tree.leaves(setup.model)),
             shapes=setup.training.shapes,
             waste=setup.training.waste(),
             steps_per_epoch=setup.training.batches_per_epoch,
@@ -137,6 +141,20 @@ def preview(settings: TrainSettings) -> Preview:
             loss=losses[0],
             devices=setup.mesh.size,
         )
+
+
+def released(model: ForceField | ManyLevels, levels: Sequence[str], folder: Path) -> Iterator[tuple[Path, ForceField]]:
+    """The files of a model and what is in each: one, or one for each level of theory."""
+    if isinstance(model, ForceField):
+        yield folder / MODEL, model
+        return
+    for number, level in enumerate(levels):
+        yield model_path(folder, level), model.at(number)
+
+
+def model_path(folder: Path, level: str) -> Path:
+    """Where the model of one of several levels of theory is kept: signs that names of files lack become dashes."""
+    return folder / f"model-{re.sub('[^A-Za-z0-9+()-]+', '-', level)}.safetensors"
 
 
 def _prepare_devices(settings: TrainSettings) -> None:
@@ -161,8 +179,9 @@ def _go_on(
     settings = setup.settings
     info = ModelInfo(settings.name, settings.licence, settings.citation, f"trained by Helio {__version__}")
 
-    def release(force_field: ForceField) -> None:
-        save_model(jax.device_get(force_field), folder.path / MODEL, info)
+    def release(model: ForceField | ManyLevels) -> None:
+        for path, force_field in released(jax.device_get(model), setup.levels, folder.path):
+            save_model(force_field, path, info)
 
     work = Work(
         step=_step(setup),

@@ -41,7 +41,7 @@ class NetworkSettings(_Settings):
 
     def force_field(self, *, elements: tuple[int, ...], average_neighbors: float) -> ForceFieldSettings:
         """The settings of the model, with what comes from the data where it is not given here."""
-        values = self.model_dump() | {"supported_elements": elements}
+        values: dict[str, Any] = self.model_dump() | {"supported_elements": elements}
         values["average_neighbors"] = self.average_neighbors or average_neighbors
         return ForceFieldSettings(**values)
 
@@ -80,6 +80,10 @@ class LossSettings(_Settings):
         return self
 
 
+_NETWORK = NetworkSettings.model_validate({})
+_LOSS = LossSettings.model_validate({})
+
+
 class TrainSettings(_Settings):
     """One training; stored as `settings.yaml` in its folder."""
 
@@ -101,14 +105,17 @@ class TrainSettings(_Settings):
     workers: int = Field(0, ge=0, description="processes that make batches; 0 makes them in a thread")
 
     # Model
+    heads: Literal["one", "per-level"] = Field(
+        "one", description="one set of heads for all data, or one for each level of theory in the data"
+    )
     start: str | None = Field(None, description="model whose weights training starts from; by default random ones")
-    network: NetworkSettings = Field(NetworkSettings(), description="size of a model with random weights")
+    network: NetworkSettings = Field(_NETWORK, description="size of a model with random weights")
     long_range_cutoff: float = Field(12.0, gt=0, description="in A, for periodic structures; others have none")
     precision: Literal["float32", "float64"] = Field("float32", description="of all arithmetic")
     seed: int = Field(0, ge=0, lt=2**32, description="of the first weights and the order of the data")
 
     # Loss
-    loss: LossSettings = Field(LossSettings(), description="weights of the labels, and shape")
+    loss: LossSettings = Field(_LOSS, description="weights of the labels, and shape")
 
     # Optimiser
     optimiser: Literal["amsgrad", "adam", "adamw"] = Field("amsgrad", description="rule of the updates")
@@ -150,7 +157,7 @@ class TrainSettings(_Settings):
             raise ValueError("weight_decay needs optimiser: adamw")
         if self.final_learning_rate > self.learning_rate:
             raise ValueError("final_learning_rate must not be above learning_rate")
-        if self.start is not None and self.network != NetworkSettings():
+        if self.start is not None and self.network != _NETWORK:
             raise ValueError("start takes the size of that model: leave out network")
         if self.patience is not None and self.validation == 0 and self.validation_data is None:
             raise ValueError("patience needs structures to validate on")
@@ -166,7 +173,7 @@ MAY_CHANGE = (
 # The groups in which settings are shown, each by its first field.
 SECTIONS = {
     "data": "Data",
-    "start": "Model",
+    "heads": "Model",
     "loss": "Loss",
     "optimiser": "Optimiser",
     "steps": "Length",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,6 +11,7 @@ import jax
 import numpy as np
 
 from helio.train.loss import Term, total
+from helio.train.step import StepReport
 
 
 @dataclass(frozen=True)
@@ -86,3 +88,29 @@ def _one_behind(values: Iterable[Any]) -> Iterator[Any]:
         last = value
     if last is not None:
         yield last
+
+
+class Window:
+    """What happened since the last row of the log."""
+
+    def __init__(self, waited: float) -> None:
+        self.began = time.monotonic()
+        self.waited = waited
+        self.sums = Sums()
+        self.steps = self.structures = self.updates = 0
+        self.norm = 0.0
+
+    def add(self, found: StepReport, batch: Any) -> None:
+        """Add what a step with `batch` found."""
+        self.sums.add(found.terms)
+        self.steps += 1
+        self.structures += int(own_part(batch.real).sum()) * jax.process_count()
+        self.updates = int(found.updates)
+        self.norm += float(found.gradient_norm)
+
+
+def own_part(array: Any) -> np.ndarray:
+    """The rows of an array over several hosts that lie on this one."""
+    if not isinstance(array, jax.Array) or array.is_fully_addressable:
+        return np.asarray(array)
+    return np.concatenate([np.asarray(shard.data) for shard in array.addressable_shards])

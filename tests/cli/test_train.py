@@ -33,8 +33,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     stretch = length - np.linalg.norm(rest[second] - rest[first], axis=-1)
     pull = 20 * (stretch / length)[:, :, None] * vectors
     forces = np.zeros_like(positions)
-    np.add.at(forces, (slice(None), first), pull)
-    np.add.at(forces, (slice(None), second), -pull)
+    for pair in range(3):
+        forces[:, first[pair]] += pull[:, pair]
+        forces[:, second[pair]] -= pull[:, pair]
     folder = tmp_path_factory.mktemp("data")
     kcal = 23.060548  # per mol, in an eV
     np.savez(
