@@ -11,7 +11,8 @@ What the loop may rely on:
   workers=0, place=None)` is an iterator of `Batch`es. `indices` are numbers of structures in the store. `epochs` None
   goes on for ever; 1 without shuffling is a pass over a validation set, `restart()` begins another. With `blocks` D
   every B is a multiple of D; `host` (number, count) gives each of several processes its share of the rows of the same
-  batches. `place` is applied to each batch ahead of time, as to send it to a device while the last one is trained on.
+  batches. `place` is applied to each batch ahead of time, in a thread of its own (scopes of JAX settings end there): to
+  send it to a device while the last one is trained on.
 - `loader.state()` is a small dict of plain values: the position after the batches handed out so far;
   `loader.restore(state)` goes on from there, with the same batches as if never interrupted. `HelioError` where the
   structures, the sizes or the seed are not those that the state was made with.

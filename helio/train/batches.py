@@ -10,9 +10,8 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Bool, Float, Int
 
 from helio.neighbors import Neighbors
 from helio.system import System
@@ -64,7 +63,7 @@ class Batch(eqx.Module):
     def astype(self, dtype: str) -> Batch:
         """The same batch as JAX arrays, floating-point ones in `dtype`."""
 
-        def convert(leaf: Any) -> Array:
-            return jnp.asarray(leaf, dtype if np.issubdtype(leaf.dtype, np.floating) else None)
+        def cast(leaf: Any) -> np.ndarray:
+            return leaf.astype(dtype) if np.issubdtype(leaf.dtype, np.floating) else leaf
 
-        return jax.tree.map(convert, self)
+        return jax.device_put(jax.tree.map(cast, self))  # all leaves at once

@@ -9,13 +9,11 @@ from __future__ import annotations
 import sys
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Float
 
@@ -74,7 +72,7 @@ class Loader:
             level_weights: by level of theory, 1 where not named.
             source_weights: by source, 1 where not named.
             workers: processes that make batches; 0 makes them in a thread, which suffices for CPUs.
-            place: applied to each batch ahead of its use, as to send it to a device.
+            place: applied to each batch ahead of its use, in a thread of its own, as to send it to a device.
 
         Raises:
             HelioError: no structures, limits that do not fit together, a periodic structure without `long_cutoff`,
@@ -100,8 +98,8 @@ class Loader:
         self.waited = 0.0  # seconds
         self.shapes = plan.shapes
         self._position = 0
-        self._stream: Any = None
-        self._placed: deque[Batch] = deque()
+        self._running: list[Any] = []  # an iterator of grain, or nothing
+        weakref.finalize(self, _end, self._running)  # also before the program ends, when grain could no longer
 
     @property
     def batches_per_epoch(self) -> int:
@@ -120,13 +118,12 @@ class Loader:
         if self._position >= len(self._source):
             raise StopIteration
         start = time.perf_counter()
-        if self._stream is None:
-            self._stream = self._begin(self._position)
-        while len(self._placed) < _AHEAD and (batch := next(self._stream, None)) is not None:
-            self._placed.append(self._place(self._own(batch)))
+        if not self._running:
+            self._running.append(self._begin(self._position))
+        batch = next(self._running[0])
         self.waited += time.perf_counter() - start
         self._position += 1
-        return self._placed.popleft()
+        return batch
 
     def state(self) -> dict[str, Any]:
         """The position after the batches that were handed out, as plain values."""
@@ -158,14 +155,7 @@ class Loader:
 
     def close(self) -> None:
         """Stop the workers; the next batch starts them again."""
-        stream, self._stream = self._stream, None
-        self._placed.clear()
-        if stream is not None:
-            stream.close()
-
-    def _own(self, batch: Batch) -> Batch:
-        """The batch in memory of its own: workers hand it over in memory that is shared and freed by grain."""
-        return jax.tree.map(np.array, batch) if self._workers else batch
+        _end(self._running)
 
     def _begin(self, position: int) -> Any:
         grain = _grain()
@@ -173,11 +163,18 @@ class Loader:
         threads = grain.ReadOptions(num_threads=1, prefetch_buffer_size=_AHEAD)
         stream = batches.to_iter_dataset(threads)
         if self._workers:
-            options = grain.MultiprocessingOptions(num_workers=self._workers, per_worker_buffer_size=_AHEAD)
-            stream = stream.mp_prefetch(options)
-        running = iter(stream)
-        weakref.finalize(self, running.close)  # also when the program ends
-        return running
+            # Through pipes: shared memory of batches under way is not freed where a stream is closed (grain 0.2.18).
+            options = grain.experimental.DatasetOptions(min_shm_size=sys.maxsize)
+            processes = grain.MultiprocessingOptions(num_workers=self._workers, per_worker_buffer_size=_AHEAD)
+            stream = grain.experimental.WithOptionsIterDataset(stream, options).mp_prefetch(processes)
+        placed = stream.map(self._place)
+        return iter(grain.experimental.ThreadPrefetchIterDataset(placed, prefetch_buffer_size=_AHEAD))
+
+
+def _end(running: list[Any]) -> None:
+    """Stop what runs, and let go of it."""
+    while running:
+        running.pop().close()
 
 
 @dataclass
