@@ -112,8 +112,9 @@ def as_mapping(store: Store, table: Table) -> dict[str, dict[str, float]]:
 
 def compositions(store: Store, indices: np.ndarray) -> Float[np.ndarray, "M Z"]:
     """How many atoms of each atomic number structures have; `indices` in ascending order are fastest."""
-    first, numbers = store.rows("first_atom"), store.rows("atomic_numbers")
-    counts = np.zeros((len(indices), HIGHEST + 1))
-    for row, index in enumerate(indices):
-        counts[row] = np.bincount(numbers[first[index] : first[index + 1]], minlength=HIGHEST + 1)
-    return counts
+    first, lengths = store.rows("first_atom")[indices], store.atoms[indices]
+    atoms = np.arange(lengths.sum()) + np.repeat(first - (np.cumsum(lengths) - lengths), lengths)
+    rows = np.repeat(np.arange(len(indices)), lengths)
+    numbers = store.rows("atomic_numbers")[atoms].astype(np.int64)
+    counts = np.bincount(rows * (HIGHEST + 1) + numbers, minlength=len(indices) * (HIGHEST + 1))
+    return counts.reshape(len(indices), HIGHEST + 1).astype(np.float64)

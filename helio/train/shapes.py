@@ -97,13 +97,14 @@ class BatchLimits:
 
 def classes(sizes: Sizes, limits: BatchLimits) -> list[np.ndarray]:
     """The structures of each class, in ascending order of their numbers."""
-    different, member = np.unique(np.stack([sizes.atoms, sizes.pairs], axis=1), axis=0, return_inverse=True)
-    member = member.ravel()
-    kinds = _Kinds(different[:, 0], different[:, 1], np.bincount(member))
+    atoms, pairs = np.asarray(sizes.atoms, np.int64), np.asarray(sizes.pairs, np.int64)
+    base = int(pairs.max()) + 1
+    different, member = np.unique(atoms * base + pairs, return_inverse=True)
+    kinds = _Kinds(different // base, different % base, np.bincount(member))
     best: tuple[float, list[np.ndarray]] | None = None
     for least in (max(1, limits.structures // 2), 1):
         for factor in _ATOM_COSTS:
-            divided = _Division(kinds, factor * sizes.pairs.sum() / sizes.atoms.sum(), least)
+            divided = _Division(kinds, factor * float(pairs.sum() / atoms.sum()), least)
             padding = divided.until(TARGET, limits)
             if best is None or (max(padding, TARGET), len(divided.parts)) < (max(best[0], TARGET), len(best[1])):
                 best = padding, divided.parts
@@ -119,15 +120,19 @@ def classes(sizes: Sizes, limits: BatchLimits) -> list[np.ndarray]:
 
 def waste(parts: list[Sizes], limits: BatchLimits) -> Waste:
     """The padding in one pass over classes of these sizes."""
+    return _waste([_Kinds(part.atoms, part.pairs, np.ones_like(part.atoms)) for part in parts], limits)
+
+
+def _waste(parts: list[_Kinds], limits: BatchLimits) -> Waste:
     totals = np.zeros((3, 2))
     for part in parts:
-        atoms, pairs = int(part.atoms.max()), int(part.pairs.max())
-        number, each = limits.batches(len(part.atoms), atoms)
+        atoms, pairs, count = int(part.atoms.max()), int(part.pairs.max()), int(part.counts.sum())
+        number, each = limits.batches(count, atoms)
         places = number * each
         totals += [
-            [part.atoms.sum(), places * atoms],
-            [part.pairs.sum(), places * pair_places(pairs)],
-            [len(part.atoms), places],
+            [part.counts @ part.atoms, places * atoms],
+            [part.counts @ part.pairs, places * pair_places(pairs)],
+            [count, places],
         ]
     shares = 1 - totals[:, 0] / np.maximum(totals[:, 1], 1)
     return Waste(*(float(share) for share in shares))
@@ -170,7 +175,7 @@ class _Division:
         return padding
 
     def _padding(self, limits: BatchLimits) -> float:
-        found = waste([_repeated(self._kinds.of(part)) for part in self.parts], limits)
+        found = _waste([self._kinds.of(part) for part in self.parts], limits)
         return max(found.atoms, found.pairs)
 
     def _best_cut(self, part: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
@@ -195,9 +200,3 @@ class _Division:
 
     def _cost(self, atoms: np.ndarray, pairs: np.ndarray) -> np.ndarray:
         return pairs + self._atom_cost * atoms
-
-
-def _repeated(kinds: _Kinds) -> Sizes:
-    """One row for each structure."""
-    atoms, pairs = (np.repeat(values, kinds.counts) for values in (kinds.atoms, kinds.pairs))
-    return Sizes(atoms, pairs, atoms)

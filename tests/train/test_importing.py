@@ -138,6 +138,22 @@ def test_nothing_left_and_nothing_lost(tmp_path):
     assert store.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [(KeyboardInterrupt(), KeyboardInterrupt), (OSError(errno.ENOSPC, "full"), HelioError)],
+)
+def test_an_import_that_is_cut_off_leaves_nothing(mixed, tmp_path, monkeypatch, error, expected):
+    (tmp_path / "out").mkdir()
+
+    def fail(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr("helio.train.store_writer.StoreWriter.write", fail)
+    with pytest.raises(expected, match="disk is full" if expected is HelioError else None):
+        import_files([mixed], tmp_path / "out" / "store.h5")
+    assert not list((tmp_path / "out").iterdir())
+
+
 def test_the_same_files_give_the_same_store(mixed, tmp_path):
     for name in ("one.h5", "two.h5"):
         import_files([mixed], tmp_path / name)

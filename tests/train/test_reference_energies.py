@@ -10,7 +10,7 @@ from ase.build import molecule
 
 from helio.errors import HelioError
 from helio.train.importing import import_files
-from helio.train.reference_energies import as_mapping, fitted_energies, given_energies, isolated_atoms
+from helio.train.reference_energies import as_mapping, compositions, fitted_energies, given_energies, isolated_atoms
 from helio.train.store import Store
 
 FREE = {"low": {1: -13.6, 6: -1029.0, 8: -2042.0}, "high": {1: -13.5, 6: -1030.0, 8: -2041.0}}
@@ -38,6 +38,13 @@ def test_fit_finds_the_atoms_of_each_level(tmp_path):
     assert np.count_nonzero(table) == 6
     again = given_energies(store, as_mapping(store, table))
     np.testing.assert_allclose(again, table)
+
+
+def test_compositions(tmp_path):
+    store = made(tmp_path)
+    indices = np.array([3, 0, 9, 4])
+    expected = [np.bincount(store.system(int(number)).atomic_numbers, minlength=119) for number in indices]
+    np.testing.assert_array_equal(compositions(store, indices), expected)
 
 
 def test_one_composition_is_no_obstacle(tmp_path):
