@@ -16,6 +16,7 @@ from pathlib import Path
 from helio import __version__
 from helio.errors import HelioError
 from helio.files.cache import cache_folder
+from helio.precision import Precision
 
 # As excluded in pyproject.toml.
 BAD_JAX = {
@@ -40,6 +41,7 @@ def examine() -> Iterator[Finding]:
     """All findings, each as soon as it is known."""
     yield from versions()
     yield from devices()
+    yield from kernels()
     yield from cache()
     yield from models()
     yield from golden_numbers()
@@ -79,6 +81,19 @@ def devices() -> Iterator[Finding]:
     idle_gpu = Path("/proc/driver/nvidia/version").exists() and found[0].platform == "cpu"
     advice = "there is an NVIDIA GPU that JAX does not use: pip install 'jax[cuda12]'" if idle_gpu else ""
     yield Finding("devices", f"{names}; {os.cpu_count()} CPU cores", advice)
+
+
+def kernels() -> Iterator[Finding]:
+    """Whether the compiled operations can be used."""
+    try:
+        from helio.kernels import why_unavailable
+    except (ImportError, RuntimeError):
+        return  # reported with the devices and the golden numbers
+    reason = why_unavailable()
+    if reason is None:
+        yield Finding("compiled operations", "there, used on CPUs")
+    else:
+        yield Finding("compiled operations", "cannot be used; on CPUs everything is several times slower", reason)
 
 
 def cache() -> Iterator[Finding]:
@@ -135,16 +150,21 @@ def golden_numbers() -> Iterator[Finding]:
         yield Finding("golden numbers", f"cannot be computed: {error}", advice, wrong=True)
         return
     yield from _golden("built-in", self_check.built_in_force_field)
+    compiled = self_check.built_in_force_field().with_options(kernels="auto")
+    if compiled.tables is not None:  # these stand for the radial filters to the accuracy of float32
+        yield from _golden("built-in", lambda: compiled, precisions=("float32",), how=", compiled")
     published = known_model("so3lr").path
     if published.exists():
         yield from _golden("so3lr", lambda: read_model(published)[0])
 
 
-def _golden(name: str, load: Callable) -> Iterator[Finding]:
-    from helio.force_field.self_check import PRECISIONS, golden_case, run_case
+def _golden(
+    name: str, load: Callable, *, precisions: tuple[Precision, ...] = ("float64", "float32"), how: str = ""
+) -> Iterator[Finding]:
+    from helio.force_field.self_check import golden_case, run_case
 
-    for precision in PRECISIONS:
-        subject = f"golden numbers, {name}, {precision}"
+    for precision in precisions:
+        subject = f"golden numbers, {name}, {precision}{how}"
         try:
             result = run_case(golden_case(name), load(), precision)
         except (HelioError, RuntimeError) as error:  # a damaged file; JAX's errors are RuntimeErrors

@@ -59,6 +59,7 @@ def info(
         rows["parameters"] = f"{header.num_parameters:,}"
         rows["SHA-256 of the weights"] = header.weights_sha256
         rows |= _described(header.settings)
+        rows |= _tables(known.path if known else Path(model), header.settings)
     _print_rows(rows)
 
 
@@ -149,6 +150,24 @@ def _described(settings: ForceFieldSettings) -> dict[str, str]:
         if key != "supported_elements":
             rows[key] = " ".join(map(str, value)) if isinstance(value, list) else str(value)
     return rows
+
+
+def _tables(path: Path, settings: ForceFieldSettings) -> dict[str, str]:
+    """What stands for the radial filters where attention runs compiled."""
+    from helio.force_field.model_file import read_model
+    from helio.force_field.tabulation import filter_tables
+    from helio.kernels import supports
+
+    if not supports(settings.features, settings.num_heads, settings.degrees):
+        return {"tables of radial filters": "none: the compiled attention does not support these sizes"}
+    tables = filter_tables(read_model(path)[0].network, settings)
+    knots = ", ".join(str(layer.knots) for layer in tables)
+    size = sum(layer.table.size for layer in tables) * 4 / 1e6
+    values, slopes = max(layer.error for layer in tables), max(layer.slope_error for layer in tables)
+    return {
+        "tables of radial filters": f"{knots} knots, {size:.1f} MB in float32; largest errors relative to the largest "
+        f"value: {values:.0e}, of slopes {slopes:.0e} / A"
+    }
 
 
 def _print_rows(rows: dict[str, str]) -> None:

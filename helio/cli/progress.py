@@ -34,6 +34,16 @@ def live_report(*, quiet: bool = False) -> Iterator[Callable[[Progress], None]]:
         yield lambda progress: live.update(Text(_line(progress)))
 
 
+def say_how_attention_runs(kernels: str) -> None:
+    """Whether the network's attention runs compiled, and if not, why."""
+    from helio.force_field.tabulation import why_plain
+
+    reason = "as asked for" if kernels == "plain" else why_plain()
+    typer.echo(
+        "Attention: compiled" if reason is None else f"Attention: plain, which is several times slower: {reason}"
+    )
+
+
 def _plain_report() -> Callable[[Progress], None]:
     last = -_PLAIN_PERIOD
 

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 Kernels = Literal["auto", "plain"]
 
 
-def why_plain(settings: ForceFieldSettings) -> str | None:
-    """One sentence that says why a model of these settings runs uncompiled here; None if it need not."""
+def why_plain(settings: ForceFieldSettings | None = None) -> str | None:
+    """One sentence that says why a model of these settings, or any, runs uncompiled here; None if it need not."""
     if jax.default_backend() != "cpu":
         return f"the compiled attention is for CPUs, and JAX computes on {jax.default_backend()}"
-    if not supports(settings.features, settings.num_heads, settings.degrees):
+    if settings is not None and not supports(settings.features, settings.num_heads, settings.degrees):
         return "the compiled attention knows heads of a multiple of four features and degrees up to four only"
     return why_unavailable()
 

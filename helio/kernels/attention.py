@@ -202,18 +202,20 @@ def tabulated_attention(
     return _attention(rows, filters, query, key, value, chi, positions, cell, index, shift)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _attention(rows: Rows, filters: Any, *arguments: Any) -> tuple[Array, Array]:
+def _sums(rows: Rows, filters: Any, *arguments: Any) -> tuple[Array, Array]:
     nodes, where = rows.gather(arguments[:4]), arguments[4:]
     everything: Any = (filters, *nodes, *where, rows.first(len(where[2])))
     return attention_forward(*everything)
+
+
+_attention = jax.custom_vjp(_sums, nondiff_argnums=(0,))
 
 
 def _attention_forward(rows: Rows, filters: Any, *arguments: Any) -> tuple[tuple[Array, Array], tuple]:
     if any(leaf.perturbed for leaf in jax.tree.leaves(filters, is_leaf=_is_primal)):
         _refuse()
     plain = jax.tree.map(lambda leaf: leaf.value, (filters, *arguments), is_leaf=_is_primal)
-    return _attention(rows, *plain), plain
+    return _sums(rows, *plain), plain
 
 
 def _is_primal(leaf: Any) -> bool:

@@ -1,6 +1,4 @@
-// The two operations as handlers of XLA's foreign function interface: operands in, sizes checked, work shared out.
-//
-// Arrays may have leading axes of a batch; an operand that does not vary along one has length 1 there.
+// The two operations of attention as handlers of XLA's foreign function interface: operands in, work shared out.
 
 #include <memory>
 #include <string>
@@ -8,51 +6,14 @@
 
 #include "backward.h"
 #include "forward.h"
-#include "xla/ffi/api/ffi.h"
+#include "operands.h"
 
 namespace helio {
 namespace {
 
-namespace ffi = xla::ffi;
-using Operand = ffi::AnyBuffer;
-using Result = ffi::Result<ffi::AnyBuffer>;
-using Numbers = ffi::Span<const int64_t>;
-
 // Rows below which a second thread costs more than it saves, and the size of chunks that balances what neighbouring
 // chunks compute twice against idle threads.
 constexpr int64_t kLeastRows = 32, kRowsPerChunk = 512;
-
-// Where each element of a batch lies in an operand: axes of length 1 are repeated.
-class Batched {
- public:
-  Batched(const Operand& operand, int rank, Numbers batch) : dims_(operand.dimensions()), batch_(batch) {
-    leading_ = int(dims_.size()) - rank;
-    size_ = 1;
-    for (int axis = leading_; axis < int(dims_.size()); ++axis) size_ *= dims_[axis];
-    data_ = operand.untyped_data();
-  }
-
-  template <class T>
-  T* at(int64_t element) const {
-    int64_t offset = 0, stride = 1;
-    for (int axis = leading_ - 1; axis >= 0; --axis) {
-      const int64_t here = element % batch_[axis];
-      element /= batch_[axis];
-      if (dims_[axis] != 1) offset += here * stride;
-      stride *= dims_[axis];
-    }
-    return static_cast<T*>(data_) + offset * size_;
-  }
-
-  int64_t dim(int axis) const { return dims_[leading_ + axis]; }
-  bool empty() const { return size_ == 0; }
-
- private:
-  Numbers dims_, batch_;
-  int leading_;
-  int64_t size_;
-  void* data_;
-};
 
 // The operands that both directions share, in the order of the call.
 struct Operands {
@@ -135,16 +96,6 @@ int chunks_for(ffi::ThreadPool& pool, int64_t rows, int64_t batch) {
   if (threads == 1 || batch >= 4 * threads) return 1;
   const int64_t wanted = std::max(rows / kRowsPerChunk, (threads + batch - 1) / batch);
   return int(std::max<int64_t>(1, std::min(wanted, rows / kLeastRows)));
-}
-
-Numbers batch_of(const ffi::AnyBuffer& result, int rank) {
-  return Numbers(result.dimensions().begin(), result.dimensions().size() - rank);
-}
-
-int64_t product(Numbers dims) {
-  int64_t size = 1;
-  for (int64_t dim : dims) size *= dim;
-  return size;
 }
 
 #define HELIO_OPERANDS                                                                                                 \
