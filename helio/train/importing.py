@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -85,15 +85,44 @@ def import_files(
     Raises:
         HelioError: all files are broken, the units are not what was declared, or no structure is left.
     """
-    settings, store = settings or ImportSettings(), Path(store)
+    settings = settings or ImportSettings()
+    files = [(path, _structures(path, settings)) for path in _files(paths)]
+    return _written(files, Path(store), settings, overwrite=overwrite, advance=advance)
+
+
+def write_store(
+    structures: Iterable[LabelledStructure],
+    store: str | Path,
+    settings: ImportSettings | None = None,
+    *,
+    overwrite: bool = False,
+    advance: Callable[[int], None] = lambda done: None,
+) -> FileReport:
+    """Filter structures that come one after another, as from a teacher model, and write them into a store.
+
+    Arguments and errors are those of `import_files`; a source that `settings` and structures leave open is called as
+    the store.
+    """
+    store, settings = Path(store), settings or ImportSettings()
+    return _written([(store, structures)], store, settings, overwrite=overwrite, advance=advance).files[0]
+
+
+def _written(
+    files: Sequence[tuple[Path, Iterable[LabelledStructure]]],
+    store: Path,
+    settings: ImportSettings,
+    *,
+    overwrite: bool,
+    advance: Callable[[int], None],
+) -> ImportReport:
+    """Write the structures of each file into the store."""
     if store.exists() and not overwrite:
         raise HelioError(f"{store} exists; give another name or --overwrite")
-    files = _files(paths)
     report = ImportReport()
     with store_writer(store) as writer:
         run = _Import(settings, writer, advance)
-        for path in files:
-            report.files.append(run.file(path))
+        for path, structures in files:
+            report.files.append(run.take(path, structures))
         broken = [file for file in report.files if file.broken is not None]
         if len(broken) == len(files):
             raise HelioError(broken[0].broken or "")
@@ -147,13 +176,13 @@ class _Import:
         self.sources: dict[tuple[str, str | None], dict[str, Any]] = {}
         self._seen: set[bytes] = set()
 
-    def file(self, path: Path) -> FileReport:
-        """Import one file; if it is broken, take back what came from it."""
+    def take(self, path: Path, structures: Iterable[LabelledStructure]) -> FileReport:
+        """Import the structures of one file; if it turns out to be broken, take back what came from it."""
         report, fresh = FileReport(path), set()
         mark, levels, sources = self._writer.mark(), dict(self.levels), dict(self.sources)
         plausible = Plausibility()
         try:
-            for structure in _structures(path, self.settings):
+            for structure in structures:
                 report.read += 1
                 if report.read % _REPORT_EVERY == 0:
                     self._advance(_REPORT_EVERY)

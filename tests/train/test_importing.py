@@ -14,7 +14,8 @@ from ase.build import molecule
 from helio.errors import HelioError
 from helio.train.filters import FilterSettings
 from helio.train.importers import ImportChoices
-from helio.train.importing import ImportSettings, import_files
+from helio.train.importing import ImportSettings, import_files, write_store
+from helio.train.labels import LabelledStructure
 from helio.train.store import Store
 
 
@@ -72,6 +73,28 @@ def test_filters_are_counted(mixed, tmp_path):
     loose = FilterSettings(min_distance=0, max_force=None, keep_duplicates=True)
     everything = import_files([mixed], tmp_path / "all.h5", ImportSettings(filters=loose))
     assert everything.kept == 9
+
+
+def test_structures_of_a_model(tmp_path):
+    """What a teacher says goes into a store without a file between."""
+    rng = np.random.default_rng(0)
+    structures = [
+        LabelledStructure(
+            np.array([8, 1, 1]),
+            molecule("H2O").positions + 0.02 * rng.normal(size=(3, 3)),
+            {"atomic_energies": rng.normal(size=3)},
+            charge=0.0,
+            level="so3lr",
+            source="water",
+            number=number,
+        )
+        for number in range(4)
+    ]
+    report = write_store(iter(structures), tmp_path / "store.h5")
+    assert report.kept == 4 and report.labels == {"atomic_energies": 4}
+    store = Store(tmp_path / "store.h5")
+    assert store.levels == ("so3lr",) and store.sources == ("water",)
+    np.testing.assert_array_equal(store.labels(2)["atomic_energies"], structures[2].labels["atomic_energies"])
 
 
 def test_duplicates_across_files_and_levels(tmp_path):
