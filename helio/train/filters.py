@@ -64,7 +64,7 @@ def reason_before_geometry(structure: LabelledStructure) -> str | None:
     return None
 
 
-def digest(structure: LabelledStructure, charge: float, unpaired: float, level: str) -> bytes:
+def digest(structure: LabelledStructure) -> bytes:
     """Equal for structures of the same atoms at the same places (to 1e-4 A), charge, spin, level and kinds of labels.
 
     Atoms in another order, and structures that were moved or turned, count as different.
@@ -73,13 +73,14 @@ def digest(structure: LabelledStructure, charge: float, unpaired: float, level: 
     state.update(structure.atomic_numbers.astype(np.int64).tobytes())
     for lengths in (structure.positions, structure.cell):
         state.update((np.round(np.asarray(lengths, np.float64), 4) + 0.0).tobytes())  # + 0 turns -0 into 0
-    state.update(repr((structure.pbc, charge, unpaired, level, sorted(structure.labels))).encode())
+    charge, unpaired = float(structure.charge or 0), float(structure.unpaired_electrons or 0)
+    state.update(repr((structure.pbc, charge, unpaired, structure.level, sorted(structure.labels))).encode())
     return state.digest()
 
 
 def _electrons_fit(structure: LabelledStructure) -> bool:
     electrons = int(structure.atomic_numbers.sum()) - (structure.charge or 0)
     unpaired = structure.unpaired_electrons
-    if electrons < 0 or electrons != round(electrons):
+    if not np.isfinite(electrons) or electrons < 0 or electrons != round(electrons):
         return False
     return unpaired is None or (0 <= unpaired <= electrons and (electrons - unpaired) % 2 == 0)

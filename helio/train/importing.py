@@ -208,30 +208,24 @@ class _Import:
         fresh: set[bytes],
     ) -> str | None:
         """Write the structure, or say why not."""
-        if self.settings.choices.gradients and "forces" in structure.labels:
-            structure = replace(structure, labels={**structure.labels, "forces": -structure.labels["forces"]})
-        assumed = structure.charge is None
-        structure = replace(structure, charge=(self.settings.charge or 0.0) if assumed else structure.charge)
+        assumed = structure.charge is None and self.settings.charge is None
+        structure = self._completed(structure)
         if (reason := reason_before_geometry(structure)) is not None:
             return reason
         pairs, columns, closest = most_within(structure.positions, structure.cell, structure.pbc)
         plausible.add(structure, closest)
         if (reason := reason_against(structure, closest, self.settings.filters)) is not None:
             return reason
-        charge, level = float(structure.charge or 0), self.settings.level or structure.level or UNKNOWN_LEVEL
-        unpaired = structure.unpaired_electrons
-        if unpaired is None:
-            unpaired = float((structure.atomic_numbers.sum() - charge) % 2)
-        key = digest(structure, charge, unpaired, level)
+        key = digest(structure)
         if not self.settings.filters.keep_duplicates and (key in self._seen or key in fresh):
             return "duplicates"
         fresh.add(key)
         rows: dict[str, Any] = dict(structure.labels) | {
-            "charge": charge,
-            "unpaired_electrons": unpaired,
+            "charge": structure.charge,
+            "unpaired_electrons": structure.unpaired_electrons,
             "periodic": structure.pbc,
-            "cell": _completed(structure),
-            "level": self.levels.setdefault(level, len(self.levels)),
+            "cell": _whole_cell(structure),
+            "level": self.levels.setdefault(structure.level or "", len(self.levels)),
             "source": self._source(structure, path),
             "number": structure.number,
             "pairs": pairs,
@@ -242,9 +236,21 @@ class _Import:
         }
         self._writer.add(rows)
         report.kept += 1
-        report.assumed_charge += assumed and self.settings.charge is None
+        report.assumed_charge += assumed
         report.labels.update(structure.labels.keys())
         return None
+
+    def _completed(self, structure: LabelledStructure) -> LabelledStructure:
+        """With the sign of the forces, charge, spin and level of theory that the settings or usage give it."""
+        settings, labels = self.settings, dict(structure.labels)
+        if settings.choices.gradients and "forces" in labels:
+            labels["forces"] = -labels["forces"]
+        charge = (settings.charge or 0.0) if structure.charge is None else structure.charge
+        unpaired = structure.unpaired_electrons
+        if unpaired is None:
+            unpaired = float((structure.atomic_numbers.sum() - charge) % 2)
+        level = settings.level or structure.level or UNKNOWN_LEVEL
+        return replace(structure, labels=labels, charge=charge, unpaired_electrons=unpaired, level=level)
 
     def _source(self, structure: LabelledStructure, path: Path) -> int:
         name = self.settings.source or structure.source or path.stem
@@ -254,7 +260,7 @@ class _Import:
         return list(self.sources).index((name, licence))
 
 
-def _completed(structure: LabelledStructure) -> np.ndarray:
+def _whole_cell(structure: LabelledStructure) -> np.ndarray:
     """The cell with unit vectors along the directions that are not periodic, so that it can be inverted."""
     if not any(structure.pbc):
         return np.eye(3)

@@ -46,6 +46,7 @@ def mixed(tmp_path):
         rattled("H2O", 5, charge=1),  # an odd number of electrons, which is fine: one is unpaired
         rattled("H2O", 6, charge=1, spin=0),
         rattled("SiH4", 7),
+        rattled("H2O", 9, charge=np.nan),
         rattled("C6H6", 8),
     ]
     return write(tmp_path / "mixed.extxyz", frames)
@@ -55,12 +56,12 @@ def test_filters_are_counted(mixed, tmp_path):
     settings = ImportSettings(filters=FilterSettings(elements=(1, 6, 8), max_atoms=10))
     report = import_files([mixed], tmp_path / "store.h5", settings)
     (file,) = report.files
-    assert file.read == 10 and file.kept == 4
+    assert file.read == 11 and file.kept == 4
     assert file.dropped == {
         "duplicates": 1,
         "atoms closer than 0.5 A": 1,
         "forces above 50 eV/A": 1,
-        "charge and spin contradict the number of electrons": 1,
+        "charge and spin contradict the number of electrons": 2,
         "other elements": 1,
         "more than 10 atoms": 1,
     }
