@@ -39,7 +39,8 @@ def compile_library(library: Path = LIBRARY) -> str | None:
     # Apple's linker resolves nothing of a library that Python loads unless told so.
     system = ["-undefined", "dynamic_lookup"] if sys.platform == "darwin" else []
     made = library.with_name(f"{library.name}.{os.getpid()}")
-    command = [compiler, *FLAGS, architecture(), *system, f"-I{headers}", str(KERNELS / "csrc" / "attention.cpp")]
+    sources = sorted(map(str, (KERNELS / "csrc").glob("*.cpp")))
+    command = [compiler, *FLAGS, architecture(), *system, f"-I{headers}", *sources]
     result = subprocess.run([*command, "-o", str(made)], capture_output=True, text=True)
     if result.returncode:
         made.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 | operation | plain version | where |
 |---|---|---|
 | attention of one layer: two sums over the neighbours of each atom | `helio.network.attention` | CPU, compiled C++ |
+| long-range terms: electrostatics and dispersion of the pairs of each atom | `helio.physics.tiles` | CPU, compiled C++ |
 
 In: arrays of all atoms, a padded full list (or the rows of it that a device owns), filters tabulated once from a
 model's parameters. Out: sums over the rows, and gradients for the atoms of these rows. Pair vectors are measured
@@ -16,14 +17,28 @@ plain version does. May import `helio.rows`, `helio.errors` and numerical librar
 
 from helio.kernels.attention import attention_backward, attention_forward, tabulated_attention
 from helio.kernels.library import available, why_unavailable
+from helio.kernels.long_range import (
+    DrudeOscillators,
+    LongRangeTerms,
+    SmearedCharges,
+    long_range_backward,
+    long_range_energies,
+    long_range_forward,
+)
 from helio.kernels.tables import FilterParameters, TabulatedFilters, supports, tabulate
 
 __all__ = [
+    "DrudeOscillators",
     "FilterParameters",
+    "LongRangeTerms",
+    "SmearedCharges",
     "TabulatedFilters",
     "attention_backward",
     "attention_forward",
     "available",
+    "long_range_backward",
+    "long_range_energies",
+    "long_range_forward",
     "supports",
     "tabulate",
     "tabulated_attention",

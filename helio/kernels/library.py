@@ -9,7 +9,12 @@ from pathlib import Path
 import jax
 
 LIBRARY = Path(__file__).with_name("libhelio_kernels.so")
-OPERATIONS = ("helio_attention_forward", "helio_attention_backward")
+OPERATIONS = (
+    "helio_attention_forward",
+    "helio_attention_backward",
+    "helio_long_range_forward",
+    "helio_long_range_backward",
+)
 _REINSTALL = "install Helio again on this machine (pip install --force-reinstall --no-deps)"
 
 
@@ -28,14 +33,15 @@ def why_unavailable() -> str | None:
     try:
         library = ctypes.CDLL(str(LIBRARY))
         missing = library.helio_missing_instructions
+        symbols = {name: getattr(library, name) for name in OPERATIONS}
     except (OSError, AttributeError) as error:
         return f"the compiled library cannot be loaded ({error}): {_REINSTALL}"
     missing.restype = ctypes.c_char_p
     if missing() is not None:
         return f"the library was compiled for a processor with {missing().decode()}, which this one lacks: {_REINSTALL}"
     try:
-        for name in OPERATIONS:
-            jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(getattr(library, name)), platform="cpu")
-    except (RuntimeError, ValueError) as error:  # XLA refuses headers of another version of its interface
-        return f"this version of JAX does not take the compiled library ({error}): {_REINSTALL}"
+        for name, symbol in symbols.items():
+            jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(symbol), platform="cpu")
+    except (RuntimeError, ValueError, AttributeError) as error:  # another version of XLA's interface, or of Helio
+        return f"the compiled library does not fit this version of JAX or Helio ({error}): {_REINSTALL}"
     return None

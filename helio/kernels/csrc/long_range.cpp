@@ -1,0 +1,167 @@
+// The two operations of the long-range terms as handlers of XLA's foreign function interface.
+
+#include "operands.h"
+#include "pair_rows.h"
+#include "schedule.h"
+
+namespace helio {
+namespace {
+
+constexpr int64_t kRowsPerTask = 64;
+
+// The operands that both directions share, in the order of the call.
+struct Operands {
+  Batched positions, cell, index, shift, row_start, charge, polarizability, c6;
+
+  template <class T>
+  PairList<T> list(int64_t b) const {
+    return {positions.dim(0),
+            index.dim(0),
+            index.dim(1),
+            *row_start.at<const int32_t>(b),
+            positions.at<const T>(b),
+            cell.at<const T>(b),
+            index.at<const int32_t>(b),
+            shift.empty() ? nullptr : shift.at<const int16_t>(b)};
+  }
+};
+
+template <class T>
+using Lanes = Simd<T, (kRegisterBytes / sizeof(T) > 4 ? kRegisterBytes / sizeof(T) : 4)>;
+
+// Calls run with the type of PairRows for these terms.
+template <class T, class Run>
+void with_terms(const PairTerms& terms, Run&& run) {
+  using S = Lanes<T>;
+  const bool electrostatics = terms.coulomb != 0, dispersion = terms.hartree != 0, cutoff = terms.cutoff != 0;
+  const auto with_cutoff = [&](auto first, auto second) {
+    constexpr bool e = decltype(first)::value, d = decltype(second)::value;
+    if (cutoff) run(static_cast<PairRows<S, e, d, true>*>(nullptr));
+    else run(static_cast<PairRows<S, e, d, false>*>(nullptr));
+  };
+  if (electrostatics && dispersion) with_cutoff(std::true_type(), std::true_type());
+  else if (electrostatics) with_cutoff(std::true_type(), std::false_type());
+  else with_cutoff(std::false_type(), std::true_type());
+}
+
+// Calls work(element, task of the element, first row, end) for all rows of all elements of the batch.
+template <class Work>
+void over_rows(ffi::ThreadPool& pool, int64_t batch, int64_t rows, Work&& work) {
+  const int64_t tasks = (rows + kRowsPerTask - 1) / kRowsPerTask;
+  run_parallel(pool, int(pool.num_threads()), int(batch * tasks), [&](int n) {
+    const int64_t task = n % tasks;
+    work(n / tasks, n, task * kRowsPerTask, std::min(rows, (task + 1) * kRowsPerTask));
+  });
+}
+
+template <class Run>
+ffi::Error with_type(const Operand& positions, Run&& run) {
+  if (positions.element_type() == ffi::F32) run(float());
+  else if (positions.element_type() == ffi::F64) run(double());
+  else return ffi::Error::InvalidArgument("numbers must be float32 or float64");
+  return ffi::Error::Success();
+}
+
+PairTerms terms_of(double cutoff, double coulomb, double sigma, double onset, double hartree, double bohr,
+                   double damping, ffi::Span<const double> length, double switch_width) {
+  return {cutoff, coulomb, sigma, onset, hartree, bohr, damping, {length[0], length[1], length[2], length[3]},
+          switch_width};
+}
+
+#define HELIO_OPERANDS                                                                                              \
+  Operand positions, Operand cell, Operand index, Operand shift, Operand row_start, Operand charge,                 \
+      Operand polarizability, Operand c6
+#define HELIO_SETTINGS                                                                                              \
+  double cutoff, double coulomb, double sigma, double onset, double hartree, double bohr, double damping,           \
+      ffi::Span<const double> length, double switch_width
+#define HELIO_GATHERED                                                                                              \
+  const Operands operands{{positions, 2, batch}, {cell, 2, batch}, {index, 2, batch}, {shift, 3, batch},            \
+                          {row_start, 0, batch}, {charge, 1, batch}, {polarizability, 1, batch}, {c6, 1, batch}};   \
+  const PairTerms terms = terms_of(cutoff, coulomb, sigma, onset, hartree, bohr, damping, length, switch_width)
+
+ffi::Error forward(ffi::ThreadPool pool, HELIO_OPERANDS, Result electrostatics, Result dispersion, HELIO_SETTINGS) {
+  const Numbers batch = batch_of(*electrostatics, 1);
+  HELIO_GATHERED;
+  const Batched e(*electrostatics, 1, batch), d(*dispersion, 1, batch);
+  return with_type(positions, [&](auto number) {
+    using T = decltype(number);
+    std::vector<std::vector<Record<T>>> records;
+    for (int64_t b = 0; b < product(batch); ++b)
+      records.push_back(make_records<T>(operands.list<T>(b), operands.charge.at<const T>(b),
+                                        operands.polarizability.at<const T>(b), operands.c6.at<const T>(b), nullptr,
+                                        nullptr));
+    with_terms<T>(terms, [&](auto* kind) {
+      over_rows(pool, product(batch), operands.index.dim(0), [&](int64_t b, int64_t, int64_t begin, int64_t end) {
+        const std::remove_pointer_t<decltype(kind)> rows(terms, operands.list<T>(b), records[b].data());
+        for (int64_t row = begin; row < end; ++row) rows.forward(row, e.at<T>(b)[row], d.at<T>(b)[row]);
+      });
+    });
+  });
+}
+
+ffi::Error backward(ffi::ThreadPool pool, HELIO_OPERANDS, Operand electrostatics, Operand dispersion,
+                    Result charge_gradient, Result polarizability_gradient, Result c6_gradient,
+                    Result positions_gradient, Result cell_gradient, HELIO_SETTINGS) {
+  const Numbers batch = batch_of(*charge_gradient, 1);
+  HELIO_GATHERED;
+  const Batched e(electrostatics, 1, batch), d(dispersion, 1, batch), q(*charge_gradient, 1, batch),
+      a(*polarizability_gradient, 1, batch), c(*c6_gradient, 1, batch), r(*positions_gradient, 2, batch),
+      h(*cell_gradient, 2, batch);
+  return with_type(positions, [&](auto number) {
+    using T = decltype(number);
+    const int64_t count = product(batch), owned = operands.index.dim(0);
+    std::vector<std::vector<Record<T>>> records;
+    for (int64_t b = 0; b < count; ++b)
+      records.push_back(make_records<T>(operands.list<T>(b), operands.charge.at<const T>(b),
+                                        operands.polarizability.at<const T>(b), operands.c6.at<const T>(b),
+                                        e.at<const T>(b), d.at<const T>(b)));
+    const int64_t tasks = (owned + kRowsPerTask - 1) / kRowsPerTask;
+    std::vector<std::array<double, 9>> cells(count * tasks);
+    with_terms<T>(terms, [&](auto* kind) {
+      over_rows(pool, count, owned, [&](int64_t b, int64_t task, int64_t begin, int64_t end) {
+        const std::remove_pointer_t<decltype(kind)> rows(terms, operands.list<T>(b), records[b].data());
+        for (int64_t row = begin; row < end; ++row) {
+          const RowGradients<T> gradients = rows.backward(row);
+          q.at<T>(b)[row] = gradients.charge;
+          a.at<T>(b)[row] = gradients.polarizability;
+          c.at<T>(b)[row] = gradients.c6;
+          for (int axis = 0; axis < 3; ++axis) r.at<T>(b)[3 * row + axis] = gradients.position[axis];
+          for (int k = 0; k < 9; ++k) cells[task][k] += double(gradients.cell[k]);
+        }
+      });
+    });
+    for (int64_t b = 0; b < count; ++b)
+      for (int k = 0; k < 9; ++k) {
+        double sum = 0;  // in the order of the tasks, whatever thread made them
+        for (int64_t task = 0; task < tasks; ++task) sum += cells[b * tasks + task][k];
+        h.at<T>(b)[k] = T(sum);
+      }
+  });
+}
+
+#define HELIO_BIND_OPERANDS(bind)                                                                                   \
+  bind.Arg<Operand>().Arg<Operand>().Arg<Operand>().Arg<Operand>().Arg<Operand>().Arg<Operand>().Arg<Operand>()     \
+      .Arg<Operand>()
+#define HELIO_BIND_SETTINGS(bind)                                                                                   \
+  bind.Attr<double>("cutoff").Attr<double>("coulomb").Attr<double>("sigma").Attr<double>("onset")                   \
+      .Attr<double>("hartree").Attr<double>("bohr").Attr<double>("damping").Attr<ffi::Span<const double>>("length") \
+      .Attr<double>("switch_width")
+
+}  // namespace
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(helio_long_range_forward, forward,
+                              HELIO_BIND_SETTINGS(HELIO_BIND_OPERANDS(ffi::Ffi::Bind().Ctx<ffi::ThreadPool>())
+                                                      .Ret<ffi::AnyBuffer>()
+                                                      .Ret<ffi::AnyBuffer>()));
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(helio_long_range_backward, backward,
+                              HELIO_BIND_SETTINGS(HELIO_BIND_OPERANDS(ffi::Ffi::Bind().Ctx<ffi::ThreadPool>())
+                                                      .Arg<Operand>()
+                                                      .Arg<Operand>()
+                                                      .Ret<ffi::AnyBuffer>()
+                                                      .Ret<ffi::AnyBuffer>()
+                                                      .Ret<ffi::AnyBuffer>()
+                                                      .Ret<ffi::AnyBuffer>()
+                                                      .Ret<ffi::AnyBuffer>()));
+
+}  // namespace helio

@@ -1,0 +1,211 @@
+"""Long-range pair terms on the CPU, as compiled operations; what they compute stands in `helio.physics.tiles`.
+
+`long_range_forward` and `long_range_backward` are the bare operations on the rows of a list that one device owns: atoms
+`row_start` to `row_start + R - 1` of N. What they read of neighbours are arrays of all N atoms, and the backward
+operation reads the cotangents of all N atoms: lists are full, so the gradient of an atom is a sum over its own row and
+nothing is scattered. `long_range_energies` is the differentiable operation, on one device or several.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from helio.errors import HelioError
+from helio.kernels.library import why_unavailable
+from helio.rows import ALL_ROWS, Rows
+
+
+class SmearedCharges(NamedTuple):
+    """Constants of k_e q_i q_j erf(r/sigma)/r, shifted to zero at the cutoff if there is one."""
+
+    coulomb: float  # k_e in eV A / e^2
+    sigma: float  # A
+    onset: float  # where the force shift sets in, as a fraction of the cutoff
+
+
+class DrudeOscillators(NamedTuple):
+    """Constants of the dispersion of quantum Drude oscillators, switched off before the cutoff if there is one."""
+
+    hartree: float  # eV
+    bohr: float  # A
+    damping: float  # bohr; the damping radius over alpha^(1/7)
+    length: tuple[float, float, float, float]  # bohr; the oscillators' length, a polynomial in alpha^(1/7)
+    switch_width: float  # A
+
+
+class LongRangeTerms(NamedTuple):
+    """What is computed; at least one term."""
+
+    cutoff: float | None  # A
+    electrostatics: SmearedCharges | None
+    dispersion: DrudeOscillators | None
+
+    def attributes(self) -> dict[str, Any]:
+        """For the compiled operations, where zero stands for what there is not."""
+        charges = self.electrostatics or SmearedCharges(0.0, 1.0, 0.0)
+        drude = self.dispersion or DrudeOscillators(0.0, 1.0, 1.0, (0.0,) * 4, 1.0)
+        numbers = {"cutoff": self.cutoff or 0.0} | charges._asdict() | drude._asdict()
+        length = np.array(numbers.pop("length"), np.float64)
+        return {name: np.float64(value) for name, value in numbers.items()} | {"length": length}
+
+
+class LongRangeGradients(NamedTuple):
+    """Gradients of the own rows, and their part of the gradient of the cell."""
+
+    charge: Float[Array, " R"]
+    polarizability: Float[Array, " R"]
+    c6: Float[Array, " R"]
+    positions: Float[Array, "R 3"]
+    cell: Float[Array, "3 3"]
+
+
+def long_range_forward(
+    terms: LongRangeTerms,
+    charge: Float[Array, " N"],
+    polarizability: Float[Array, " N"],
+    c6: Float[Array, " N"],
+    positions: Float[Array, "N 3"],
+    cell: Float[Array, "3 3"],
+    index: Int[Array, "R K"],
+    shift: Int[Array, "R K 3"] | None,
+    row_start: Int[Array, ""] | int = 0,
+) -> tuple[Float[Array, " R"], Float[Array, " R"]]:
+    """Electrostatics and dispersion of the own rows in eV: half of each pair's energy; zero where a term is left out.
+
+    Args:
+        terms: what to compute.
+        charge: of all atoms, in e.
+        polarizability: of all atoms, in Hartree units like `c6`.
+        c6: of all atoms.
+        positions: of all atoms, in A.
+        cell: row vectors in A.
+        index: int32, the own rows of a full list; N stands for no neighbour.
+        shift: int16, periodic shifts of the own rows; None where nothing is periodic.
+        row_start: number of the own first atom; may be traced.
+    """
+    operands = _operands(charge, polarizability, c6, positions, cell, index, shift, row_start)
+    return _forward(terms, *operands)
+
+
+def long_range_backward(
+    terms: LongRangeTerms,
+    charge: Float[Array, " N"],
+    polarizability: Float[Array, " N"],
+    c6: Float[Array, " N"],
+    positions: Float[Array, "N 3"],
+    cell: Float[Array, "3 3"],
+    index: Int[Array, "R K"],
+    shift: Int[Array, "R K 3"] | None,
+    row_start: Int[Array, ""] | int = 0,
+    *,
+    electrostatics_cotangent: Float[Array, " N"],
+    dispersion_cotangent: Float[Array, " N"],
+) -> LongRangeGradients:
+    """Gradients of the own rows from the cotangents of both energies of all atoms; arguments as in the forward."""
+    operands = _operands(charge, polarizability, c6, positions, cell, index, shift, row_start)
+    return LongRangeGradients(*_backward(terms, *operands, electrostatics_cotangent, dispersion_cotangent))
+
+
+def _operands(
+    charge: Array,
+    polarizability: Array,
+    c6: Array,
+    positions: Array,
+    cell: Array,
+    index: Array,
+    shift: Array | None,
+    row_start: Array | int,
+) -> tuple[Array, ...]:
+    """In the order of the compiled operations; what there is none of is empty."""
+    shifts = jnp.zeros((0, 0, 0), jnp.int16) if shift is None else shift
+    return positions, cell, index, shifts, jnp.asarray(row_start, jnp.int32), charge, polarizability, c6
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _forward(terms: LongRangeTerms, *operands: Array) -> tuple[Array, Array]:
+    positions, index = operands[0], operands[2]
+    shape = jax.ShapeDtypeStruct(index.shape[:1], positions.dtype)
+    electrostatics, dispersion = _call("helio_long_range_forward", [shape, shape], terms, operands)
+    return electrostatics, dispersion
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _backward(terms: LongRangeTerms, *operands: Array) -> tuple[Array, ...]:
+    positions, (rows, _) = operands[0], operands[2].shape
+    shapes = [(rows,), (rows,), (rows,), (rows, 3), (3, 3)]
+    results = [jax.ShapeDtypeStruct(shape, positions.dtype) for shape in shapes]
+    return tuple(_call("helio_long_range_backward", results, terms, operands))
+
+
+def _call(name: str, results: list[jax.ShapeDtypeStruct], terms: LongRangeTerms, operands: tuple[Array, ...]) -> Any:
+    if problem := why_unavailable():  # asking also makes the operations known to XLA
+        raise HelioError(f"the compiled long-range terms cannot be used: {problem}")
+    # Under vmap, operands get the leading axes of the batch, of length 1 where they do not vary.
+    return jax.ffi.ffi_call(name, results, vmap_method="expand_dims")(*operands, **terms.attributes())
+
+
+def _refuse(*_: Any) -> Any:
+    raise HelioError(
+        "the compiled long-range terms have first derivatives only: for second derivatives use the plain version, "
+        'force_field.with_options(kernels="plain")'
+    )
+
+
+_forward.defjvp(_refuse)
+_backward.defjvp(_refuse)
+
+
+def long_range_energies(
+    terms: LongRangeTerms,
+    charge: Float[Array, " R"],
+    polarizability: Float[Array, " R"],
+    c6: Float[Array, " R"],
+    positions: Float[Array, "N 3"],
+    cell: Float[Array, "3 3"],
+    index: Int[Array, "R K"],
+    shift: Int[Array, "R K 3"] | None,
+    rows: Rows = ALL_ROWS,
+) -> tuple[Float[Array, " R"], Float[Array, " R"]]:
+    """Electrostatics and dispersion of the rows here, differentiable once.
+
+    Arguments are those of `long_range_forward`, with the own rows of values per atom: they are gathered from the owners
+    of the others in the forward operation, and with the cotangents in the backward operation.
+
+    Raises:
+        HelioError: where a second derivative is asked for.
+    """
+    return _energies(terms, rows, (charge, polarizability, c6), positions, cell, index, shift)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _energies(
+    terms: LongRangeTerms, rows: Rows, atomic: tuple[Array, Array, Array], *where: Any
+) -> tuple[Array, Array]:
+    return long_range_forward(terms, *rows.gather(atomic), *where, rows.first(len(where[2])))
+
+
+def _energies_forward(terms: LongRangeTerms, rows: Rows, *arguments: Any) -> tuple[tuple[Array, Array], tuple]:
+    return _energies(terms, rows, *arguments), arguments
+
+
+def _energies_backward(terms: LongRangeTerms, rows: Rows, arguments: tuple, cotangents: tuple[Array, Array]) -> tuple:
+    atomic, where = arguments[0], arguments[1:]
+    electrostatics, dispersion = rows.gather(cotangents)
+    *to_atomic, to_positions, to_cell = long_range_backward(
+        terms,
+        *rows.gather(atomic),
+        *where,
+        rows.first(len(where[2])),
+        electrostatics_cotangent=electrostatics,
+        dispersion_cotangent=dispersion,
+    )
+    return tuple(to_atomic), rows.placed(to_positions), to_cell, None, None
+
+
+_energies.defvjp(_energies_forward, _energies_backward)
