@@ -16,8 +16,13 @@ from helio.units import BOHR, FINE_STRUCTURE, HARTREE
 
 # Fit of the oscillator length over the van der Waals radius, coefficients of R^0 to R^3 (vdW-QDO).
 _LENGTH_FIT = (-0.00433008, 0.24428889, 0.04125273, -0.00078893)
+# Smaller Hirshfeld ratios count as this one: the radius goes with the seventh root of the polarizability, whose slope
+# has no bound at zero, and C6 becomes 0/0, so that one atom of a model in training would make every weight NaN. No atom
+# in a molecule comes near it; the published model goes down to 0.03, for a hydrogen in water. With much less, second
+# derivatives underflow in float32.
+SMALLEST_RATIO = 1e-3
 _RADIUS = FINE_STRUCTURE ** (-4 / 21)
-_DAMPING = 2 * 2.54
+DAMPING = 2 * 2.54  # bohr; the radius without `scale`, over the seventh root of the polarizability
 
 
 def pair_energy(
@@ -46,7 +51,7 @@ def pair_energy(
     c8 = 5 * c6 * inverse_g
     c10 = 245 / 8 * c6 * inverse_g**2
 
-    damping = scale * _DAMPING * seventh_root
+    damping = scale * DAMPING * seventh_root
     u = (BOHR / distance) ** 2
     t = u * damping**2
     t3 = t * t * t
@@ -56,8 +61,18 @@ def pair_energy(
     return -HARTREE * u3 * terms
 
 
+def length_over_seventh_root() -> tuple[float, float, float, float]:
+    """The oscillator length in bohr as a polynomial in alpha^(1/7): coefficients of the powers 0 to 3."""
+    a0, a1, a2, a3 = (a * _RADIUS**power for power, a in enumerate(_LENGTH_FIT))
+    return a0, a1, a2, a3
+
+
 def atoms_in_molecules(
     free_polarizability: Float[Array, " N"], free_c6: Float[Array, " N"], ratios: Float[Array, " N"]
 ) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
-    """The Tkatchenko-Scheffler scaling: alpha = alpha_free h and C6 = C6_free h^2 (PRL 2009, 102, 073005)."""
+    """The Tkatchenko-Scheffler scaling: alpha = alpha_free h and C6 = C6_free h^2 (PRL 2009, 102, 073005).
+
+    Ratios below `SMALLEST_RATIO` count as that.
+    """
+    ratios = jnp.maximum(ratios, SMALLEST_RATIO)
     return free_polarizability * ratios, free_c6 * ratios**2

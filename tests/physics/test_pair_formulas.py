@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from helio.physics.coulomb import shifted_coulomb, smeared_coulomb
+from helio.physics.dispersion import atoms_in_molecules
 from helio.physics.dispersion import pair_energy as dispersion
 from helio.physics.switching import exponential_switch, quintic_cutoff
 from helio.physics.zbl import ZBL
@@ -79,3 +80,17 @@ def test_universal_zbl_at_a_known_point():
     weights = np.array([0.18175, 0.50986, 0.28022, 0.02817])
     screening = np.sum(weights / weights.sum() * np.exp(-np.array([3.19980, 0.94229, 0.40290, 0.20162]) * x))
     assert energy == pytest.approx(14.399645 * 8 / 0.5 * screening, rel=1e-5)
+
+
+def test_dispersion_of_vanishing_atoms_can_be_differentiated_twice():
+    """Hirshfeld ratios of zero, as untrained models predict them, give finite slopes; all others are untouched."""
+
+    def energy(ratios: jax.Array) -> jax.Array:
+        alpha, c6 = atoms_in_molecules(jnp.asarray([12.0, 4.5]), jnp.asarray([46.6, 6.5]), ratios)
+        return dispersion(jnp.asarray(3.0), alpha[0], alpha[1], c6[0], c6[1], scale=1.2)
+
+    for ratios in ([0.0, 0.0], [1e-30, 0.5], [0.002, 0.001]):
+        x = jnp.asarray(ratios, jnp.float32)
+        assert np.isfinite(jax.grad(energy)(x)).all() and np.isfinite(jax.hessian(energy)(x)).all()
+    alpha, c6 = atoms_in_molecules(jnp.asarray(12.0), jnp.asarray(46.6), jnp.asarray(0.7))
+    assert (alpha, c6) == (jnp.asarray(12.0) * jnp.asarray(0.7), jnp.asarray(46.6) * jnp.asarray(0.7) ** 2)
