@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +18,7 @@ from jaxtyping import Array
 
 from helio.errors import HelioError
 from helio.files.checkpoint import read_arrays, read_checkpoint, write_checkpoint
+from helio.files.interrupt import stop_signal
 from helio.files.run_folder import RunFolder, claim_existing, claim_new, existing_run
 from helio.files.structures import read_structure, write_structure
 from helio.force_field import ForceField
@@ -83,7 +83,7 @@ def run_md(
     settings = settings.model_copy(update={"replicas": len(structures)})
     settings = completed(settings, structures)
     prepare_devices(settings.devices)
-    with numerics(settings.precision), _stop_signal() as stop, ExitStack() as claims:
+    with numerics(settings.precision), stop_signal() as stop, ExitStack() as claims:
         batch = make_batch(structures, settings)
         momenta = [_file_momenta(one, settings) for one in structures]
         for one in structures:
@@ -108,7 +108,7 @@ def resume_md(path: str | Path, *, report: Report, steps: int | None = None, dev
     changes = {name: value for name, value in (("steps", steps), ("devices", devices)) if value is not None}
     settings = checked_settings(before.model_dump() | changes)
     prepare_devices(settings.devices)
-    with numerics(settings.precision), _stop_signal() as stop, ExitStack() as claims:
+    with numerics(settings.precision), stop_signal() as stop, ExitStack() as claims:
         with led_by_first() as leads:
             folder = claims.enter_context(claim_existing(path)) if leads else RunFolder(Path(path))
         batch = make_batch([read_structure(own.start) for own in folder.existing_replicas()], settings)
@@ -265,27 +265,3 @@ def _progress(batch: Batch, state: State, rate: float) -> Progress:
         ns_per_day=batch.count * _ns_per_day(rate, settings),
         seconds_left=(settings.steps - step) / rate,
     )
-
-
-@contextmanager
-def _stop_signal() -> Iterator[threading.Event]:
-    """An event that the first SIGINT or SIGTERM sets; the next one acts as usual."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
-        yield stop
-        return
-    kinds = (signal.SIGINT, signal.SIGTERM)
-    before = {kind: signal.getsignal(kind) for kind in kinds}
-
-    def handle(*_: Any) -> None:
-        stop.set()
-        for kind in kinds:
-            signal.signal(kind, before[kind])
-
-    try:
-        for kind in kinds:
-            signal.signal(kind, handle)
-        yield stop
-    finally:
-        for kind in kinds:
-            signal.signal(kind, before[kind])

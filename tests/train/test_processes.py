@@ -1,11 +1,13 @@
-"""One training by two processes, as on two hosts."""
+"""Trainings in processes of their own: two that train one model, as on two hosts, and one that is killed."""
 
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,7 @@ NETWORK = {
 def start(*arguments: object) -> subprocess.Popen[str]:
     flags = "--xla_backend_optimization_level=0"
     return subprocess.Popen(
-        [sys.executable, "-m", "helio", "train", *map(str, arguments)],
+        [sys.executable, "-m", "helio", *map(str, arguments)],
         env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -33,8 +35,13 @@ def start(*arguments: object) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.slow
-def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
+def finished(process: subprocess.Popen[str]) -> None:
+    output, _ = process.communicate(timeout=500)
+    assert process.returncode == 0, output
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
     positions = np.array([[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]]) + 0.05 * rng.normal(size=(24, 3, 3))
     np.savez(tmp_path / "water.npz", z=np.array([8, 1, 1]), R=positions, F=20 * rng.normal(size=(24, 3, 3)))
@@ -45,22 +52,43 @@ def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
         "checkpoint_every": 3, "devices": 2,
     }  # fmt: skip
     (tmp_path / "settings.yaml").write_text(yaml.safe_dump(values))
+    return tmp_path / "settings.yaml"
+
+
+@pytest.mark.slow
+def test_two_processes_train_what_one_trains(settings: Path) -> None:
+    folder = settings.parent
     with socket.socket() as free:
         free.bind(("localhost", 0))
         where = f"localhost:{free.getsockname()[1]},2"
-    settings = tmp_path / "settings.yaml"
-    both = [start(settings, "--out", tmp_path / "two", "--distributed", f"{where},{i}") for i in range(2)]
-    alone = start(settings, "--out", tmp_path / "one")
-    for process in (*both, alone):
-        output, _ = process.communicate(timeout=400)
-        assert process.returncode == 0, output
-    one, two = (
-        {k: v for k, v in read_arrays(tmp_path / name / "checkpoint.npz")[0].items()} for name in ("one", "two")
-    )
+    both = [start("train", settings, "--out", folder / "two", "--distributed", f"{where},{i}") for i in range(2)]
+    for process in (*both, start("train", settings, "--out", folder / "one")):
+        finished(process)
+    one, two = (read_arrays(folder / name / "checkpoint.npz")[0] for name in ("one", "two"))
     assert one.keys() == two.keys()
     for name in one:
         np.testing.assert_allclose(one[name], two[name], rtol=1e-4, atol=2e-5)
     for name in ("log.csv", "validation.csv"):
-        losses = [read_log(tmp_path / run / name)["loss"] for run in ("one", "two")]
+        losses = [read_log(folder / run / name)["loss"] for run in ("one", "two")]
         assert len(losses[0]) >= 2 and losses[0] == pytest.approx(losses[1], rel=1e-5)
-    assert (tmp_path / "two" / "report.html").exists()
+    assert (folder / "two" / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_killed_process_goes_on_bit_for_bit(settings: Path) -> None:
+    folder, steps = settings.parent, ("--steps", 3000, "--no-report")
+    whole = start("train", settings, "--out", folder / "whole", *steps)
+    killed = start("train", settings, "--out", folder / "killed", *steps)
+    while not (folder / "killed" / "log.csv").exists() or len(read_log(folder / "killed" / "log.csv")["step"]) < 20:
+        assert killed.poll() is None, killed.communicate()[0]
+        time.sleep(0.05)
+    time.sleep(random.uniform(0, 1))
+    killed.kill()
+    killed.communicate()
+    assert 0 < read_arrays(folder / "killed" / "checkpoint.npz")[1]["position"]["step"] < 3000
+    finished(start("resume", folder / "killed"))
+    finished(whole)
+    one, two = (read_arrays(folder / name / "checkpoint.npz")[0] for name in ("whole", "killed"))
+    assert one.keys() == two.keys() and all(np.array_equal(one[name], two[name]) for name in one)
+    files = [(folder / name / "model.safetensors").read_bytes() for name in ("whole", "killed")]
+    assert files[0] == files[1]
