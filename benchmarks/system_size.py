@@ -4,7 +4,7 @@
 
 Runs the engine itself (Langevin, 0.5 fs, float32, cutoff 12 A, skin 0.5 A), each size in a process of its own: time
 per step and atom, compile time, peak memory per atom, and the share of the time that goes into making lists (the time
-of one list over the time between two, counted in a longer run's rebuilds for the smallest box).
+of both lists times how often the short one was made).
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+_BLOCK = 10  # steps between looks at the lists, which last longer
 BOXES = ((1, 1, 1), (2, 1, 1), (2, 2, 1), (2, 2, 2), (3, 3, 2), (4, 4, 2), (4, 4, 4), (5, 5, 5))
 
 
-def measure(box: tuple[int, int, int], electrostatics: str, steps: int) -> dict[str, float | int | str]:
+def measure(box: tuple[int, int, int], electrostatics: str, steps: int, kernels: str) -> dict[str, float | int | str]:
     """One size, in this process."""
     import ase.io
     import equinox as eqx
@@ -45,7 +46,7 @@ def measure(box: tuple[int, int, int], electrostatics: str, steps: int) -> dict[
     assert isinstance(atoms, Atoms)
     system = System.from_ase(atoms.repeat(box))
     with numerics("float32"):
-        potential = load_model("so3lr", electrostatics=electrostatics).astype("float32")
+        potential = load_model("so3lr", electrostatics=electrostatics, kernels=kernels).astype("float32")
         arrays, kt = system.astype("float32"), 300 * BOLTZMANN
         thermostat = Langevin(Schedule.constant(jnp.float32(kt)), jnp.float32(1 / (1000 * FS)))
         integrator = with_bath_in_the_middle(jnp.float32(0.5 * FS), Freedom(), thermostat)
@@ -56,8 +57,8 @@ def measure(box: tuple[int, int, int], electrostatics: str, steps: int) -> dict[
         jax.block_until_ready(state)
         compiled = time.perf_counter()
         made, now = 0, np.asarray(lists.short.reference)
-        for step in range(steps):
-            state, lists = advance(potential, integrator, state, lists, until=step + 1)
+        for step in range(0, steps, _BLOCK):
+            state, lists = advance(potential, integrator, state, lists, until=min(step + _BLOCK, steps))
             if (np.asarray(lists.short.reference) != now).any():
                 made, now = made + 1, np.asarray(lists.short.reference)
         jax.block_until_ready(state)
@@ -89,12 +90,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--electrostatics", default="shifted", choices=("shifted", "ewald", "pme"))
     parser.add_argument("--largest", type=int, default=24_000, help="number of atoms")
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--kernels", default="auto", choices=("auto", "plain"))
     parser.add_argument("--box", type=int, nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     if arguments.box:
-        print(json.dumps(measure(tuple(arguments.box), arguments.electrostatics, arguments.steps)))
+        chosen = arguments.electrostatics, arguments.steps, arguments.kernels
+        print(json.dumps(measure(tuple(arguments.box), *chosen)))
         return
     rows = []
     print(f"{'atoms':>7} {'ms/step':>9} {'us/atom':>8} {'lists %':>8} {'plan s':>7} {'start s':>8} {'KiB/atom':>9}")
@@ -102,6 +105,7 @@ def main() -> None:
         if 192 * box[0] * box[1] * box[2] > arguments.largest:
             break
         own = ["--electrostatics", arguments.electrostatics, "--steps", str(arguments.steps)]
+        own += ["--kernels", arguments.kernels]
         command = [sys.executable, __file__, *own, "--box", *map(str, box)]
         row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
         rows.append(row)
@@ -114,6 +118,7 @@ def main() -> None:
     if arguments.out:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         head = {"date": str(date.today()), "machine": platform.machine(), "electrostatics": arguments.electrostatics}
+        head |= {"kernels": arguments.kernels}
         arguments.out.write_text(json.dumps(head | {"rows": rows}, indent=2) + "\n")
 
 
