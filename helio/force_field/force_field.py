@@ -29,6 +29,7 @@ from helio.neighbors import (
 )
 from helio.network import ChargeHead, EnergyHead, HirshfeldHead, SO3krates
 from helio.physics import dispersion, ewald, pair, pme
+from helio.physics.compiled import compiled_atomic_energies
 from helio.physics.free_atoms import free_atom_table
 from helio.physics.tiles import LongRangePair, tiled_atomic_energies
 from helio.physics.zbl import ZBL
@@ -49,8 +50,9 @@ class ForceField(eqx.Module):
     - "ewald": the exact periodic sum; "pme": the same on a mesh, to the relative accuracy of forces `pme_tolerance`.
       Dispersion keeps its cutoff.
 
-    With `tables` of the radial filters the network's attention runs compiled (`helio.kernels`). They are made from the
-    parameters that the model has then: whoever changes parameters or differentiates in them, or twice, leaves them out.
+    With `tables` of the radial filters, attention and long-range pairs run compiled (`helio.kernels`). They are made
+    from the parameters that the model has then: whoever changes parameters or differentiates in them, or twice, leaves
+    them out.
     """
 
     network: SO3krates
@@ -96,8 +98,8 @@ class ForceField(eqx.Module):
     ) -> ForceField:
         """The same model with another long-range cutoff (A) and electrostatics.
 
-        `kernels` "auto" lets attention run compiled where it can (`why_plain` says why not), "plain" never; None leaves
-        it as it is.
+        `kernels` "auto" lets what is slow run compiled where it can (`why_plain` says why not), "plain" never; None
+        leaves it as it is.
         """
         tables = self.tables if kernels is None else None
         if kernels == "auto" and why_plain(self.settings) is None:
@@ -290,9 +292,11 @@ class ForceField(eqx.Module):
         )
         if in_pairs or settings.dispersion:
             atomic = {"charge": charges, "polarizability": polarizability, "c6": c6}
-            terms = tiled_atomic_energies(
-                energy, atomic, positions, cell, neighbors.long, cutoff=self.long_range_cutoff, rows=rows
-            )
+            where = atomic, positions, cell, neighbors.long
+            if self.tables is None:
+                terms = tiled_atomic_energies(energy, *where, cutoff=self.long_range_cutoff, rows=rows)
+            else:
+                terms = compiled_atomic_energies(energy, *where, rows=rows)
         if settings.electrostatics and not in_pairs:
             terms["electrostatics"] = self._periodic_electrostatics(system, neighbors, charges, rows)
         return terms

@@ -3,7 +3,7 @@
 | operation | plain version | where |
 |---|---|---|
 | attention of one layer: two sums over the neighbours of each atom | `helio.network.attention` | CPU, compiled C++ |
-| long-range terms: electrostatics and dispersion of the pairs of each atom | `helio.physics.tiles` | CPU, compiled C++ |
+| long-range terms: electrostatics and dispersion of each atom | `helio.physics.tiles` | CPU, compiled C++ |
 
 In: arrays of all atoms, a padded full list (or the rows of it that a device owns), filters tabulated once from a
 model's parameters. Out: sums over the rows, and gradients for the atoms of these rows. Pair vectors are measured

@@ -49,7 +49,7 @@ class LongRangeTerms(NamedTuple):
     def attributes(self) -> dict[str, Any]:
         """For the compiled operations, where zero stands for what there is not."""
         charges = self.electrostatics or SmearedCharges(0.0, 1.0, 0.0)
-        drude = self.dispersion or DrudeOscillators(0.0, 1.0, 1.0, (0.0,) * 4, 1.0)
+        drude = self.dispersion or DrudeOscillators(0.0, 1.0, 1.0, (0.0, 0.0, 0.0, 0.0), 1.0)
         numbers = {"cutoff": self.cutoff or 0.0} | charges._asdict() | drude._asdict()
         length = np.array(numbers.pop("length"), np.float64)
         return {name: np.float64(value) for name, value in numbers.items()} | {"length": length}
@@ -187,23 +187,20 @@ def long_range_energies(
 def _energies(
     terms: LongRangeTerms, rows: Rows, atomic: tuple[Array, Array, Array], *where: Any
 ) -> tuple[Array, Array]:
-    return long_range_forward(terms, *rows.gather(atomic), *where, rows.first(len(where[2])))
+    return _energies_forward(terms, rows, atomic, *where)[0]
 
 
-def _energies_forward(terms: LongRangeTerms, rows: Rows, *arguments: Any) -> tuple[tuple[Array, Array], tuple]:
-    return _energies(terms, rows, *arguments), arguments
+def _energies_forward(terms: LongRangeTerms, rows: Rows, atomic: Any, *where: Any) -> tuple[tuple[Array, Array], tuple]:
+    everything: Any = *rows.gather(atomic), *where, rows.first(len(where[2]))
+    return long_range_forward(terms, *everything), (atomic, *where)
 
 
 def _energies_backward(terms: LongRangeTerms, rows: Rows, arguments: tuple, cotangents: tuple[Array, Array]) -> tuple:
     atomic, where = arguments[0], arguments[1:]
+    everything: Any = *rows.gather(atomic), *where, rows.first(len(where[2]))
     electrostatics, dispersion = rows.gather(cotangents)
     *to_atomic, to_positions, to_cell = long_range_backward(
-        terms,
-        *rows.gather(atomic),
-        *where,
-        rows.first(len(where[2])),
-        electrostatics_cotangent=electrostatics,
-        dispersion_cotangent=dispersion,
+        terms, *everything, electrostatics_cotangent=electrostatics, dispersion_cotangent=dispersion
     )
     return tuple(to_atomic), rows.placed(to_positions), to_cell, None, None
 
