@@ -191,11 +191,14 @@ def checked_settings(values: dict[str, Any]) -> TrainSettings:
 
 
 def check_unchanged(before: dict[str, Any], now: TrainSettings, where: str) -> None:
-    """Raise `HelioError` where settings differ from the plain values `before` in what a run computes."""
-    values = now.model_dump(mode="json")
-    changed = [name for name in values if name not in MAY_CHANGE and values[name] != before.get(name)]
+    """Raise `HelioError` where settings differ from the plain values `before` in what a run computes.
+
+    A setting that did not exist when the run began counts as its default.
+    """
+    values, earlier = now.model_dump(mode="json"), checked_settings(before).model_dump(mode="json")
+    changed = [name for name in values if name not in MAY_CHANGE and values[name] != earlier[name]]
     if changed:
-        listed = ", ".join(f"{name} was {before.get(name)!r} and is {values[name]!r}" for name in changed)
+        listed = ", ".join(f"{name} was {earlier[name]!r} and is {values[name]!r}" for name in changed)
         raise HelioError(
             f"the run in {where} began with other settings: {listed}. Put them back to go on, or start a new run in "
             "another folder"
