@@ -1,6 +1,6 @@
 """Throughput of training: structures and atoms per second, padding, and the share of time spent waiting for data.
 
-    python benchmarks/training.py [--data STORE] [--features 64] [--layers 2] [--structures 16] [--steps 60] [--out FILE]
+    python benchmarks/training.py [--data STORE] [--features 64] [--layers 2] [--structures 16] [--out FILE]
 
 Without a store, distorted copies of the reference molecules (5 to 66 atoms) with random labels are trained on: cost
 does not depend on what labels say. The first pass over all shapes, which compiles, is not counted.
