@@ -136,3 +136,28 @@ def test_template_is_a_settings_file_with_every_default(tmp_path: Path) -> None:
     assert out == tmp_path / "training" and set(values) == set(TrainSettings.model_fields)
     assert checked_settings(values) == TrainSettings(data=str(tmp_path / "store.h5"))  # pyright: ignore
     assert '"TrainInput"' in helio("template", "train", "--schema").output
+
+
+@pytest.mark.slow
+def test_levels_of_theory_have_models_of_their_own(tmp_path: Path, store: Path) -> None:
+    for level in ("PBE0+MBD", "GFN2"):
+        done = helio("data", "import", store.with_suffix(".npz"), tmp_path / f"{level}.h5", "--level", level)
+        assert done.exit_code == 0, done.output
+    both = tmp_path / "both.h5"
+    assert helio("data", "import", tmp_path / "PBE0+MBD.h5", tmp_path / "GFN2.h5", both).exit_code == 0
+    settings = settings_file(
+        tmp_path,
+        both,
+        heads="per-level",
+        level_weights={"GFN2": 0.0},
+        steps=9,
+        loss={"dipole": 0, "hirshfeld_ratios": 0},
+    )
+    done = helio("train", settings)
+    assert done.exit_code == 0, done.output
+    names = ("model-PBE0+MBD.safetensors", "model-GFN2.safetensors")
+    one, other = (load_model(tmp_path / "run" / name) for name in names)
+    kernel, untouched = (model.energy_head.layers.first.kernel for model in (one, other))
+    assert not np.array_equal(kernel, untouched)
+    assert np.array_equal(one.network.layers[0].value.blocks, other.network.layers[0].value.blocks)
+    assert all(name in done.output for name in names) and (tmp_path / "run" / "report.html").exists()
