@@ -11,9 +11,8 @@
 namespace helio {
 namespace {
 
-// Rows below which a second thread costs more than it saves, and the size of chunks that balances what neighbouring
-// chunks compute twice against idle threads.
-constexpr int64_t kLeastRows = 32, kRowsPerChunk = 512;
+// Rows below which a second thread costs more than it saves.
+constexpr int64_t kLeastRows = 32;
 
 // The operands that both directions share, in the order of the call.
 struct Operands {
@@ -91,10 +90,11 @@ void over_chunks(ffi::ThreadPool& pool, const Operands& operands, int64_t batch,
                [&](int task) { work(task / chunks, orders[task / chunks], task % chunks, task); });
 }
 
+// As few chunks as keep all threads busy: pairs between chunks are computed twice. In water of 1536 atoms two chunks
+// compute 15 % more pairs than one, eight 39 %.
 int chunks_for(ffi::ThreadPool& pool, int64_t rows, int64_t batch) {
   const int64_t threads = std::max<int64_t>(1, pool.num_threads());
-  if (threads == 1 || batch >= 4 * threads) return 1;
-  const int64_t wanted = std::max(rows / kRowsPerChunk, (threads + batch - 1) / batch);
+  const int64_t wanted = (threads + batch - 1) / batch;
   return int(std::max<int64_t>(1, std::min(wanted, rows / kLeastRows)));
 }
 

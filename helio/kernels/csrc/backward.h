@@ -124,8 +124,7 @@ class Backward {
       sums[head] = forward;
       sums[heads + head] = backward;
     }
-    std::fill_n(towards_, 2 * heads, T(0));
-    add_sums<S>(sums, 2 * heads, towards_);
+    store_sums<S>(sums, 2 * heads, towards_);
     const T envelope = tile_.envelope[n];
     for (int h = 0; h < heads; ++h) {
       p_ij_[h] = towards_[h] * envelope;
@@ -157,16 +156,17 @@ class Backward {
         for (int c = from; c < from + width; c += S::L) {
           V filter = S::load(w + c), q = S::load(qi + c), k = S::load(ki + c);
           V other_q = S::load(qj + c), other_k = S::load(kj + c);
-          V filtered_k = filter * other_k, filtered_q = filter * other_q;
-          forward += q * filtered_k;
-          backward += k * filtered_q;
-          S::add(dqi + c, p_ij * filtered_k);
-          S::add(dki + c, p_ji * filtered_q);
+          V weighted_ij = p_ij * filter, weighted_ji = p_ji * filter;
+          S::add(dqi + c, weighted_ij * other_k);
+          S::add(dki + c, weighted_ji * other_q);
           if (neighbor.both) {
-            S::add(dqj + c, p_ji * (k * filter));
-            S::add(dkj + c, p_ij * (q * filter));
+            S::add(dqj + c, weighted_ji * k);
+            S::add(dkj + c, weighted_ij * q);
           }
-          V gradient = p_ij * (q * other_k) + p_ji * (k * other_q);
+          V product_ij = q * other_k, product_ji = k * other_q;
+          forward += product_ij * filter;
+          backward += product_ji * filter;
+          V gradient = p_ij * product_ij + p_ji * product_ji;
           S::store(w + c, gradient);
           along += gradient * S::load(slope + c);
         }
@@ -174,8 +174,7 @@ class Backward {
         sums[all_heads + head] = backward;
       }
     }
-    std::fill_n(scores_, 2 * all_heads, T(0));
-    add_sums<S>(sums, 2 * all_heads, scores_);
+    store_sums<S>(sums, 2 * all_heads, scores_);
     return along;
   }
 

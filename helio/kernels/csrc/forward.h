@@ -82,9 +82,8 @@ class Forward {
         sums[all_heads + head] = backward;
       }
     }
-    for (int head = 2 * all_heads; head % S::L; ++head) sums[head] = V{};
-    for (int head = 0; head < 2 * all_heads; head += S::L)
-      S::store(scores_ + head, sums_of_rows<S>(sums + head) * tile_.envelope[n]);
+    store_sums<S>(sums, 2 * all_heads, scores_);
+    for (int head = 0; head < 2 * all_heads; ++head) scores_[head] *= tile_.envelope[n];
     for (int l = 0; l < shape_.degrees; ++l) {
       to_i_[l][n] = scores_[shape_.heads + l];
       to_j_[l][n] = scores_[all_heads + shape_.heads + l] * (shape_.degree[l] % 2 ? -1 : 1);

@@ -142,6 +142,13 @@ inline typename S::V sums_of_rows(const typename S::V* rows) {
   return ordered[0];
 }
 
+// to[k] = sum over all lanes of rows[k]; both have room for a multiple of L.
+template <class S>
+inline void store_sums(typename S::V* rows, int count, typename S::T* to) {
+  for (int k = count; k % S::L; ++k) rows[k] = typename S::V{};
+  for (int k = 0; k < count; k += S::L) S::store(to + k, sums_of_rows<S>(rows + k));
+}
+
 // to[k] += sum over all lanes of rows[k]; `rows` has free places up to a multiple of L.
 template <class S>
 inline void add_sums(typename S::V* rows, int count, typename S::T* to) {
