@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array
 
@@ -48,30 +50,42 @@ def learning_rate(
 def make_optimiser(
     kind: Kind,
     rate: Rate,
+    model: Any,
     *,
     weight_decay: float = 0.0,
     clip_norm: float | None = 10.0,
     accumulate: int = 1,
-) -> optax.MultiSteps:
+) -> optax.GradientTransformation:
     """The optimiser: mean gradient of `accumulate` batches, clipped to a global norm, then Adam or a variant.
 
-    Gradients that are not finite are left out. Weight decay (of "adamw") acts on matrices, never on biases, scales and
-    tables of elements.
+    A gradient that is not finite changes nothing. Weight decay (of "adamw") acts on matrices, never on biases, scales
+    and tables of elements. All weights are handled as one vector, which for small models takes a fraction of the time;
+    the state is that of `optax.MultiSteps`.
     """
+    scaling = optax.scale_by_amsgrad() if kind == "amsgrad" else optax.scale_by_adam()
+    steps = [scaling, optax.scale_by_learning_rate(rate)]
     if kind == "adamw":
-        variant = optax.adamw(rate, weight_decay=weight_decay, mask=_matrices)
-    else:
-        variant = {"amsgrad": optax.amsgrad, "adam": optax.adam}[kind](rate)
-    clip = optax.identity() if clip_norm is None else optax.clip_by_global_norm(clip_norm)
-    return optax.MultiSteps(
-        optax.chain(clip, variant), every_k_schedule=accumulate, should_skip_update_fn=optax.skip_not_finite
-    )
+        steps.insert(1, _weight_decay(weight_decay, model))
+    if clip_norm is not None:
+        steps.insert(0, optax.clip_by_global_norm(clip_norm))
+    several = optax.MultiSteps(optax.chain(*steps), accumulate, should_skip_update_fn=_not_finite)
+    return optax.flatten(several.gradient_transformation())  # pyright: ignore[reportArgumentType]
 
 
-def _matrices(weights: Any) -> Any:
-    """True for the leaves that are kernels of dense layers or of heads."""
+def _not_finite(updates: Any, gradient_step: Any, params: Any) -> Any:
+    del gradient_step, params
+    return ~jnp.isfinite(optax.global_norm(updates)), ()
 
-    def is_matrix(path: tuple[Any, ...], _: Array) -> bool:
-        return getattr(path[-1], "name", "") in ("kernel", "blocks")
 
-    return jax.tree_util.tree_map_with_path(is_matrix, weights)
+def _weight_decay(rate: float, model: Any) -> optax.GradientTransformation:
+    """Decay of the kernels of dense layers and heads, for weights as one vector."""
+
+    def is_matrix(path: tuple[Any, ...], leaf: Array) -> np.ndarray:
+        return np.full(leaf.size, getattr(path[-1], "name", "") in ("kernel", "blocks"))
+
+    chosen = np.concatenate(jax.tree.leaves(jax.tree_util.tree_map_with_path(is_matrix, model)))
+
+    def decayed(update: Any, weights: Any) -> Any:
+        return update + rate * weights * chosen.astype(weights.dtype)
+
+    return optax.stateless(decayed)

@@ -41,7 +41,7 @@ class Setup:
     model: ForceField | ManyLevels
     levels: tuple[str, ...]  # of theory, by number
     loss: Loss
-    optimiser: optax.MultiSteps
+    optimiser: optax.GradientTransformation
     rate: Rate
     mesh: Mesh
     training: Loader
@@ -78,15 +78,16 @@ def prepare(settings: TrainSettings, *, reference_energies: Mapping[str, Mapping
         loader = _loader(settings, others, validation, force_field, mesh, own, once=True)
         validate = make_validate(make_measure(loss, mesh=mesh), loader, loss.weights)
     rate = _rate(settings)
+    model = ManyLevels.of(force_field, len(store.levels)) if settings.heads == "per-level" else force_field
     optimiser = make_optimiser(
         settings.optimiser,
         rate,
+        model,
         weight_decay=settings.weight_decay,
         clip_norm=settings.clip_norm,
         accumulate=settings.accumulate,
     )
     counts, energies = (len(train), len(validation)), as_mapping(store, table)
-    model = ManyLevels.of(force_field, len(store.levels)) if settings.heads == "per-level" else force_field
     return Setup(settings, model, store.levels, loss, optimiser, rate, mesh, training, validate, counts, energies)
 
 

@@ -61,14 +61,14 @@ class StepReport(eqx.Module):
 Step = Callable[[TrainState, Any], tuple[TrainState, StepReport]]
 
 
-def start_state(model: Any, optimiser: optax.MultiSteps) -> TrainState:
+def start_state(model: Any, optimiser: optax.GradientTransformation) -> TrainState:
     """The state before the first step."""
     zero = jnp.zeros((), jnp.int32)
     state = TrainState(model, model, optimiser.init(model), zero, zero)
     return jax.tree.map(jnp.copy, state)  # a step takes over the arrays, each once
 
 
-def make_step(objective: Objective, optimiser: optax.MultiSteps, *, mesh: Mesh, averaging: float) -> Step:
+def make_step(objective: Objective, optimiser: optax.GradientTransformation, *, mesh: Mesh, averaging: float) -> Step:
     """The compiled step; it takes over its state, whose old arrays must not be used again.
 
     Args:
@@ -82,8 +82,7 @@ def make_step(objective: Objective, optimiser: optax.MultiSteps, *, mesh: Mesh, 
     def step(state: TrainState, batch: Any) -> tuple[TrainState, StepReport]:
         change, loss, terms = gradient(state.model, batch)
         norm = optax.global_norm(change)
-        finite = jnp.isfinite(norm) & jnp.isfinite(loss)
-        change = jax.tree.map(lambda leaf: jnp.where(finite, leaf, jnp.nan), change)  # so that it is left out
+        finite = jnp.isfinite(norm)  # else the optimiser leaves it out
         with jax.numpy_dtype_promotion("standard"):  # optax raises numbers to integer powers
             updates, found = optimiser.update(change, state.optimiser, state.model)
         inner: Any = found

@@ -24,7 +24,7 @@ from helio.train.summary import make_validate
 from tests.train.toy import ToyLoader, ToyLoss, toy_model
 
 RATE = learning_rate(0.05, decay="cosine", decay_updates=30)
-OPTIMISER = make_optimiser("amsgrad", RATE, accumulate=2)
+OPTIMISER = make_optimiser("amsgrad", RATE, toy_model(), accumulate=2)
 
 
 @pytest.fixture(scope="module")

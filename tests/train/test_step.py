@@ -22,7 +22,9 @@ from tests.train.toy import ToyLoader, ToyLoss, toy_model
 
 
 def trained(steps: int, *, accumulate: int = 1, broken: tuple[int, ...] = ()) -> tuple[Any, list[Any]]:
-    optimiser = make_optimiser("adam", learning_rate(0.05, decay="constant"), clip_norm=1.0, accumulate=accumulate)
+    optimiser = make_optimiser(
+        "adam", learning_rate(0.05, decay="constant"), toy_model(), clip_norm=1.0, accumulate=accumulate
+    )
     step = make_step(ToyLoss(), optimiser, mesh=make_mesh(1), averaging=0.9)
     state, reports = start_state(toy_model(), optimiser), []
     for _, batch in zip(range(steps), ToyLoader(broken=broken), strict=False):
@@ -90,7 +92,7 @@ def test_learning_rates_rise_and_fall() -> None:
 
 
 def test_weight_decay_leaves_biases_and_tables_alone(tiny_force_field) -> None:
-    optimiser = make_optimiser("adamw", learning_rate(1.0, decay="constant"), weight_decay=0.5)
+    optimiser = make_optimiser("adamw", learning_rate(1.0, decay="constant"), tiny_force_field, weight_decay=0.5)
     zero = jax.tree.map(jnp.zeros_like, tiny_force_field)
     with jax.numpy_dtype_promotion("standard"):
         change: Any = optimiser.update(zero, optimiser.init(tiny_force_field), tiny_force_field)[0]
@@ -134,7 +136,7 @@ else:
 found = {}
 for devices in (1, 4):
     mesh = make_mesh(devices)
-    optimiser = make_optimiser("amsgrad", learning_rate(1e-3))
+    optimiser = make_optimiser("amsgrad", learning_rate(1e-3), model)
     step = make_step(loss, optimiser, mesh=mesh, averaging=0.9)
     state = replicated(start_state(model, optimiser), mesh)
     losses = []
