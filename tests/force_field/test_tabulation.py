@@ -14,6 +14,7 @@ import pytest
 from helio.errors import HelioError
 from helio.force_field import ForceField, load_model, save_model
 from helio.force_field.model_file import ModelInfo, named_tensors
+from helio.force_field.sharded import everywhere, sharded
 from helio.force_field.tabulation import why_plain
 from helio.kernels import available, why_unavailable
 from helio.neighbors import sizes, widened
@@ -134,6 +135,26 @@ def test_batches_equal_single_systems(small_force_field: ForceField):
         for number, move in enumerate(moves):
             for a, b in zip(single(move), together, strict=True):
                 assert float(jnp.abs(a - b[number]).max()) < 1e-10
+
+
+def test_several_devices_equal_one(small_force_field: ForceField):
+    host = water()
+    with numerics("float64"):
+        force_field = small_force_field.with_options(kernels="auto", long_range_cutoff=6.0).astype("float64")
+        alone = evaluate(force_field, host.astype("float64"), jax.tree.map(jnp.asarray, force_field.neighbors(host)))
+        many = sharded(force_field, 4)
+        plans = many.plan(host, short_skin=0.3, long_skin=0.3)
+
+        @eqx.filter_jit
+        def shared(many: Any, system: System, plans: Any) -> Prediction:
+            order = plans.order(system.positions, system.cell, system.pbc, system.atom_mask)
+            lists = (many.make_list(system.taken(order), plan) for plan in (plans.short, plans.long))
+            return many(system, plans.joined(*lists, order))
+
+        found = shared(*everywhere(many.mesh, (many, host.astype("float64"), plans)))
+    for name, tolerance in {"energy": 1e-10, "forces": 1e-10, "stress": 1e-12}.items():
+        one, several = (np.asarray(getattr(prediction, name)) for prediction in (alone, found))
+        assert np.abs(several - one).max() < tolerance, name
 
 
 @pytest.mark.slow
