@@ -52,7 +52,7 @@ def energies(method: str, atoms: Atoms, tolerance: float, rows: int | None) -> t
         pairs = tiles.LongRangePair(CUTOFF, SIGMA, SCALE, SWITCH)
 
         def in_tiles(a: dict, r: Any, c: Any, made: Any) -> Any:
-            tile = rows or tiles.ROWS
+            tile = rows or tiles.TILE_ROWS
             terms = tiles.tiled_atomic_energies(pairs, a, r, c, made, cutoff=CUTOFF, tile_rows=tile)
             return terms["electrostatics"] + terms["dispersion"]
 
