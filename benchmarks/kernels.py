@@ -1,10 +1,11 @@
-"""The compiled attention against the plain one: whole force evaluations, and the operation alone.
+"""The compiled operations against the plain ones: whole force evaluations, and each operation alone.
 
     python benchmarks/kernels.py [--model so3lr] [--repeats 7] [--out benchmarks/results/kernels.json]
 
 Every case runs in a process of its own. Times are the fastest of the repeats, in float32, with lists that reach 0.5 A
 beyond the cutoffs as in dynamics, and a long-range cutoff of 12 A. `first` is the network's first layer, whose filters
-are all table; `layer` its second; forward and backward operation, in microseconds per atom.
+are all table; `layer` its second; `pairs` electrostatics and dispersion; forward and backward operation, in
+microseconds per atom.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ def measure(case: str, model: str, repeats: int) -> dict[str, Any]:
             row["attention"] = {
                 name: alone(force_field, system, repeats, layer) for layer, name in ((0, "first"), (1, "layer"))
             }
+            row["pairs"] = long_range(force_field, system, repeats)
     return row
 
 
@@ -119,6 +121,38 @@ def alone(force_field: Any, system: Any, repeats: int, layer: int) -> dict[str, 
     }
 
 
+def long_range(force_field: Any, system: Any, repeats: int) -> dict[str, float]:
+    """Forward and backward operation of the long-range terms, with random values per atom."""
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    from helio.kernels import long_range_backward, long_range_forward
+    from helio.physics.compiled import compiled_terms
+    from helio.physics.tiles import LongRangePair
+
+    settings, rng, count = force_field.settings, np.random.default_rng(0), len(system)
+    pairs, arrays = force_field.neighbors(system, skin=SKIN).long, system.astype("float32")
+    pair = LongRangePair(
+        cutoff=force_field.long_range_cutoff,
+        sigma=settings.electrostatics_sigma,
+        dispersion_scale=settings.dispersion_scale,
+        switch_width=settings.dispersion_switch_width,
+    )
+    terms, ones = compiled_terms(pair), jnp.ones(count, "float32")
+    values = [jnp.asarray(rng.uniform(*between, size=count), "float32") for between in ((-0.5, 0.5), (2, 12), (3, 50))]
+    shift = None if pairs.shift is None else jnp.asarray(pairs.shift)
+    where: Any = *values, arrays.positions, arrays.cell, jnp.asarray(pairs.index), shift
+    forward = jax.jit(lambda *where: long_range_forward(terms, *where))
+    backward = jax.jit(
+        lambda *where: long_range_backward(terms, *where, electrostatics_cotangent=ones, dispersion_cotangent=ones)
+    )
+    return {
+        "forward": 1e6 * fastest(lambda: forward(*where), repeats) / count,
+        "backward": 1e6 * fastest(lambda: backward(*where), repeats) / count,
+    }
+
+
 def fastest(run: Callable[[], Any], repeats: int) -> float:
     """Seconds of the fastest of some runs after the first."""
     import jax
@@ -145,7 +179,7 @@ def main() -> None:
 
     rows = []
     print(f"{'microseconds per atom':24}{'atoms':>7}{'plain':>9}{'compiled':>10}{'ratio':>7}", end="")
-    print(f"{'first':>8}{'back':>8}{'layer':>8}{'back':>8}")
+    print(f"{'first':>8}{'back':>8}{'layer':>8}{'back':>8}{'pairs':>8}{'back':>8}")
     for case in CASES:
         command = [sys.executable, __file__, "--model", arguments.model, "--repeats", str(arguments.repeats)]
         output = subprocess.run([*command, "--case", case], check=True, capture_output=True, text=True).stdout
@@ -169,11 +203,11 @@ def line(row: dict[str, Any]) -> str:
     plain = row["plain_microseconds_per_atom"]
     text = f"{row['case']:24}{row['atoms']:7d}{plain:9.1f}"
     if "attention" not in row:
-        return text + "  the compiled attention cannot be used here: helio doctor"
+        return text + "  the compiled operations cannot be used here: helio doctor"
     compiled = row["compiled_microseconds_per_atom"]
     text += f"{compiled:10.1f}{plain / compiled:7.1f}"
-    for name in ("first", "layer"):
-        text += f"{row['attention'][name]['forward']:8.2f}{row['attention'][name]['backward']:8.2f}"
+    for part in (row["attention"]["first"], row["attention"]["layer"], row["pairs"]):
+        text += f"{part['forward']:8.2f}{part['backward']:8.2f}"
     return text
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax.sharding import Mesh, PartitionSpec
 from jax.test_util import check_grads
 
 from helio.errors import HelioError
@@ -20,6 +21,7 @@ from helio.neighbors import NeighborList, host_list
 from helio.physics.compiled import compiled_atomic_energies, compiled_terms
 from helio.physics.tiles import LongRangePair, tiled_atomic_energies
 from helio.precision import numerics
+from helio.rows import Rows
 
 pytestmark = pytest.mark.skipif(not available(), reason=str(why_unavailable()))
 
@@ -220,6 +222,28 @@ def test_rows_of_several_owners_join_to_the_whole():
     rows = [(energies, gradients._replace(cell=None)) for energies, gradients in parts]
     joined = jax.tree.map(lambda *pieces: jnp.concatenate(pieces), *rows)
     assert_equal((whole[0], whole[1]._replace(cell=None)), joined, 1e-13)
+
+
+def test_over_devices():
+    """Each device owns a quarter of the rows and gathers what it reads of the others."""
+    positions = np.random.default_rng(6).uniform(0, 9, size=(30, 3))
+    atoms, neighbors = random_atoms(positions, CELL + 3 * np.eye(3), SHORT.cutoff, rows=32)
+    mesh, rows = Mesh(np.array(jax.devices()[:4]), ("rows",)), Rows("rows", 4)
+    own, whole = PartitionSpec("rows"), PartitionSpec()
+    outputs = own, (own, whole, whole)
+
+    @jax.jit
+    @partial(jax.shard_map, mesh=mesh, in_specs=(own, whole, whole, own, own), out_specs=outputs, check_vma=False)
+    def divided(atomic: Any, positions: jax.Array, cell: jax.Array, index: jax.Array, shift: jax.Array) -> Any:
+        block = NeighborList(index=index, shift=shift, half=None, overflow=neighbors.overflow)
+        found, pullback = jax.vjp(
+            lambda a, r, h: compiled_atomic_energies(SHORT, a, r, h, block, rows=rows), atomic, positions, cell
+        )
+        to_atomic, *to_all = pullback(rows.own(weights(atoms)))
+        return found, (to_atomic, *rows.sum(to_all))
+
+    found, gradients = divided(*atoms, neighbors.index, neighbors.shift)
+    assert_equal(results(SHORT, False, atoms, neighbors), (found, Atoms(*gradients)), 1e-12)
 
 
 def test_many_atoms_on_several_threads():

@@ -40,12 +40,12 @@ std::vector<Record<T>> make_records(const PairList<T>& list, const T* charge, co
   return records;
 }
 
-// Concatenates the four numbers at `column` of the records at every fourth place, from `first` on.
+// Concatenates four numbers of the records at every fourth place; a place counts numbers, not records.
 template <class S, int kBlocks = S::L / 4>
-inline auto four_of_each(const typename S::T* records, const int32_t* place) {
+inline auto four_of_each(const typename S::T* records, const uint32_t* place) {
   typedef typename S::T Four __attribute__((vector_size(4 * sizeof(typename S::T)), may_alias));
   if constexpr (kBlocks == 1) {
-    return *reinterpret_cast<const Four*>(records + 8 * int64_t(*place));
+    return *reinterpret_cast<const Four*>(records + *place);
   } else {
     const auto a = four_of_each<S, kBlocks / 2>(records, place);
     const auto b = four_of_each<S, kBlocks / 2>(records, place + 2 * kBlocks);
@@ -54,32 +54,25 @@ inline auto four_of_each(const typename S::T* records, const int32_t* place) {
   }
 }
 
-template <class S, int... Lane>
-inline typename S::V interleaved(typename S::V a, typename S::V b, std::integer_sequence<int, Lane...>, int) {
-  // Of every block of four lanes: a0 b0 a1 b1.
-  return __builtin_shufflevector(a, b, (Lane / 4 * 4 + Lane % 4 / 2 + Lane % 2 * S::L)...);
-}
-
-template <class S, int... Lane>
-inline typename S::V interleaved_high(typename S::V a, typename S::V b, std::integer_sequence<int, Lane...>) {
-  // Of every block of four lanes: a2 b2 a3 b3.
-  return __builtin_shufflevector(a, b, (Lane / 4 * 4 + 2 + Lane % 4 / 2 + Lane % 2 * S::L)...);
+// Of every block of four lanes: a0 b0 a1 b1, or with kFirst = 2, a2 b2 a3 b3.
+template <class S, int kFirst, int... Lane>
+inline typename S::V interleaved(typename S::V a, typename S::V b, std::integer_sequence<int, Lane...>) {
+  return __builtin_shufflevector(a, b, (Lane / 4 * 4 + kFirst + Lane % 4 / 2 + Lane % 2 * S::L)...);
 }
 
 // Four numbers of the records at L places, one vector each: in memory they stand side by side, so this is a transpose
 // of blocks of 4 x 4, several times faster than gathering each number by itself.
 template <class S>
-inline void gather_four(const typename S::T* records, const int32_t* place, typename S::V* out) {
+inline void gather_four(const typename S::T* records, const uint32_t* place, typename S::V* out) {
   typename S::V row[4];
   for (int m = 0; m < 4; ++m) row[m] = four_of_each<S>(records, place + m);
   constexpr auto lanes = std::make_integer_sequence<int, S::L>();
-  const typename S::V low02 = interleaved<S>(row[0], row[2], lanes, 0), low13 = interleaved<S>(row[1], row[3], lanes, 0);
-  const typename S::V high02 = interleaved_high<S>(row[0], row[2], lanes);
-  const typename S::V high13 = interleaved_high<S>(row[1], row[3], lanes);
-  out[0] = interleaved<S>(low02, low13, lanes, 0);
-  out[1] = interleaved_high<S>(low02, low13, lanes);
-  out[2] = interleaved<S>(high02, high13, lanes, 0);
-  out[3] = interleaved_high<S>(high02, high13, lanes);
+  const typename S::V even[2] = {interleaved<S, 0>(row[0], row[2], lanes), interleaved<S, 2>(row[0], row[2], lanes)};
+  const typename S::V odd[2] = {interleaved<S, 0>(row[1], row[3], lanes), interleaved<S, 2>(row[1], row[3], lanes)};
+  for (int half = 0; half < 2; ++half) {
+    out[2 * half] = interleaved<S, 0>(even[half], odd[half], lanes);
+    out[2 * half + 1] = interleaved<S, 2>(even[half], odd[half], lanes);
+  }
 }
 
 // Gradients of one row; the sums over its pairs.
@@ -195,8 +188,11 @@ class PairRows {
   }
 
   void measure(const Record<T>& own, const int32_t* index, const int16_t* turns, Group& pairs) const {
-    alignas(64) int32_t place[L];
-    for (int n = 0; n < L; ++n) place[n] = int32_t(std::min(uint32_t(index[n]), uint32_t(list_.atoms)));
+    typedef uint32_t Places __attribute__((vector_size(4 * L)));
+    typedef uint32_t Unaligned __attribute__((vector_size(4 * L), aligned(4), may_alias));
+    const Places places = *reinterpret_cast<const Unaligned*>(index), free = uint32_t(list_.atoms) - Places{};
+    alignas(64) uint32_t place[L];
+    *reinterpret_cast<Places*>(place) = (places < free ? places : free) * (sizeof(Record<T>) / sizeof(T));
     V first[4], second[4];
     gather_four<S>(&records_->x, place, first);
     gather_four<S>(&records_->polarizability, place, second);
