@@ -1,5 +1,9 @@
 // The two operations of the long-range terms as handlers of XLA's foreign function interface.
 
+#include <array>
+#include <type_traits>
+#include <vector>
+
 #include "operands.h"
 #include "pair_rows.h"
 #include "schedule.h"

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cmath>
+#include <numbers>
 
 #include "vector.h"
 
@@ -11,7 +12,7 @@ namespace helio {
 // Constants of both terms; lengths in A, energies in eV. A term is left out where `coulomb` or `hartree` is zero.
 struct PairTerms {
   double cutoff;                     // zero: none
-  double coulomb, sigma, onset;      // k_e in eV A; smearing; where the force shift sets in, as a fraction of the cutoff
+  double coulomb, sigma, onset;      // k_e in eV A; smearing; where the force shift sets in, over the cutoff
   double hartree, bohr;              // units
   double damping;                    // p in bohr = damping * alpha^(1/7)
   double length[4];                  // oscillator length in bohr: a polynomial in alpha^(1/7)
@@ -27,7 +28,7 @@ struct Step {
   V value, rest, slope;  // f, 1 - f, f'
 
   explicit Step(V s) {
-    // Beyond these margins f is 0 or 1 to the last digit and more; nothing within them is too small for fast arithmetic.
+    // Beyond these margins f is 0 or 1 to the last digit. Nothing may get so small (denormal) that arithmetic slows down.
     constexpr T margin = sizeof(T) == 4 ? T(1.0 / 40) : T(1.0 / 200);
     s = s < margin ? S::all(margin) : s;
     s = s > 1 - margin ? S::all(1 - margin) : s;
@@ -72,7 +73,7 @@ class SmearedPotential {
       : inverse_sigma_(T(1 / terms.sigma)),
         cutoff_(T(terms.cutoff)),
         onset_(T(terms.onset / (1 - terms.onset))),
-        gaussian_(2 / (std::sqrt(M_PI) * terms.sigma)),
+        gaussian_(2 / (std::sqrt(std::numbers::pi) * terms.sigma)),
         per_length_(T(1 / (terms.cutoff * (1 - terms.onset)))) {
     const double x = terms.cutoff / terms.sigma;
     value_ = std::erf(x) / terms.cutoff;
@@ -140,9 +141,9 @@ class DrudeDispersion {
 
   struct Pair {
     V energy;
-    V slope;   // dE/dr / r
-    V to_c6;   // dE/d ln C6_i = E * this
-    V to_mean; // dE/d alpha, of the mean polarizability alone
+    V slope;    // dE/dr / r
+    V to_c6;    // dE/d ln C6_i = E * this
+    V to_mean;  // dE/d alpha, of the mean polarizability alone
   };
 
   // The energy; with kDerivatives, everything. `first` and `second` are polarizabilities, c6_* the atoms' C6.
@@ -170,11 +171,11 @@ class DrudeDispersion {
     const V scale = energy_ * c6 * (y2 * y2 * y2);
     pair.energy = scale * sum;
     if constexpr (kDerivatives) {
-      // d/d ln v of the sum, over v (-2): then d ln v / d ln r = 2 leaves dE/dr / r without a division.
+      // Minus the derivative of the sum in v; with dv/dr = 2 v / r it gives dE/dr / r without a division.
       const V g2 = g * g;
       const V falling = v2 * (3 * (a6 * a6) + v * (20 * g * (a8 * a8) + v * (T(5 * 245.0 / 8) * g2 * (a10 * a10))));
       pair.slope = -2 * scale * rising * falling;
-      const V stretch = length_[1] + root * (2 * length_[2] + root * (3 * length_[3]));  // d length / d ln root, times y
+      const V stretch = length_[1] + root * (2 * length_[2] + root * (3 * length_[3]));  // its slope in ln root
       const V by_g = 5 * a8 + T(2 * 245.0 / 8) * g * a10;
       const V g_slope = 2 * twice_per_square_ * length * (length - stretch);  // dg / d ln y
       const V slope = 6 * sum - 2 * v * falling + by_g * g_slope;             // dE / d ln y, over `scale`
