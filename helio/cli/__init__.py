@@ -14,9 +14,11 @@ from typer.core import TyperGroup
 
 from helio import __version__
 from helio.cli import build, data, model, template
+from helio.cli.distill import distill
 from helio.cli.doctor import doctor
 from helio.cli.eval import evaluate
 from helio.cli.export import export
+from helio.cli.generate import generate
 from helio.cli.md import MDCommand, md
 from helio.cli.opt import opt
 from helio.cli.resume import resume
@@ -74,9 +76,11 @@ app.add_typer(template.app, name="template")
 app.command(epilog="Example: helio opt peptide.xyz --fmax 0.01")(opt)
 app.command("eval")(evaluate)
 app.add_typer(build.app, name="build")
+data.app.command(epilog="Example: helio data generate recipe.yaml train.h5")(generate)
 app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")
 app.command(epilog="Example: helio train settings.yaml --dry-run")(train)
+app.command(epilog="Example: helio distill --teacher so3lr --student train.yaml --recipe recipe.yaml")(distill)
 app.command()(doctor)
 
 

@@ -99,10 +99,8 @@ class _Run:
 
     def begin(self, known: NeighborPlans | None) -> NeighborPlans:
         """Draw momenta and make lists, at least as large as is known to suffice; return their sizes."""
-        options = {"short_skin": _SKIN, "long_skin": _SKIN, "spare": _SPARE if known is None else 1.1}
-        plans = [
-            _in_one_bin(self._potential.plan(one.without_padding(), **options), len(one)) for one in self._systems
-        ]
+        options: dict[str, Any] = {"short_skin": _SKIN, "long_skin": _SKIN, "spare": _SPARE if known is None else 1.1}
+        plans = [_in_one_bin(self._potential.plan(one.without_padding(), **options), len(one)) for one in self._systems]
         self._lists_plans = reduce(NeighborPlans.at_least, [*plans, *([known] if known is not None else [])])
         return self._lists_plans
 
@@ -186,4 +184,4 @@ def _rows(atoms: int) -> int:
 
 def _moved(start: System, positions: np.ndarray) -> System:
     """A start elsewhere, without its padding."""
-    return System(**vars(start) | {"positions": positions[: len(start)]})
+    return replace(start, positions=positions[: len(start)])

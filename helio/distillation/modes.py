@@ -14,6 +14,7 @@ less than that of `_SOFTEST`, so that flat and unstable directions move by a len
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -80,5 +81,4 @@ def _still(start: System) -> int:
 
 
 def _at(start: System, positions: Float[np.ndarray, "N 3"]) -> System:
-    values = vars(start) | {"positions": np.asarray(positions, np.float64)}
-    return System(**values)
+    return replace(start, positions=positions)

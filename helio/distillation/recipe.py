@@ -36,10 +36,13 @@ class Sampling(_Settings):
     keep: float = Field(1.0, gt=0, le=1, description="share of the structures that is kept: the most diverse")
 
 
+_SAMPLING = Sampling.model_validate({})
+
+
 class _Part(_Settings):
     """What all kinds of parts share."""
 
-    sampling: Sampling = Field(Sampling(), description="of each start")
+    sampling: Sampling = Field(_SAMPLING, description="of each start")
 
 
 class Files(_Part):

@@ -84,6 +84,7 @@ def evaluate(force_field: ForceField, systems: Sequence[System], *, describe: bo
     found: dict[int, Prediction] = {}
     for periodic, cutoff in ((True, LONG_RANGE_CUTOFF), (False, None)):
         some = [(i, system) for i, system in enumerate(systems) if any(system.pbc) is periodic]
-        own: Any = force_field.with_options(long_range_cutoff=cutoff)
-        found |= dict(predict_many(Teacher(own) if describe else own, some))
+        own = force_field.with_options(long_range_cutoff=cutoff)
+        model: Any = Teacher(own) if describe else own
+        found |= dict(predict_many(model, some))
     return [Labelled(system, found[i]) for i, system in enumerate(systems)]

@@ -1,0 +1,59 @@
+"""`helio distill`: a smaller, faster model from a teacher."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def distill(
+    student: Annotated[Path, typer.Option(help="Settings of the student's training (.yaml), as of helio train.")],
+    teacher: Annotated[str, typer.Option(help="Name of a model or path of a model file.")] = "so3lr",
+    recipe: Annotated[
+        Path | None, typer.Option(help="Structures to make, where the store that the settings name is not there yet.")
+    ] = None,
+    held_out: Annotated[
+        Path | None, typer.Option(help="Store to compare on; default: STORE-held-out.", show_default=False)
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; default: that of the settings.")] = None,
+) -> None:
+    """Generate data if there are none, train the student, say what it lost and gained; again to go on or compare."""
+    from helio.cli.compiled import keep_compiled_programs
+
+    keep_compiled_programs()
+    from helio.cli.generate import make_store
+    from helio.cli.train import finish, live_report, resume_training_in
+    from helio.distillation import held_out_store
+    from helio.distillation.distil import check_student, compare_run
+    from helio.distillation.tables import error_table, speed_table
+    from helio.errors import HelioError
+    from helio.train.packages import need
+
+    need("optax")
+    from rich.console import Console
+
+    from helio.train.input_file import read_input
+    from helio.train.run import train_model
+    from helio.train.settings import checked_settings
+
+    out_in_file, values = read_input(student)
+    out = out or out_in_file or Path("training")
+    settings = checked_settings(values)
+    check_student(settings)
+    store = Path(settings.data)
+    if not store.exists():
+        if recipe is None:
+            raise HelioError(f"there is no store {store}: make it by `helio data generate`, or give a --recipe")
+        make_store(recipe, store, teacher=teacher)
+    if (out / "checkpoint.npz").exists():
+        resume_training_in(out, steps=None)
+    else:
+        with live_report() as show:
+            outcome = train_model(settings, out, report=show)
+        finish(outcome, out, report=True, quiet=False)
+    found = compare_run(out, teacher, held_out or held_out_store(store), report=typer.echo)
+    console = Console()
+    console.print(error_table(found))
+    console.print(speed_table(found))
