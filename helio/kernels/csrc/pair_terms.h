@@ -28,7 +28,7 @@ struct Step {
   V value, rest, slope;  // f, 1 - f, f'
 
   explicit Step(V s) {
-    // Beyond these margins f is 0 or 1 to the last digit. Nothing may get so small (denormal) that arithmetic slows down.
+    // Beyond these margins f is 0 or 1 to the last digit. Smaller ones would make denormal numbers, which are slow.
     constexpr T margin = sizeof(T) == 4 ? T(1.0 / 40) : T(1.0 / 200);
     s = s < margin ? S::all(margin) : s;
     s = s > 1 - margin ? S::all(1 - margin) : s;
