@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import equinox as eqx
@@ -104,17 +105,12 @@ class ForceField(eqx.Module):
         tables = self.tables if kernels is None else None
         if kernels == "auto" and why_plain(self.settings) is None:
             tables = filter_tables(self.network, self.settings)
-        return ForceField(
-            self.network,
-            self.energy_head,
-            self.charge_head,
-            self.hirshfeld_head,
-            self.zbl,
-            self.settings,
-            long_range_cutoff,
-            electrostatics,
-            pme_tolerance,
-            tables,
+        return replace(
+            self,
+            long_range_cutoff=long_range_cutoff,
+            electrostatics=electrostatics,
+            pme_tolerance=pme_tolerance,
+            tables=tables,
         )
 
     def astype(self, dtype: str) -> ForceField:
@@ -298,14 +294,10 @@ class ForceField(eqx.Module):
             else:
                 terms = compiled_atomic_energies(energy, *where, rows=rows)
         if settings.electrostatics and not in_pairs:
-            terms["electrostatics"] = self._periodic_electrostatics(system, neighbors, charges, rows)
+            whole, sigma = (rows.own(positions), charges, cell), settings.electrostatics_sigma
+            if neighbors.mesh is not None:
+                terms["electrostatics"] = pme.atomic_energies(*whole, neighbors.mesh, pme.ORDER, sigma, rows)
+            else:
+                assert neighbors.reciprocal is not None
+                terms["electrostatics"] = ewald.atomic_energies(*whole, neighbors.reciprocal, sigma, rows)
         return terms
-
-    def _periodic_electrostatics(
-        self, system: System, neighbors: Neighbors, charges: Float[Array, " N"], rows: Rows
-    ) -> Float[Array, " N"]:
-        where, sigma = (rows.own(system.positions), charges, system.cell), self.settings.electrostatics_sigma
-        if neighbors.mesh is not None:
-            return pme.atomic_energies(*where, neighbors.mesh, pme.ORDER, sigma, rows)
-        assert neighbors.reciprocal is not None
-        return ewald.atomic_energies(*where, neighbors.reciprocal, sigma, rows)

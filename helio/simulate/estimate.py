@@ -21,9 +21,11 @@ from helio.simulate.setup import set_up
 
 # Steps are timed for about this long (s).
 _SECONDS = 1.0
-# Numbers that the network and its gradient keep for each pair, layer and feature: 21.4 to 21.8 in water of 192 to 1536
-# atoms with the published model's 128 features, as the compiler counts them for the CPU; up to 29 with 32 features.
-_KEPT = 22
+# Numbers that the plain network and its gradient keep for each pair, layer and feature: 21.4 to 21.8 in water of 192 to
+# 1536 atoms with the published model, as the compiler counts them for the CPU; up to 29 with 32 features for 128.
+_KEPT_OF_PAIR = 22
+# With compiled attention, which keeps nothing of pairs: for each atom, layer and feature (12.9 to 15.1 likewise).
+_KEPT_OF_ATOM = 14
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,12 @@ def estimate(atoms: Atoms, settings: MDSettings) -> Estimate:
     Memory is that of
 
     - the state: twice, since the loop holds the state before and after a step;
-    - both neighbour lists, in the sizes that the first steps needed;
-    - the work: the gradient of the network keeps, for each pair of atoms within its cutoff and each layer, about
-      `_KEPT` rows of features until it has used them. All else is small beside that: long-range terms are
-      computed in tiles, rows of atoms are few against rows of pairs.
+    - both neighbour lists, in the sizes that the first steps needed: twice, since new ones are made beside the old;
+    - the work: the gradient of the network keeps, for each layer, about `_KEPT_OF_ATOM` rows of features of each atom
+      if its attention is compiled, else `_KEPT_OF_PAIR` of each pair within its cutoff. All else is small beside that.
 
-    The program and its compilation come on top, with 0.7 GB on a CPU. For 384 and 1536 atoms of water the
-    process grew by 0.77 MB an atom, where this estimate has 0.73.
+    The program and its compilation come on top, with 0.8 GB on a CPU. For 3456 to 24,000 atoms of water the process
+    grew by 50 kB an atom with compiled attention, where this estimate has 42; plain, by 0.77 MB, and it has 0.73.
 
     Raises:
         HelioError: the run could not start, or becomes unstable at once.
@@ -77,8 +78,8 @@ def estimate(atoms: Atoms, settings: MDSettings) -> Estimate:
     frames = settings.steps // settings.save_every + 1
     return Estimate(
         state_bytes=2 * _nbytes(state),
-        list_bytes=_nbytes(lists) // settings.devices,
-        working_bytes=_working_bytes(setup.force_field, lists.plans, settings),
+        list_bytes=2 * _nbytes(lists) // settings.devices,
+        working_bytes=_working_bytes(setup.force_field, lists.plans, len(setup.system), settings),
         steps_per_second=steps / seconds,
         ns_per_day=steps / seconds * settings.timestep * 1e-6 * 86400,
         frames=frames,
@@ -91,10 +92,12 @@ def _nbytes(tree: object) -> int:
     return sum(leaf.nbytes for leaf in jax.tree.leaves(tree))
 
 
-def _working_bytes(force_field: ForceField, plans: NeighborPlans, settings: MDSettings) -> int:
-    pairs = plans.short_within or plans.short.half_pairs or 0
+def _working_bytes(force_field: ForceField, plans: NeighborPlans, atoms: int, settings: MDSettings) -> int:
     network = force_field.settings
-    return _KEPT * pairs * network.num_layers * network.features * np.dtype(settings.precision).itemsize
+    rows = _KEPT_OF_PAIR * (plans.short_within or plans.short.half_pairs or 0)
+    if force_field.tables is not None:
+        rows = _KEPT_OF_ATOM * -(-atoms // settings.devices)
+    return rows * network.num_layers * network.features * np.dtype(settings.precision).itemsize
 
 
 def _frame_bytes(count: int, terms: int, settings: MDSettings, atoms: Atoms) -> int:
