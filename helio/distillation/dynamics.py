@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import reduce
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 from helio.distillation.recipe import Sampling
 from helio.distillation.teacher import LONG_RANGE_CUTOFF
 from helio.force_field import ForceField
-from helio.neighbors import NeighborPlans, Plan
+from helio.neighbors import NeighborPlans, Plan, round_up
 from helio.precision import numerics
 from helio.simulate.engine import UnstableError, advance, batch_of_lists, first_forces, unevaluated_state
 from helio.simulate.ensembles import with_bath_in_the_middle
@@ -28,14 +28,17 @@ from helio.simulate.thermostats import Langevin
 from helio.system import System
 from helio.units import BOLTZMANN, FS
 
-# Molecules of up to so many atoms are padded to the same size, and so many padded atoms share a batch. Both are always
-# full, with copies where need be: to compile a program for another shape takes longer than to simulate some copies.
+# Molecules of up to so many atoms are padded to the same size, and so many padded atoms share a batch: the larger
+# number where there are enough molecules. Batches are filled up with copies, as to compile a program for another shape
+# takes longer than to simulate some copies.
 _LADDER = (12, 24, 48, 96, 192)
-_ATOMS = 576
+_ATOMS = (576, 144)
 # By how much lists reach beyond the cutoffs (A).
 _SKIN = 0.7
-# Sizes of lists are what the first batch needs times this, so that few others need larger ones.
+# Lists of periodic systems are what the first batch needs times this, so that few others need larger ones. Molecules
+# have room for all other atoms, up to the most that are found within the network's reach in dense ones.
 _SPARE = 1.3
+_MOST_NEIGHBOURS = 64
 # A molecule that gets hotter (K) has come apart.
 _HOTTEST = 8000.0
 
@@ -43,12 +46,12 @@ _HOTTEST = 8000.0
 class Dynamics:
     """Langevin dynamics with a teacher; keeps the sizes of its lists, so that few programs are compiled."""
 
-    def __init__(self, teacher: ForceField, sampling: Sampling) -> None:
-        self._teacher, self._sampling = teacher.astype("float32"), sampling
+    def __init__(self, teacher: ForceField) -> None:
+        self._teacher = teacher.astype("float32")
         self._plans: dict[Any, NeighborPlans] = {}
 
     def samples(
-        self, starts: Sequence[System], temperatures: Sequence[float], seeds: Sequence[int]
+        self, sampling: Sampling, starts: Sequence[System], temperatures: Sequence[float], seeds: Sequence[int]
     ) -> list[list[System]]:
         """Samples of each start at its temperature (K), each with its own random numbers.
 
@@ -59,13 +62,11 @@ class Dynamics:
             groups.setdefault((_rows(len(start)), start.pbc), []).append(number)
         found: list[list[System]] = [[] for _ in starts]
         for (rows, pbc), members in groups.items():
-            size = max(1, _ATOMS // rows)
-            for first in range(0, len(members), size):
-                block = members[first : first + size]
+            for block, size in _blocks(members, rows):
                 filled = [*block, *[block[0]] * (size - len(block))]
                 run = _Run(
                     self._potential(pbc),
-                    self._sampling,
+                    sampling,
                     [starts[i].padded(rows) for i in filled],
                     [temperatures[i] for i in filled],
                     seeds[block[0]],
@@ -100,7 +101,10 @@ class _Run:
     def begin(self, known: NeighborPlans | None) -> NeighborPlans:
         """Draw momenta and make lists, at least as large as is known to suffice; return their sizes."""
         options: dict[str, Any] = {"short_skin": _SKIN, "long_skin": _SKIN, "spare": _SPARE if known is None else 1.1}
-        plans = [_in_one_bin(self._potential.plan(one.without_padding(), **options), len(one)) for one in self._systems]
+        plans = [
+            _in_one_bin(self._potential.plan(one.without_padding(), **options), len(one), periodic=any(one.pbc))
+            for one in self._systems
+        ]
         self._lists_plans = reduce(NeighborPlans.at_least, [*plans, *([known] if known is not None else [])])
         return self._lists_plans
 
@@ -168,14 +172,31 @@ def _hardest(state: State) -> Any:
     return state.thermal_energy + jnp.max(jnp.sum(state.prediction.forces**2, axis=-1)) ** 0.5
 
 
-def _in_one_bin(plans: NeighborPlans, rows: int) -> NeighborPlans:
+def _in_one_bin(plans: NeighborPlans, rows: int, *, periodic: bool) -> NeighborPlans:
     """The plans without a grid, which small systems do not need: all of one size have the same."""
 
-    def one(plan: Plan) -> Plan:
-        everyone = {"bin_capacity": rows, "candidates": max(rows, plan.candidates)}
-        return plan._replace(bins=(1, 1, 1), reach=(1, 1, 1), **everyone)
+    def one(plan: Plan, columns: int) -> Plan:
+        return plan._replace(
+            bins=(1, 1, 1),
+            reach=(1, 1, 1),
+            bin_capacity=rows,
+            candidates=max(rows, plan.candidates),
+            columns=max(columns, plan.columns),
+            half_pairs=None if plan.half_pairs is None else max(round_up(rows * columns // 2), plan.half_pairs),
+        )
 
-    return replace(plans, short=one(plans.short), long=one(plans.long), rows=0)
+    near, all_others = (0, 0) if periodic else (round_up(min(rows, _MOST_NEIGHBOURS)), round_up(rows))
+    return replace(plans, short=one(plans.short, near), long=one(plans.long, all_others), rows=0, short_within=0)
+
+
+def _blocks(members: Sequence[int], rows: int) -> Iterator[tuple[Sequence[int], int]]:
+    """Members of each batch, and how many molecules it holds."""
+    large, small = (max(1, atoms // rows) for atoms in _ATOMS)
+    first = 0
+    while first < len(members):
+        size = large if len(members) - first > 2 * small else small
+        yield members[first : first + size], size
+        first += size
 
 
 def _rows(atoms: int) -> int:

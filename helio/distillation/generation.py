@@ -22,7 +22,7 @@ from helio.distillation.diversity import farthest_points
 from helio.distillation.dynamics import Dynamics
 from helio.distillation.modes import displaced
 from helio.distillation.parts import starts_of
-from helio.distillation.recipe import Files, Part, Recipe
+from helio.distillation.recipe import Files, Recipe
 from helio.distillation.starts import Start, Starts, is_held_out, seed_of
 from helio.distillation.teacher import Described, Labelled, evaluate
 from helio.errors import HelioError
@@ -91,9 +91,9 @@ def generate(
     elements = teacher.settings.supported_elements
     parts = {name: starts_of(part, name, seed=recipe.seed, elements=elements) for name, part in recipe.parts.items()}
     progress = Progress(all_starts=sum(starts.count for starts in parts.values()))
-    began = time.monotonic()
+    dynamics, began = Dynamics(teacher), time.monotonic()
     for name, starts in parts.items():
-        maker = _PartMaker(teacher, recipe, name, recipe.parts[name])
+        maker = _PartMaker(teacher, dynamics, recipe, name)
         for first in range(0, starts.count, recipe.starts_per_block):
             numbers = range(first, min(first + recipe.starts_per_block, starts.count))
             fresh = _block(maker, starts, numbers, folder, progress)
@@ -152,9 +152,9 @@ _FILTERS = FilterSettings(max_force=None)
 class _PartMaker:
     """Makes the blocks of a part."""
 
-    def __init__(self, teacher: ForceField, recipe: Recipe, name: str, part: Part) -> None:
-        self.name, self._teacher, self._recipe, self._part = name, teacher, recipe, part
-        self._dynamics = Dynamics(teacher, part.sampling)
+    def __init__(self, teacher: ForceField, dynamics: Dynamics, recipe: Recipe, name: str) -> None:
+        self.name, self._teacher, self._dynamics, self._recipe = name, teacher, dynamics, recipe
+        self._part = recipe.parts[name]
         self._describe = any(one.sampling.keep < 1 for one in recipe.parts.values())
 
     def make(self, starts: Starts, numbers: range, path: Path) -> dict[str, Any]:
@@ -196,11 +196,11 @@ class _PartMaker:
             elif sampling.method == "modes":
                 shaken.append((number, start.system))
         found = []
-        for some, way in ((moved, self._dynamics.samples), (shaken, partial(displaced, self._teacher, sampling))):
+        for some, way in ((moved, self._dynamics.samples), (shaken, partial(displaced, self._teacher))):
             numbers = [number for number, _ in some]
             heat = [temperatures[number] for number in numbers]
             seeds = [seed_of(own.seed, self.name, "sampling", number) for number in numbers]
-            samples = way([system for _, system in some], heat, seeds) if some else []
+            samples = way(sampling, [system for _, system in some], heat, seeds) if some else []
             found += [(number, one) for number, made in zip(numbers, samples, strict=True) for one in made]
         return found
 

@@ -92,9 +92,18 @@ def _fits(smiles: str, part: Molecules | Clusters, elements: Sequence[int]) -> b
 def _conformers(smiles: Sequence[str], each: int, name: str, seed: int) -> Starts:
     def make(number: int) -> Start:
         one = smiles[number // each]
-        return Start(molecule(one, seed=seed_of(seed, name, number)), one)
+        return Start(_built(one, seed_of(seed, name, number)), one)
 
     return Starts(len(smiles) * each, make)
+
+
+def _built(smiles: str, seed: int) -> Atoms:
+    """One conformer, without what rdkit says about atoms that its force fields do not know."""
+    need("rdkit")
+    from rdkit import rdBase
+
+    with rdBase.BlockLogs():
+        return molecule(smiles, seed=seed)
 
 
 def _chains(part: Chains, name: str, seed: int) -> list[str]:
@@ -119,7 +128,7 @@ def _clusters(part: Clusters, name: str, seed: int, elements: Sequence[int]) -> 
 
     @cache
     def monomer(one: str, conformer: int) -> Atoms:
-        return molecule(one, seed=seed_of(seed, name, "monomer", one, conformer))
+        return _built(one, seed_of(seed, name, "monomer", one, conformer))
 
     def make(number: int) -> Start:
         rng = generator(seed, name, number)

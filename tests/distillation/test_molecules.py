@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
@@ -74,7 +76,7 @@ def test_clusters_touch_without_overlap():
         found = cluster(parts, np.random.default_rng(seed), gaps=(0.0, 0.3))
         assert found.info == {"charge": -1, "spin": 0}
         edges = np.cumsum([0, *map(len, parts)])
-        places = [found.positions[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        places = [found.positions[a:b] for a, b in pairwise(edges)]
         for number, one in enumerate(places):
             others = np.concatenate([other for i, other in enumerate(places) if i != number])
             assert 1.2 < cdist(one, others).min() < 4.5

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase.build import molecule
@@ -27,10 +29,10 @@ def systems():
 
 
 def test_dynamics_depend_on_the_seed_alone(teacher, systems):
-    run = Dynamics(teacher, Sampling(samples=2, interval_fs=2, warmup_fs=2))  # pyright: ignore[reportCallIssue]
-    first = run.samples(systems, [100.0] * 4, [1, 2, 3, 4])
-    again = run.samples(systems, [100.0] * 4, [1, 2, 3, 4])
-    other = run.samples(systems, [100.0] * 4, [5, 6, 7, 8])
+    run, sampling = Dynamics(teacher), Sampling(samples=2, interval_fs=2, warmup_fs=2)  # pyright: ignore
+    first = run.samples(sampling, systems, [100.0] * 4, [1, 2, 3, 4])
+    again = run.samples(sampling, systems, [100.0] * 4, [1, 2, 3, 4])
+    other = run.samples(sampling, systems, [100.0] * 4, [5, 6, 7, 8])
     assert [len(samples) for samples in first] == [2, 2, 2, 2]
     for start, one, two, three in zip(systems, first, again, other, strict=True):
         assert np.array_equal(one[1].positions, two[1].positions)
@@ -42,8 +44,8 @@ def test_dynamics_depend_on_the_seed_alone(teacher, systems):
 def test_a_molecule_that_comes_apart_leaves_the_others_alone(teacher, systems):
     doomed = systems_of([molecule("H2")])[0]
     doomed.positions[:] = [[0, 0, 0], [0.02, 0, 0]]
-    run = Dynamics(teacher, Sampling(samples=1, interval_fs=3, warmup_fs=0))  # pyright: ignore[reportCallIssue]
-    found = run.samples([systems[0], doomed, systems[2]], [300.0] * 3, [1, 2, 3])
+    run, sampling = Dynamics(teacher), Sampling(samples=1, interval_fs=3, warmup_fs=0)  # pyright: ignore
+    found = run.samples(sampling, [systems[0], doomed, systems[2]], [300.0] * 3, [1, 2, 3])
     assert [len(samples) for samples in found] == [1, 0, 1]
 
 
@@ -63,6 +65,4 @@ def test_displacements_have_the_energy_of_harmonic_oscillators(teacher):
 
 
 def _stretched(start, distance):
-    import dataclasses
-
-    return dataclasses.replace(start, positions=np.array([[0.0, 0, 0], [0, 0, distance]]))
+    return replace(start, positions=np.array([[0.0, 0, 0], [0, 0, distance]]))
