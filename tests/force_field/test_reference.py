@@ -50,7 +50,11 @@ def predict(so3lr: ForceField, case: ReferenceCase, precision: Precision) -> Pre
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
+# A program of its own for one more cutoff of the same box is not worth its compilation every time.
+OFTEN = [pytest.param(name, marks=pytest.mark.slow) if name == "water_64_lr10" else name for name in NAMES]
+
+
+@pytest.mark.parametrize("name", OFTEN)
 def test_float64(so3lr: ForceField, name: str):
     case = reference_case(name)
     prediction = predict(so3lr, case, "float64")

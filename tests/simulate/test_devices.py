@@ -61,12 +61,12 @@ def molecules() -> dict[str, System]:
 @pytest.mark.parametrize(
     ("name", "electrostatics", "devices"),
     [
-        ("periodic", "shifted", 8),
+        pytest.param("periodic", "shifted", 8, marks=pytest.mark.slow),
         pytest.param("periodic", "ewald", 4, marks=pytest.mark.slow),
         ("periodic", "pme", 4),
         pytest.param("slab", "shifted", 4, marks=pytest.mark.slow),
         ("molecule", "shifted", 8),
-        ("fragments", "shifted", 4),
+        pytest.param("fragments", "shifted", 4, marks=pytest.mark.slow),
     ],
 )
 def test_prediction_is_that_of_one_device(
@@ -97,6 +97,7 @@ def test_prediction_is_that_of_one_device(
         np.testing.assert_allclose(b, a, rtol=1e-11, atol=1e-11, err_msg=str(path))
 
 
+@pytest.mark.slow
 def test_too_small_lists_are_made_larger(small_force_field: ForceField) -> None:
     """A list that overflows on a device is noticed by all, and the block redone."""
     with numerics("float64"):
@@ -143,20 +144,21 @@ def nothing(progress: Progress) -> None:
     """A report that nobody reads."""
 
 
-def test_runs_are_equal_and_go_on_bit_for_bit(tmp_path: Path, model_file: Path) -> None:
+@pytest.mark.parametrize("devices", [None, pytest.param(1, marks=pytest.mark.slow)])
+def test_runs_are_equal_and_go_on_bit_for_bit(tmp_path: Path, model_file: Path, devices: int | None) -> None:
+    """On as many devices as before the numbers are the same, on others to round-off."""
     atoms = waters(60)
     run_md(atoms, settings(model_file), tmp_path / "one", report=nothing)
     run_md(atoms, settings(model_file, devices=4), tmp_path / "four", report=nothing)
     np.testing.assert_allclose(log(tmp_path / "four"), log(tmp_path / "one"), rtol=1e-6, atol=1e-6)
 
-    for devices in (None, 1):
-        out = tmp_path / f"cut-{devices}"
-        run_md(atoms, settings(model_file, devices=4, steps=13), out, report=nothing)
-        resume_md(out, report=nothing, steps=30, devices=devices)
-        if devices is None:
-            np.testing.assert_array_equal(log(out), log(tmp_path / "four"))
-        else:
-            np.testing.assert_allclose(log(out), log(tmp_path / "four"), rtol=1e-6, atol=1e-6)
+    cut = tmp_path / "cut"
+    run_md(atoms, settings(model_file, devices=4, steps=13), cut, report=nothing)
+    resume_md(cut, report=nothing, steps=30, devices=devices)
+    if devices is None:
+        np.testing.assert_array_equal(log(cut), log(tmp_path / "four"))
+    else:
+        np.testing.assert_allclose(log(cut), log(tmp_path / "four"), rtol=1e-6, atol=1e-6)
 
 
 def test_what_cannot_be_divided(tmp_path: Path, model_file: Path) -> None:
