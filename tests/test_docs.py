@@ -51,7 +51,7 @@ def test_command_is_accepted(page, arguments, monkeypatch):
 
 
 def test_readme_names_every_command():
-    named = set(re.findall(r"`helio (\w+)", README.read_text()))
+    named = set(re.findall(r"`helio ([\w-]+)", README.read_text()))
     assert set(typer.main.get_command(app).commands) <= named  # pyright: ignore
 
 

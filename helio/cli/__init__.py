@@ -18,11 +18,13 @@ from helio.cli.distill import distill
 from helio.cli.doctor import doctor
 from helio.cli.eval import evaluate
 from helio.cli.export import export
+from helio.cli.finetune import finetune
 from helio.cli.generate import generate
 from helio.cli.md import MDCommand, md
 from helio.cli.opt import opt
 from helio.cli.resume import resume
 from helio.cli.train import train
+from helio.cli.tune_damping import tune_damping
 from helio.errors import HelioError
 
 
@@ -81,6 +83,8 @@ app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")
 app.command(epilog="Example: helio train settings.yaml --dry-run")(train)
 app.command(epilog="Example: helio distill --teacher so3lr --student train.yaml --recipe recipe.yaml")(distill)
+app.command(epilog="Example: helio finetune ethanol.h5 --part heads --part last-layer=0.1")(finetune)
+app.command("tune-damping", epilog="Example: helio tune-damping s66x8.extxyz --out tuned.safetensors")(tune_damping)
 app.command()(doctor)
 
 

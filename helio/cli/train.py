@@ -151,6 +151,17 @@ def finish(outcome: Outcome, folder: Path, *, report: bool, quiet: bool) -> None
         from helio.report.training import write_report
 
         typer.echo(f"Report: {write_report(folder)}")
+    _compare_fine_tuning(folder)
+
+
+def _compare_fine_tuning(folder: Path) -> None:
+    """What a run that started from a model gained and lost."""
+    from helio.files.run_folder import RunFolder
+
+    if RunFolder(folder).read_settings().get("start") is not None:
+        from helio.cli.finetune import show_changes
+
+        show_changes(folder)
 
 
 def _explain(settings: TrainSettings, out: Path) -> None:
@@ -169,7 +180,8 @@ def _explain(settings: TrainSettings, out: Path) -> None:
         f"Padding: {100 * found.waste.atoms:.1f} % of atoms, {100 * found.waste.pairs:.1f} % of pairs, "
         f"{100 * found.waste.structures:.1f} % of structures"
     )
-    typer.echo(f"{found.parameters:,} parameters; loss before training {found.loss:.6g}")
+    some = "" if found.trained == found.parameters else f", of which {found.trained:,} are trained"
+    typer.echo(f"{found.parameters:,} parameters{some}; loss before training {found.loss:.6g}")
     for name, value in found.settings.model_dump(mode="json").items():
         typer.echo(f"  {name}: {value}")
     steps = found.settings.steps or 0

@@ -73,7 +73,7 @@ def evaluate_training(path: str | Path) -> TrainingErrors | None:
     settings = checked_settings(folder.read_settings())
     _, (store, validation) = chosen_structures(settings)
     with numerics(settings.precision):
-        model = _trained(folder.path, settings, store.levels)
+        model = trained_model(folder.path, settings, store.levels)
         if len(validation) == 0:
             return None
         errors = TrainingErrors({name: LabelErrors(UNITS[name]) for name in settings.loss.weights}, [])
@@ -84,7 +84,8 @@ def evaluate_training(path: str | Path) -> TrainingErrors | None:
     return errors
 
 
-def _trained(folder: Path, settings: TrainSettings, levels: tuple[str, ...]) -> ForceField | ManyLevels:
+def trained_model(folder: Path, settings: TrainSettings, levels: tuple[str, ...]) -> ForceField | ManyLevels:
+    """The model that a training left in its folder; raises `HelioError` where it left none yet."""
     files = [folder / MODEL] if settings.heads == "one" else [model_path(folder, level) for level in levels]
     if not all(file.exists() for file in files):
         raise HelioError(f"{folder} holds no model yet")

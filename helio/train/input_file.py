@@ -13,7 +13,7 @@ from helio.simulate.input_file import description
 from helio.train.settings import SECTIONS, TrainSettings
 
 # Settings whose values are paths; a start may also be the name of a model.
-_PATHS = ("data", "validation_data", "start", "out")
+_PATHS = ("data", "validation_data", "start", "replay", "out")
 
 
 class TrainInput(TrainSettings):

@@ -29,6 +29,7 @@ from helio.prediction import Prediction
 from helio.system import System
 from helio.train.batches import Batch
 from helio.train.levels import ManyLevels
+from helio.train.low_rank import LowRank, merged
 
 LABELS: tuple[str, ...] = ("energy", "forces", "stress", "dipole", "charges", "hirshfeld_ratios", "atomic_energies")
 UNITS = {
@@ -82,7 +83,7 @@ class Loss:
     scales: Mapping[str, float] = field(default_factory=dict)
     long_range_cutoff: float = 12.0
 
-    def __call__(self, model: ForceField | ManyLevels, batch: Batch) -> dict[str, Term]:
+    def __call__(self, model: ForceField | ManyLevels | LowRank, batch: Batch) -> dict[str, Term]:
         """The sums of every label with a weight."""
         prediction = predictions(model, batch, long_range_cutoff=self.long_range_cutoff)
         return {name: self._term(name, prediction, batch) for name in LABELS if self.weights.get(name, 0) > 0}
@@ -100,12 +101,13 @@ class Loss:
         )
 
 
-def predictions(model: ForceField | ManyLevels, batch: Batch, *, long_range_cutoff: float) -> Prediction:
+def predictions(model: ForceField | ManyLevels | LowRank, batch: Batch, *, long_range_cutoff: float) -> Prediction:
     """What the model says about each structure, at its level of theory where the model has several."""
     cutoff = long_range_cutoff if any(batch.system.pbc) else None
+    whole: ForceField | ManyLevels = merged(model)
 
     def predict(level: Int[Array, ""], system: System, neighbors: Neighbors) -> Prediction:
-        force_field = model.at(level) if isinstance(model, ManyLevels) else model
+        force_field = whole.at(level) if isinstance(whole, ManyLevels) else whole
         return force_field.with_options(long_range_cutoff=cutoff)(system, neighbors)
 
     return jax.vmap(predict)(batch.level, batch.system, batch.neighbors)

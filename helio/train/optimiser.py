@@ -11,9 +11,15 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
+from helio.train.low_rank import MATRICES
+from helio.train.parts import as_vector
+
 Kind = Literal["amsgrad", "adam", "adamw"]
 Decay = Literal["constant", "exponential", "cosine"]
 Rate = Callable[[Any], Any]
+
+# Names of the arrays on which weight decay acts.
+DECAYING = (*MATRICES, "narrow", "wide")
 
 
 def learning_rate(
@@ -55,12 +61,14 @@ def make_optimiser(
     weight_decay: float = 0.0,
     clip_norm: float | None = 10.0,
     accumulate: int = 1,
+    factors: Any = None,
 ) -> optax.GradientTransformation:
     """The optimiser: mean gradient of `accumulate` batches, clipped to a global norm, then Adam or a variant.
 
     A gradient that is not finite changes nothing. Weight decay (of "adamw") acts on matrices, never on biases, scales
-    and tables of elements. All weights are handled as one vector, which for small models takes a fraction of the time;
-    the state is that of `optax.MultiSteps`.
+    and tables of elements. `factors`, a tree like the model, multiply the changes of its arrays, weight decay included:
+    where they are zero nothing changes. All weights are handled as one vector, which for small models takes a fraction
+    of the time; the state is that of `optax.MultiSteps`.
     """
     scaling = optax.scale_by_amsgrad() if kind == "amsgrad" else optax.scale_by_adam()
     steps = [scaling, optax.scale_by_learning_rate(rate)]
@@ -68,6 +76,8 @@ def make_optimiser(
         steps.insert(1, _weight_decay(weight_decay, model))
     if clip_norm is not None:
         steps.insert(0, optax.clip_by_global_norm(clip_norm))
+    if factors is not None:
+        steps.append(_scaled(as_vector(model, factors)))
     several = optax.MultiSteps(optax.chain(*steps), accumulate, should_skip_update_fn=_not_finite)
     return optax.flatten(several.gradient_transformation())  # pyright: ignore[reportArgumentType]
 
@@ -81,7 +91,7 @@ def _weight_decay(rate: float, model: Any) -> optax.GradientTransformation:
     """Decay of the kernels of dense layers and heads, for weights as one vector."""
 
     def is_matrix(path: tuple[Any, ...], leaf: Array) -> np.ndarray:
-        return np.full(leaf.size, getattr(path[-1], "name", "") in ("kernel", "blocks"))
+        return np.full(leaf.size, getattr(path[-1], "name", "") in DECAYING)
 
     chosen = np.concatenate(jax.tree.leaves(jax.tree_util.tree_map_with_path(is_matrix, model)))
 
@@ -89,3 +99,13 @@ def _weight_decay(rate: float, model: Any) -> optax.GradientTransformation:
         return update + rate * weights * chosen.astype(weights.dtype)
 
     return optax.stateless(decayed)
+
+
+def _scaled(factors: np.ndarray) -> optax.GradientTransformation:
+    """Changes times factors, for weights as one vector."""
+
+    def scaled(update: Any, weights: Any) -> Any:
+        del weights
+        return update * factors.astype(update.dtype)
+
+    return optax.stateless(scaled)

@@ -24,11 +24,16 @@ _AT_ONCE = 100_000  # structures
 Table = Float[np.ndarray, "L Z"]  # eV; rows are levels of theory as numbered in a store, columns atomic numbers
 
 
-def fitted_energies(store: Store, indices: np.ndarray) -> Table:
+def fitted_energies(store: Store, indices: np.ndarray, less: Float[np.ndarray, " M"] | None = None) -> Table:
     """The energies that minimise the sum of squares of the labels that remain, for each level of theory.
 
     Where compositions leave them open, as in a set of one molecule, the shortest solution is taken: what remains is
     the same. Elements that a level does not have get zero.
+
+    Args:
+        store: the data.
+        indices: numbers of the structures to fit to.
+        less: energies of all structures in eV that are taken off the labels before; NaN leaves a structure out.
     """
     indices = np.sort(np.asarray(indices))
     energies, levels = store.column("energy"), store.rows("level")
@@ -37,13 +42,16 @@ def fitted_energies(store: Store, indices: np.ndarray) -> Table:
         return table
     products, sums = np.zeros((len(table), HIGHEST + 1, HIGHEST + 1)), np.zeros_like(table)
     known = indices[store.known("energy")[indices]]
+    if less is not None:
+        known = known[np.isfinite(less[known])]
     for start in range(0, len(known), _AT_ONCE):
         part = known[start : start + _AT_ONCE]
         counts, level = compositions(store, part), levels[part]
         for number in np.unique(level):
             own = counts[level == number]
             products[number] += own.T @ own
-            sums[number] += own.T @ energies[part[level == number]]
+            members = part[level == number]
+            sums[number] += own.T @ (energies[members] - (0 if less is None else less[members]))
     for number in range(len(table)):
         present = np.flatnonzero(np.diag(products[number]))
         if len(present):

@@ -37,9 +37,9 @@ from helio.force_field import ForceField, ModelInfo, save_model
 from helio.precision import numerics
 from helio.simulate.processes import led_by_first, prepare_devices
 from helio.train.devices import replicated
-from helio.train.levels import ManyLevels
 from helio.train.logs import TENSORBOARD, Logs, TensorBoard, Tracker, WeightsAndBiases
 from helio.train.loop import Outcome, Position, Report, Rhythm, Work, run_loop
+from helio.train.low_rank import merged
 from helio.train.settings import TrainSettings, check_unchanged, checked_settings
 from helio.train.setup import Setup, prepare
 from helio.train.shapes import Shape, Waste
@@ -56,6 +56,7 @@ class Preview:
     settings: TrainSettings
     counts: tuple[int, int]  # structures to train on and to validate on
     parameters: int
+    trained: int  # of these
     shapes: list[Shape]
     waste: Waste
     steps_per_epoch: int
@@ -134,6 +135,7 @@ def preview(settings: TrainSettings) -> Preview:
             settings=setup.settings,
             counts=setup.counts,
             parameters=sum(leaf.size for leaf in jax.tree.leaves(setup.model)),
+            trained=_trained(setup),
             shapes=setup.training.shapes,
             waste=setup.training.waste(),
             steps_per_epoch=setup.training.batches_per_epoch,
@@ -143,8 +145,9 @@ def preview(settings: TrainSettings) -> Preview:
         )
 
 
-def released(model: ForceField | ManyLevels, levels: Sequence[str], folder: Path) -> Iterator[tuple[Path, ForceField]]:
+def released(model: Any, levels: Sequence[str], folder: Path) -> Iterator[tuple[Path, ForceField]]:
     """The files of a model and what is in each: one, or one for each level of theory."""
+    model = merged(model)
     if isinstance(model, ForceField):
         yield folder / MODEL, model
         return
@@ -157,13 +160,21 @@ def model_path(folder: Path, level: str) -> Path:
     return folder / f"model-{re.sub('[^A-Za-z0-9+()-]+', '-', level)}.safetensors"
 
 
+def _trained(setup: Setup) -> int:
+    leaves = jax.tree.leaves(setup.model)
+    factors = [1.0] * len(leaves) if setup.factors is None else jax.tree.leaves(setup.factors)
+    return sum(leaf.size for leaf, factor in zip(leaves, factors, strict=True) if factor)
+
+
 def _prepare_devices(settings: TrainSettings) -> None:
     if settings.devices is not None:
         prepare_devices(settings.devices)
 
 
 def _step(setup: Setup) -> Step:
-    return make_step(setup.loss, setup.optimiser, mesh=setup.mesh, averaging=setup.settings.averaging)
+    return make_step(
+        setup.loss, setup.optimiser, mesh=setup.mesh, averaging=setup.settings.averaging, factors=setup.factors
+    )
 
 
 def _go_on(
@@ -179,7 +190,7 @@ def _go_on(
     settings = setup.settings
     info = ModelInfo(settings.name, settings.licence, settings.citation, f"trained by Helio {__version__}")
 
-    def release(model: ForceField | ManyLevels) -> None:
+    def release(model: Any) -> None:
         for path, force_field in released(jax.device_get(model), setup.levels, folder.path):
             save_model(force_field, path, info)
 

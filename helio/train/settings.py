@@ -109,10 +109,26 @@ class TrainSettings(_Settings):
         "one", description="one set of heads for all data, or one for each level of theory in the data"
     )
     start: str | None = Field(None, description="model whose weights training starts from; by default random ones")
+    parts: dict[str, NonNegativeFloat] = Field(
+        {}, description="factors of the learning rate by part of the model, those not named are kept; by default all 1"
+    )
+    lora_rank: PositiveInt | None = Field(
+        None, description="of low-rank changes to the matrices of these parts, instead of changes to all their weights"
+    )
     network: NetworkSettings = Field(_NETWORK, description="size of a model with random weights")
     long_range_cutoff: float = Field(12.0, gt=0, description="in A, for periodic structures; others have none")
     precision: Literal["float32", "float64"] = Field("float32", description="of all arithmetic")
     seed: int = Field(0, ge=0, lt=2**32, description="of the first weights and the order of the data")
+
+    # Replay
+    replay: str | None = Field(None, description="store of other structures, on which a start is to stay as it is")
+    replay_share: float = Field(0.3, ge=0, lt=1, description="of all batches; 0 only measures what is forgotten")
+    replay_labels: Literal["start", "own"] = Field(
+        "start", description="what these structures are trained on: predictions of the start, or labels of the store"
+    )
+    replay_validation: int | float = Field(
+        0.1, gt=0, description="of these structures, kept to measure on: a number, or a share below 1"
+    )
 
     # Loss
     loss: LossSettings = Field(_LOSS, description="weights of the labels, and shape")
@@ -159,6 +175,9 @@ class TrainSettings(_Settings):
             raise ValueError("final_learning_rate must not be above learning_rate")
         if self.start is not None and self.network != _NETWORK:
             raise ValueError("start takes the size of that model: leave out network")
+        for name, value in {"lora_rank": self.lora_rank, "replay": self.replay}.items():
+            if value is not None and self.start is None:
+                raise ValueError(f"{name} needs a start: the model that is fine-tuned")
         if self.patience is not None and self.validation == 0 and self.validation_data is None:
             raise ValueError("patience needs structures to validate on")
         return self
@@ -174,6 +193,7 @@ MAY_CHANGE = (
 SECTIONS = {
     "data": "Data",
     "heads": "Model",
+    "replay": "Replay",
     "loss": "Loss",
     "optimiser": "Optimiser",
     "steps": "Length",

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,14 +17,19 @@ from jax.sharding import Mesh
 from helio.errors import HelioError
 from helio.force_field import ForceField, load_model
 from helio.physics.free_atoms import elements_with_values
+from helio.train.batches import Batch
 from helio.train.devices import make_mesh, place_blocks
 from helio.train.levels import ManyLevels
 from helio.train.loader import Loader
 from helio.train.loss import Loss
+from helio.train.low_rank import LowRank
 from helio.train.optimiser import Rate, learning_rate, make_optimiser
+from helio.train.parts import leaf_factors, part_factors
 from helio.train.reference_energies import Table, as_mapping, fitted_energies, given_energies, isolated_atoms
+from helio.train.replay import ReplayLoader, joined_levels, renumbered
 from helio.train.settings import TrainSettings
 from helio.train.split import split
+from helio.train.start import energies_of, labelling
 from helio.train.step import make_measure
 from helio.train.store import Store
 from helio.train.summary import Validate, make_validate
@@ -31,6 +37,8 @@ from helio.train.summary import Validate, make_validate
 _DEFAULT_EPOCHS = 100.0
 # As published: the number of updates in which the learning rate falls by the decay's factor.
 _PUBLISHED_DECAY = 500_000
+# Structures whose energies a start predicts, to find by what constants they differ from the labels.
+_FIT_TO = 1000
 
 
 @dataclass(frozen=True)
@@ -38,13 +46,14 @@ class Setup:
     """What a training works with, before its first step."""
 
     settings: TrainSettings  # with a value for all that depends on the data
-    model: ForceField | ManyLevels
+    model: ForceField | ManyLevels | LowRank
+    factors: Any  # of the learning rate, a tree like the model; None where all are 1
     levels: tuple[str, ...]  # of theory, by number
     loss: Loss
     optimiser: optax.GradientTransformation
     rate: Rate
     mesh: Mesh
-    training: Loader
+    training: Loader | ReplayLoader
     validate: Validate | None
     counts: tuple[int, int]  # structures to train on and to validate on
     reference_energies: dict[str, dict[str, float]]  # eV, by level and element
@@ -65,9 +74,12 @@ def prepare(settings: TrainSettings, *, reference_energies: Mapping[str, Mapping
     force_field = _model(settings, store, train)
     for where, chosen in ((store, train), (others, validation)):
         _check_labels(where, chosen, settings)
-        _check_elements(where, force_field)
-    table = _references(settings, store, train, reference_energies)
-    training = _loader(settings, store, train, force_field, mesh, table)
+        check_elements(where, force_field)
+    table = reference_table(settings, store, train, force_field, reference_energies)
+    levels, training = store.levels, make_loader(settings, store, train, force_field, mesh, table)
+    model = ManyLevels.of(force_field, len(levels)) if settings.heads == "per-level" else force_field
+    if settings.replay is not None:
+        levels, model, training = _with_replay(settings, store, training, force_field, mesh)
     settings = completed(settings, training.batches_per_epoch)
     loss = Loss(
         settings.loss.weights, settings.loss.alpha, settings.loss.scales, long_range_cutoff=settings.long_range_cutoff
@@ -75,10 +87,10 @@ def prepare(settings: TrainSettings, *, reference_energies: Mapping[str, Mapping
     validate = None
     if len(validation):
         own = table if others is store else given_energies(others, as_mapping(store, table))
-        loader = _loader(settings, others, validation, force_field, mesh, own, once=True)
+        loader = make_loader(settings, others, validation, force_field, mesh, own, once=True)
         validate = make_validate(make_measure(loss, mesh=mesh), loader, loss.weights)
     rate = _rate(settings)
-    model = ManyLevels.of(force_field, len(store.levels)) if settings.heads == "per-level" else force_field
+    model, factors = _chosen_parts(settings, model)
     optimiser = make_optimiser(
         settings.optimiser,
         rate,
@@ -86,9 +98,10 @@ def prepare(settings: TrainSettings, *, reference_energies: Mapping[str, Mapping
         weight_decay=settings.weight_decay,
         clip_norm=settings.clip_norm,
         accumulate=settings.accumulate,
+        factors=factors,
     )
     counts, energies = (len(train), len(validation)), as_mapping(store, table)
-    return Setup(settings, model, store.levels, loss, optimiser, rate, mesh, training, validate, counts, energies)
+    return Setup(settings, model, factors, levels, loss, optimiser, rate, mesh, training, validate, counts, energies)
 
 
 def chosen_structures(settings: TrainSettings) -> tuple[tuple[Store, np.ndarray], tuple[Store, np.ndarray]]:
@@ -109,7 +122,51 @@ def chosen_structures(settings: TrainSettings) -> tuple[tuple[Store, np.ndarray]
     return (store, train), (others, np.arange(len(others)))
 
 
-def _loader(
+def replay_structures(settings: TrainSettings) -> tuple[Store, np.ndarray, np.ndarray]:
+    """The store of replay, and the numbers of its structures to train on and to measure on."""
+    assert settings.replay is not None
+    store = Store(settings.replay)
+    train, kept = split(len(store), train=None, validation=settings.replay_validation, seed=settings.split_seed)
+    return store, train, kept
+
+
+def _with_replay(
+    settings: TrainSettings, store: Store, own: Loader, start: ForceField, mesh: Mesh
+) -> tuple[tuple[str, ...], ForceField | ManyLevels, Loader | ReplayLoader]:
+    """All levels, the model with heads for them, and the batches of both stores."""
+    other, train, _ = replay_structures(settings)
+    check_elements(other, start)
+    levels = joined_levels(store.levels, other.levels)
+    model = ManyLevels.of(start, len(levels)) if settings.heads == "per-level" else start
+    if settings.replay_share == 0:
+        return levels, model, own
+    table = given_energies(other, {})
+    if settings.replay_labels == "own":
+        if not any(other.known(name)[train].any() for name in settings.loss.weights):
+            raise HelioError(
+                f"{other.path} has none of the labels that the loss weighs: set replay_labels to start, or import them"
+            )
+        table = reference_table(settings, other, train, start)
+    replay = make_loader(settings, other, train, start, mesh, table, weighted=False)
+    label = labelling(start, mesh, long_range_cutoff=settings.long_range_cutoff)
+    numbers = np.array([levels.index(level) for level in other.levels], np.int32)
+
+    def change(batch: Batch) -> Batch:
+        return renumbered(batch if settings.replay_labels == "own" else label(batch), numbers)
+
+    return levels, model, ReplayLoader(own, replay, settings.replay_share, change)
+
+
+def _chosen_parts(settings: TrainSettings, model: ForceField | ManyLevels) -> tuple[Any, Any]:
+    """The model as it is trained, and the factors of the learning rate for its arrays."""
+    factors = part_factors(model, settings.parts)
+    if settings.lora_rank is not None:
+        adapted = LowRank.of(model, settings.lora_rank, factors, seed=settings.seed)
+        return adapted, adapted.leaf_factors(factors)
+    return model, leaf_factors(model, factors) if settings.parts else None
+
+
+def make_loader(
     settings: TrainSettings,
     store: Store,
     indices: np.ndarray,
@@ -118,10 +175,13 @@ def _loader(
     table: Table,
     *,
     once: bool = False,
+    weighted: bool = True,
 ) -> Loader:
+    """A loader as the settings ask for it, for training or, `once`, for passes in order; `weighted` by source."""
+
     def weights(given: Mapping[str, float], names: tuple[str, ...]) -> dict[str, float]:
         """Those of this store; a validation store need not have all that the training store has."""
-        return {name: weight for name, weight in given.items() if name in names or not once}
+        return {name: weight for name, weight in given.items() if weighted and (name in names or not once)}
 
     return Loader(
         store,
@@ -189,7 +249,8 @@ def _model(settings: TrainSettings, store: Store, train: np.ndarray) -> ForceFie
     return made.astype(settings.precision)
 
 
-def _check_elements(store: Store, force_field: ForceField) -> None:
+def check_elements(store: Store, force_field: ForceField) -> None:
+    """Raise `HelioError` where a store has elements that the model does not know."""
     present = set(np.unique(store.rows("atomic_numbers")).tolist())
     unknown = sorted(present - set(force_field.settings.supported_elements))
     if unknown:
@@ -199,14 +260,31 @@ def _check_elements(store: Store, force_field: ForceField) -> None:
         )
 
 
-def _references(
+def reference_table(
     settings: TrainSettings,
     store: Store,
     train: np.ndarray,
-    given: Mapping[str, Mapping[str, float]] | None,
+    force_field: ForceField,
+    given: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Table:
+    """Energies of atoms that are taken off the labels; with a start, what remains is fitted to its energies."""
     if given is not None:
         return given_energies(store, given)
     if settings.loss.energy == 0 or settings.reference_energies == "none":
         return given_energies(store, {})
-    return fitted_energies(store, train) if settings.reference_energies == "fitted" else isolated_atoms(store)
+    if settings.reference_energies == "atoms":
+        return isolated_atoms(store)
+    if settings.start is None:
+        return fitted_energies(store, train)
+    known = np.random.default_rng(settings.split_seed).permutation(train[store.known("energy")[train]])[:_FIT_TO]
+    if len(known) == 0:
+        return given_energies(store, {})
+    own = energies_of(
+        force_field,
+        store,
+        known,
+        long_range_cutoff=settings.long_range_cutoff,
+        structures_per_batch=settings.structures_per_batch,
+        precision=settings.precision,
+    )
+    return fitted_energies(store, known, own)

@@ -68,7 +68,14 @@ def start_state(model: Any, optimiser: optax.GradientTransformation) -> TrainSta
     return jax.tree.map(jnp.copy, state)  # a step takes over the arrays, each once
 
 
-def make_step(objective: Objective, optimiser: optax.GradientTransformation, *, mesh: Mesh, averaging: float) -> Step:
+def make_step(
+    objective: Objective,
+    optimiser: optax.GradientTransformation,
+    *,
+    mesh: Mesh,
+    averaging: float,
+    factors: Any = None,
+) -> Step:
     """The compiled step; it takes over its state, whose old arrays must not be used again.
 
     Args:
@@ -76,8 +83,9 @@ def make_step(objective: Objective, optimiser: optax.GradientTransformation, *, 
         optimiser: as `make_optimiser` gives it.
         mesh: the devices.
         averaging: decay d of the moving average per update; (1 + n) / (10 + n) while that is smaller, after n updates.
+        factors: those of the optimiser; arrays with zero get no gradient, which saves its time.
     """
-    gradient = _on_blocks(partial(_gradient, objective), mesh)
+    gradient = _on_blocks(partial(_gradient, objective, factors), mesh)
 
     def step(state: TrainState, batch: Any) -> tuple[TrainState, StepReport]:
         change, loss, terms = gradient(state.model, batch)
@@ -104,10 +112,12 @@ def make_measure(objective: Objective, *, mesh: Mesh) -> Callable[[Any, Any], di
     return jax.jit(_on_blocks(measure, mesh))
 
 
-def _gradient(objective: Objective, model: Any, batch: Any) -> tuple[Any, Array, dict[str, Term]]:
+def _gradient(objective: Objective, factors: Any, model: Any, batch: Any) -> tuple[Any, Array, dict[str, Term]]:
     """Gradient, loss and sums of one device's block, each joined over all devices."""
 
     def share(model: Any) -> tuple[Array, dict[str, Term]]:
+        if factors is not None:
+            model = jax.tree.map(lambda leaf, f: leaf if f else jax.lax.stop_gradient(leaf), model, factors)
         terms = objective(model, batch)
         known = {name: jax.lax.psum(jax.lax.stop_gradient(term.count), AXIS) for name, term in terms.items()}
         joined = {name: eqx.tree_at(lambda t: t.count, term, known[name]) for name, term in terms.items()}
@@ -126,6 +136,7 @@ def _on_blocks(function: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
 
 
 def _averaged(average: Any, model: Any, updates: Array, updated: Array, decay: float) -> Any:
+    """The new average; what does not change is its own average to the last bit."""
     number = updates.astype(jnp.float32)
     keep = jnp.where(updated, jnp.minimum(decay, (1 + number) / (10 + number)), 1.0)
-    return jax.tree.map(lambda a, m: keep.astype(a.dtype) * a + (1 - keep).astype(a.dtype) * m, average, model)
+    return jax.tree.map(lambda a, m: a + (1 - keep).astype(a.dtype) * (m - a), average, model)

@@ -1,0 +1,103 @@
+"""`helio finetune`: a model adapted to structures of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+# The published loss, and energies; labels that the store does not have count nothing.
+_WEIGHTS = {"energy": 1.0, "forces": 10.0, "dipole": 1.0, "hirshfeld_ratios": 1.0}
+
+
+def finetune(
+    data: Annotated[Path, typer.Argument(metavar="STORE", help="Labelled structures, from helio data import.")],
+    model: Annotated[str, typer.Option("--model", "-m", help="Name of a model or path of a model file.")] = "so3lr",
+    out: Annotated[Path, typer.Option(help="Run folder to make.")] = Path("finetuning"),
+    part: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="PART or PART=FACTOR: train this part, its learning rate multiplied; repeatable. Parts: embedding, "
+            "layer-1 ..., first-layer, last-layer, energy-head, charge-head, hirshfeld-head, zbl, layers, heads, rest."
+        ),
+    ] = None,
+    lora_rank: Annotated[int | None, typer.Option(min=1, help="Low-rank changes of matrices alone.")] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="Store of other structures, on which the model is to stay as it is.")
+    ] = None,
+    replay_share: Annotated[float, typer.Option(help="Share of batches from that store; 0 only measures.")] = 0.3,
+    train: Annotated[int | None, typer.Option(min=1, help="Structures to train on; default: all but 10 %.")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Batches to take.")] = 2000,
+    learning_rate: Annotated[float, typer.Option(help="The highest.")] = 5e-4,
+    batch: Annotated[int, typer.Option(min=1, help="Structures per batch.")] = 8,
+    name: Annotated[str | None, typer.Option(help="Of the new model; default: that of the store.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in the folder.")] = False,
+) -> None:
+    """Adapt a model to labelled structures; say what this gained on held-out ones and lost on others.
+
+    Ctrl-C stops cleanly and `helio resume` goes on. `settings.yaml` in the run folder holds all that `helio train`
+    needs for the same.
+    """
+    from helio.cli.compiled import keep_compiled_programs
+
+    keep_compiled_programs()
+    from helio.train.packages import need
+
+    need("optax")
+    from helio.cli.train import finish, live_report
+    from helio.train.run import train_model
+    from helio.train.settings import checked_settings
+    from helio.train.store import Store
+
+    store, tenth = Store(data), max(1, steps // 10)
+    values: dict[str, Any] = {
+        "data": str(data.resolve()),
+        "start": str(Path(model).resolve()) if Path(model).is_file() else model,
+        "parts": dict(_part(text) for text in part or []),
+        "lora_rank": lora_rank,
+        "train": train,
+        "validation": 0.1 if train is None else max(0, min(500, len(store) - train)),
+        "structures_per_batch": batch,
+        "loss": {label: weight if store.known(label).any() else 0.0 for label, weight in _WEIGHTS.items()},
+        "optimiser": "adam",
+        "learning_rate": learning_rate,
+        "final_learning_rate": 0.01 * learning_rate,
+        "decay": "cosine",
+        "warmup_updates": min(50, steps // 10),
+        "averaging": 0.99,
+        "steps": steps,
+        "log_every": min(50, tenth),
+        "validate_every": tenth,
+        "checkpoint_every": tenth,
+        "name": name or data.stem,
+        "citation": f"fine-tuned from {model}",
+    }
+    if replay is not None:
+        values |= {"replay": str(replay.resolve()), "replay_share": replay_share}
+    settings = checked_settings(values)
+    with live_report() as show:
+        outcome = train_model(settings, out, report=show, overwrite=overwrite)
+    finish(outcome, out, report=True, quiet=False)
+
+
+def show_changes(folder: Path) -> None:
+    """Print the errors before and after a fine-tuning."""
+    from rich.console import Console
+
+    from helio.evaluate.finetuning import compare_with_start
+    from helio.report.finetuning import change_table
+
+    changes = compare_with_start(folder)
+    if changes:
+        Console().print(change_table(changes))
+
+
+def _part(text: str) -> tuple[str, float]:
+    from helio.errors import HelioError
+
+    name, given, factor = text.partition("=")
+    try:
+        return name.strip(), float(factor) if given else 1.0
+    except ValueError:
+        raise HelioError(f"--part must look like heads or heads=0.5, not {text!r}") from None
