@@ -94,7 +94,8 @@ def _explain(structures: list[Atoms], settings: MDSettings, out: Path) -> None:
     of_each = f" of each of {settings.devices} devices" if settings.devices > 1 else ""
     typer.echo(
         f"Memory{of_each}: about {found.memory_bytes / 1e6:.0f} MB (state {found.state_bytes / 1e6:.1f} MB, "
-        f"neighbour lists {found.list_bytes / 1e6:.1f} MB, work {found.working_bytes / 1e6:.0f} MB), besides the program's own"
+        f"neighbour lists {found.list_bytes / 1e6:.1f} MB, work {found.working_bytes / 1e6:.0f} MB), besides the "
+        "program's own"
     )
     typer.echo(
         f"Speed: about {found.steps_per_second:.3g} steps per second, {found.ns_per_day:.3g} ns/day; the run would "
