@@ -29,7 +29,7 @@ _ARRAY = re.compile(r"(?:f32|s32|pred)\[([\d,]*)\]")
 
 def received(program: str, devices: int) -> dict[str, float]:
     """Bytes that one device receives in an evaluation, by the kind of operation."""
-    found = dict.fromkeys(("all-gather", "reduce-scatter", "all-reduce"), 0.0)
+    found: dict[str, float] = {"all-gather": 0.0, "reduce-scatter": 0.0, "all-reduce": 0.0}
     for arrays, kind in _OPERATION.findall(program):
         numbers = sum(math.prod(int(n) for n in shape.split(",") if n) for shape in _ARRAY.findall(arrays))
         # The result of a reduce-scatter is one block, that of the others is whole.
@@ -88,7 +88,7 @@ def measure(box: tuple[int, int, int], devices: int, repeats: int) -> dict[str, 
             seconds.append(time.perf_counter() - began)
     half = np.asarray(neighbors.short.half).reshape(devices, -1, 2)
     pairs = (half[:, :, 0] < plans.rows).sum(axis=1)
-    bytes_received = received(compiled.as_text(), devices)
+    bytes_received = received(compiled.as_text() or "", devices)
     analysis = compiled.memory_analysis()
     assert analysis is not None and not neighbors.short.overflow
     return {

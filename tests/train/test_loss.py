@@ -64,7 +64,7 @@ def test_means_are_over_the_known_components_of_the_batch(tiny_force_field, mole
     assert term.absolute / term.count == pytest.approx(np.abs(forces).mean(), rel=1e-12)
 
 
-@pytest.mark.parametrize(("make", "alpha"), [(molecule, 2.0), (crystal, 0.5)])
+@pytest.mark.parametrize(("make", "alpha"), [pytest.param(molecule, 2.0, marks=pytest.mark.slow), (crystal, 0.5)])
 def test_gradient_equals_finite_differences(tiny_force_field, make, alpha: float) -> None:
     rng = np.random.default_rng(1)
     force_field = tiny_force_field.with_options(long_range_cutoff=4.0 if make is crystal else None)
