@@ -17,3 +17,16 @@ BOLTZMANN = ase.units.kB  # eV / K
 KCAL_PER_MOL = ase.units.kcal / ase.units.mol  # in eV
 EV_PER_A3_IN_BAR = 1.0 / (1e5 * ase.units.Pascal)  # bar in one eV / A^3
 EV_PER_A2_IN_MN_PER_M = 1e3 * ase.units._e * 1e20  # mN/m in one eV / A^2
+
+# By the names that users give the units of their files.
+ENERGY_UNITS = {  # in eV
+    "eV": 1.0,
+    "meV": 1e-3,
+    "kcal/mol": KCAL_PER_MOL,
+    "kJ/mol": ase.units.kJ / ase.units.mol,
+    "hartree": HARTREE,
+}
+FORCE_UNITS = {f"{name}/A": value for name, value in ENERGY_UNITS.items()} | {  # in eV/A
+    f"{name}/bohr": value / BOHR for name, value in ENERGY_UNITS.items()
+}
+DIPOLE_UNITS = {"eA": 1.0, "debye": ase.units.Debye, "au": BOHR}  # in e A

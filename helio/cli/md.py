@@ -48,7 +48,7 @@ def md(
 
     keep_compiled_programs()
     from helio.cli.distributed import follows, joined
-    from helio.cli.progress import live_report, say_how_attention_runs, say_how_it_ended
+    from helio.cli.progress import live_report, say_how_it_ended
     from helio.files.structures import read_folder, read_structure
     from helio.simulate.input_file import read_input
     from helio.simulate.run import run_md
@@ -67,8 +67,6 @@ def md(
     if dry_run:
         _explain(structures, settings, out)
         return
-    if not follows(distributed):
-        say_how_attention_runs(settings.kernels)
     with live_report(quiet=follows(distributed)) as report:
         outcome = run_md(structures, settings, out, report=report, overwrite=overwrite)
     say_how_it_ended(outcome, out, quiet=follows(distributed))

@@ -25,23 +25,27 @@ def live_report(*, quiet: bool = False) -> Iterator[Callable[[Progress], None]]:
         yield lambda progress: None
         return
     if not sys.stdout.isatty():
-        yield _plain_report()
+        yield _with_a_first_line(_plain_report(), print)
         return
     from rich.live import Live
     from rich.text import Text
 
     with Live(Text("Preparing and compiling ..."), refresh_per_second=8) as live:
-        yield lambda progress: live.update(Text(_line(progress)))
+        yield _with_a_first_line(lambda progress: live.update(Text(_line(progress))), live.console.print)
 
 
-def say_how_attention_runs(kernels: str) -> None:
-    """Whether the network's attention runs compiled, and if not, why."""
-    from helio.force_field.tabulation import why_plain
+def _with_a_first_line(report: Callable[[Progress], None], say: Callable[[str], None]) -> Callable[[Progress], None]:
+    """The report, which begins with how the force field runs."""
+    first = True
 
-    reason = "as asked for" if kernels == "plain" else why_plain()
-    typer.echo(
-        "Attention: compiled" if reason is None else f"Attention: plain, which is several times slower: {reason}"
-    )
+    def both(progress: Progress) -> None:
+        nonlocal first
+        if first:
+            first, reason = False, progress.plain_because
+            say("Attention: compiled" if reason is None else f"Attention: plain, several times slower: {reason}")
+        report(progress)
+
+    return both
 
 
 def _plain_report() -> Callable[[Progress], None]:

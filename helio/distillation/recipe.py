@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
 
 from helio.distillation.sequences import Chain
 from helio.errors import HelioError
+from helio.files.yaml_file import read_yaml
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -139,12 +139,7 @@ def read_recipe(path: str | Path) -> Recipe:
         HelioError: the file cannot be read, or something in it is wrong.
     """
     path = Path(path)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise HelioError(f"{path} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise HelioError(f"{path} is no YAML: {error}") from None
+    values = read_yaml(path)
     if not isinstance(values, dict):
         raise HelioError(f"{path} is no recipe: it needs a line `parts:` with the structures to make")
     return checked_recipe(values, path.parent)

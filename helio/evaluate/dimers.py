@@ -18,12 +18,11 @@ import numpy as np
 
 from helio.errors import HelioError
 from helio.evaluate.batches import predict_many
-from helio.evaluate.labels import ENERGY_UNITS
 from helio.evaluate.metrics import ErrorSums
 from helio.force_field import ForceField
 from helio.precision import Precision
 from helio.system import System
-from helio.units import KCAL_PER_MOL
+from helio.units import ENERGY_UNITS, KCAL_PER_MOL
 
 if TYPE_CHECKING:
     from ase import Atoms

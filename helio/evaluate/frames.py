@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from helio.errors import HelioError
+from helio.files.structures import each_structure
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -60,26 +61,12 @@ def count_frames(path: str | Path, *, stride: int = 1, limit: int | None = None)
 
 
 def _ase_frames(path: Path) -> Iterator[Atoms]:
-    import ase.io
-    from ase.io.formats import UnknownFileTypeError
-
     count = 0
-    try:
-        frames = ase.io.iread(path, index=":")
-        while (atoms := next(frames, None)) is not None:
-            if len(atoms) == 0:
-                raise HelioError(f"structure {count} of {path} has no atoms")
-            count += 1
-            yield atoms
-    except (HelioError, GeneratorExit):
-        raise
-    except UnknownFileTypeError as error:
-        raise HelioError(f"the format of {path} is not known ({error}); use one that ASE reads, or .npz") from None
-    except Exception as error:  # the parsers of ASE raise errors of every kind for a damaged file
-        raise HelioError(
-            f"{path} cannot be read beyond its first {count} structures: it is cut off, damaged or of another format "
-            f"than its name says ({type(error).__name__}: {error})"
-        ) from error
+    for atoms in each_structure(path):
+        if len(atoms) == 0:
+            raise HelioError(f"structure {count} of {path} has no atoms")
+        count += 1
+        yield atoms
     if count == 0:
         raise HelioError(f"{path} holds no structures")
 

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import ase.units
 import numpy as np
 
 from helio.errors import HelioError
-from helio.units import BOHR, HARTREE, KCAL_PER_MOL
+from helio.units import DIPOLE_UNITS, ENERGY_UNITS, FORCE_UNITS
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -24,16 +23,6 @@ COMMON_KEYS: dict[str, tuple[str, ...]] = {
     "dipole": ("REF_dipole", "ref_dipole", "dft_dipole", "DFT_dipole", "dipole", "dipole_vec", "dipole_vector"),
     "hirshfeld_ratios": ("REF_hirshfeld_ratios", "ref_hirshfeld_ratios", "hirshfeld_ratios", "hirsh_ratios"),
 }
-
-ENERGY_UNITS = {  # in eV
-    "eV": 1.0,
-    "meV": 1e-3,
-    "kcal/mol": KCAL_PER_MOL,
-    "kJ/mol": ase.units.kJ / ase.units.mol,
-    "hartree": HARTREE,
-}
-FORCE_UNITS = {f"{name}/A": value for name, value in ENERGY_UNITS.items()} | {"hartree/bohr": HARTREE / BOHR}  # eV/A
-DIPOLE_UNITS = {"eA": 1.0, "debye": ase.units.Debye, "au": BOHR}  # in e A
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,13 @@ from ase.data import chemical_symbols
 
 from helio.errors import HelioError
 from helio.evaluate.batches import predict_many
-from helio.evaluate.labels import FORCE_UNITS, PROPERTIES, LabelOptions, Labels, read_labels
+from helio.evaluate.labels import PROPERTIES, LabelOptions, Labels, read_labels
 from helio.evaluate.metrics import ErrorSums, PairSample, without_group_means
 from helio.force_field import ForceField
 from helio.precision import Precision
 from helio.prediction import Prediction
 from helio.system import System
+from helio.units import FORCE_UNITS
 
 if TYPE_CHECKING:
     from ase import Atoms

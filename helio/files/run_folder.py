@@ -27,6 +27,7 @@ import yaml
 
 from helio.errors import HelioError
 from helio.files.atomic import disk_errors, make_folder, write_text
+from helio.files.yaml_file import read_yaml
 
 _FILES = (
     "settings.yaml",
@@ -84,10 +85,7 @@ class RunFolder:
 
     def read_settings(self) -> dict[str, Any]:
         """Read what `write_settings` wrote; `HelioError` for anything else."""
-        try:
-            values = yaml.safe_load(self.settings.read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise HelioError(f"{self.settings} cannot be read: {error}") from error
+        values = read_yaml(self.settings)
         if not isinstance(values, dict):
             raise HelioError(f"{self.settings} does not hold settings of a run")
         return values

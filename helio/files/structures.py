@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,29 @@ def read_structure(path: str | Path, index: int = -1) -> Atoms:
     """
     found = read_structures(path, str(index))
     return found[0]
+
+
+def each_structure(path: str | Path) -> Iterator[Atoms]:
+    """The structures of a file one after another, without holding it in memory.
+
+    Raises `HelioError` for an unknown format, or where the file is damaged, after the structures before the damage.
+    """
+    import ase.io
+    from ase.io.formats import UnknownFileTypeError
+
+    count = 0
+    try:
+        frames = ase.io.iread(path, index=":")
+        while (atoms := next(frames, None)) is not None:
+            count += 1
+            yield atoms
+    except UnknownFileTypeError as error:
+        raise HelioError(f"the format of {path} is not known ({error}); use one that ASE reads") from None
+    except _PARSER_ERRORS as error:
+        raise HelioError(
+            f"{path} cannot be read beyond its first {count} structures: it is cut off, damaged or of another format "
+            f"than its name says ({type(error).__name__}: {error})"
+        ) from error
 
 
 def read_folder(path: str | Path) -> list[Atoms]:

@@ -1,7 +1,7 @@
 """The force field: sum of the network and the physical terms, its derivatives, and its files.
 
-In: a `System` and its `Neighbors`. Out: a `Prediction` in eV and A. Also how models are stored, found and converted.
-Imports `network`, `physics`, `neighbors` and `files`.
+In: a `System` and its `Neighbors`. Out: a `Prediction` in eV and A. Also how models are stored, found and converted,
+and one system over many devices (`sharded`). Imports `network`, `physics`, `neighbors` and `files`.
 """
 
 from helio.force_field.force_field import Electrostatics, ForceField

@@ -18,7 +18,7 @@ from jax.custom_derivatives import CustomVJPPrimal, SymbolicZero
 from jaxtyping import Array, Float, Int
 
 from helio.errors import HelioError
-from helio.kernels.library import why_unavailable
+from helio.kernels.library import call
 from helio.kernels.tables import TabulatedFilters
 from helio.rows import ALL_ROWS, Rows
 
@@ -147,7 +147,7 @@ def _forward(settings: _Settings, *operands: Array) -> tuple[Array, Array]:
     index, value = operands[2], operands[14]
     components = sum(2 * degree + 1 for degree in settings.degrees)
     shapes = [jax.ShapeDtypeStruct((index.shape[0], width), value.dtype) for width in (value.shape[1], components)]
-    features, euclidean = _call("helio_attention_forward", shapes, settings, operands)
+    features, euclidean = call("helio_attention_forward", shapes, operands, settings.attributes())
     return features, euclidean
 
 
@@ -158,14 +158,7 @@ def _backward(settings: _Settings, *operands: Array) -> tuple[Array, ...]:
     features = (rows, value.shape[1])
     shapes = [*(features,) * 5, (rows if chi.size else 0, chi.shape[1]), (rows, 3), (3, 3)]
     results = [jax.ShapeDtypeStruct(shape, value.dtype) for shape in shapes]
-    return tuple(_call("helio_attention_backward", results, settings, operands))
-
-
-def _call(name: str, results: list[jax.ShapeDtypeStruct], settings: _Settings, operands: tuple[Array, ...]) -> Any:
-    if problem := why_unavailable():  # asking also makes the operations known to XLA
-        raise HelioError(f"the compiled attention cannot be used: {problem}")
-    # Under vmap, operands get the leading axes of the batch, of length 1 where they do not vary.
-    return jax.ffi.ffi_call(name, results, vmap_method="expand_dims")(*operands, **settings.attributes())
+    return tuple(call("helio_attention_backward", results, operands, settings.attributes()))
 
 
 def _refuse(*_: Any) -> Any:

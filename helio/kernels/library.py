@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jax
+from jaxtyping import Array
+
+from helio.errors import HelioError
 
 LIBRARY = Path(__file__).with_name("libhelio_kernels.so")
 OPERATIONS = (
@@ -45,3 +50,17 @@ def why_unavailable() -> str | None:
     except (RuntimeError, ValueError, AttributeError) as error:  # another version of XLA's interface, or of Helio
         return f"the compiled library does not fit this version of JAX or Helio ({error}): {_REINSTALL}"
     return None
+
+
+def call(
+    operation: str, results: Sequence[jax.ShapeDtypeStruct], operands: Sequence[Array], attributes: dict[str, Any]
+) -> Any:
+    """The results of one of `OPERATIONS`; under vmap all operands get the leading axes of the batch.
+
+    Raises:
+        HelioError: the library cannot be used here.
+    """
+    if problem := why_unavailable():  # asking also makes the operations known to XLA
+        raise HelioError(f"the compiled operations cannot be used: {problem}")
+    # Leading axes have length 1 where operands do not vary.
+    return jax.ffi.ffi_call(operation, results, vmap_method="expand_dims")(*operands, **attributes)

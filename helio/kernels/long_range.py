@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from helio.errors import HelioError
-from helio.kernels.library import why_unavailable
+from helio.kernels.library import call
 from helio.rows import ALL_ROWS, Rows
 
 
@@ -131,7 +131,7 @@ def _operands(
 def _forward(terms: LongRangeTerms, *operands: Array) -> tuple[Array, Array]:
     positions, index = operands[0], operands[2]
     shape = jax.ShapeDtypeStruct(index.shape[:1], positions.dtype)
-    electrostatics, dispersion = _call("helio_long_range_forward", [shape, shape], terms, operands)
+    electrostatics, dispersion = call("helio_long_range_forward", [shape, shape], operands, terms.attributes())
     return electrostatics, dispersion
 
 
@@ -140,14 +140,7 @@ def _backward(terms: LongRangeTerms, *operands: Array) -> tuple[Array, ...]:
     positions, (rows, _) = operands[0], operands[2].shape
     shapes = [(rows,), (rows,), (rows,), (rows, 3), (3, 3)]
     results = [jax.ShapeDtypeStruct(shape, positions.dtype) for shape in shapes]
-    return tuple(_call("helio_long_range_backward", results, terms, operands))
-
-
-def _call(name: str, results: list[jax.ShapeDtypeStruct], terms: LongRangeTerms, operands: tuple[Array, ...]) -> Any:
-    if problem := why_unavailable():  # asking also makes the operations known to XLA
-        raise HelioError(f"the compiled long-range terms cannot be used: {problem}")
-    # Under vmap, operands get the leading axes of the batch, of length 1 where they do not vary.
-    return jax.ffi.ffi_call(name, results, vmap_method="expand_dims")(*operands, **terms.attributes())
+    return tuple(call("helio_long_range_backward", results, operands, terms.attributes()))
 
 
 def _refuse(*_: Any) -> Any:

@@ -1,7 +1,7 @@
 """Simulations: states, integrators, the engine that runs blocks of steps, minimisers, whole runs on disk.
 
-In: a `System` and anything that offers `plan(system, ...)` and `(system, neighbors) -> Prediction`, as
-`ForceField` does. Out: `State`s, and a run folder.
+In: a `System` and a potential: anything with the methods of `potential.Potential`, as `ForceField` and `Sharded` are.
+Out: `State`s, and a run folder.
 
 An integrator is a `Composition` of short steps (`steps.py`): kicks, drifts, the evaluation of the forces, and baths
 (`thermostats/`, `barostats/`); `ensembles.py` has one line for each ensemble. A step evaluates the forces exactly once,

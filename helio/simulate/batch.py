@@ -20,6 +20,7 @@ from helio.files.atomic import disk_errors
 from helio.files.run_folder import RunFolder
 from helio.force_field import ForceField
 from helio.force_field.sharded import everywhere
+from helio.force_field.tabulation import why_plain
 from helio.neighbors import NeighborList, NeighborPlans
 from helio.simulate.engine import UnstableError, batch_of_lists, blank_state, first_forces, on_host, unevaluated_state
 from helio.simulate.lists import ActiveLists, blank_lists
@@ -55,6 +56,13 @@ class Batch:
     def force_field(self) -> ForceField:
         """The force field without biases."""
         return self.setups[0].force_field
+
+    @property
+    def plain_because(self) -> str | None:
+        """Why the force field does not run compiled; None if it does."""
+        if self.force_field.tables is not None:
+            return None
+        return "as asked for" if self.settings.kernels == "plain" else why_plain(self.force_field.settings)
 
     def each(self, state: State) -> list[State]:
         """The states of the replicas apart, as host arrays of real atoms."""

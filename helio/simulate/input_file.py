@@ -11,6 +11,7 @@ from pydantic import Field
 from pydantic.fields import FieldInfo
 
 from helio.errors import HelioError
+from helio.files.yaml_file import read_yaml
 from helio.simulate.settings import SECTIONS, MDSettings
 
 # Settings whose values may be paths.
@@ -39,12 +40,7 @@ def read_input(path: str | Path) -> tuple[Path, Path | None, dict[str, Any]]:
         HelioError: the file cannot be read, holds no settings or names no structure.
     """
     path = Path(path)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise HelioError(f"{path} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise HelioError(f"{path} is no YAML: {error}") from None
+    values = read_yaml(path)
     if not isinstance(values, dict) or not isinstance(values.get("structure"), str):
         raise HelioError(f"{path} needs a line `structure: FILE`; `helio template md` prints a whole settings file")
     for name in _PATHS:

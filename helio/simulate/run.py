@@ -50,6 +50,7 @@ class Progress:
     energy: float  # potential energy, eV
     ns_per_day: float
     seconds_left: float
+    plain_because: str | None = None  # why the force field does not run compiled, if it does not
 
 
 @dataclass(frozen=True)
@@ -264,4 +265,5 @@ def _progress(batch: Batch, state: State, rate: float) -> Progress:
         energy=float(np.mean([np.asarray(one.prediction.atomic_energies, np.float64).sum() for one in states])),
         ns_per_day=batch.count * _ns_per_day(rate, settings),
         seconds_left=(settings.steps - step) / rate,
+        plain_because=batch.plain_because,
     )

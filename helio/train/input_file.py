@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, Field
 
 from helio.errors import HelioError
+from helio.files.yaml_file import read_yaml
 from helio.simulate.input_file import description
 from helio.train.settings import SECTIONS, TrainSettings
 
@@ -29,12 +30,7 @@ def read_input(path: str | Path) -> tuple[Path | None, dict[str, Any]]:
         HelioError: the file cannot be read or holds no settings.
     """
     path = Path(path)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise HelioError(f"{path} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise HelioError(f"{path} is no YAML: {error}") from None
+    values = read_yaml(path)
     if not isinstance(values, dict) or not isinstance(values.get("data"), str):
         raise HelioError(f"{path} needs a line `data: STORE`; `helio template train` prints a whole settings file")
     for name in _PATHS:

@@ -9,7 +9,7 @@ import ase.units
 import numpy as np
 
 from helio.errors import HelioError
-from helio.units import BOHR, HARTREE, KCAL_PER_MOL
+from helio.units import BOHR, DIPOLE_UNITS, ENERGY_UNITS, FORCE_UNITS, HARTREE
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,6 @@ LABELS: dict[str, LabelKind] = {
 }
 
 LENGTH_UNITS = {"A": 1.0, "nm": 10.0, "bohr": BOHR}  # in A
-ENERGY_UNITS = {  # in eV
-    "eV": 1.0,
-    "meV": 1e-3,
-    "kcal/mol": KCAL_PER_MOL,
-    "kJ/mol": ase.units.kJ / ase.units.mol,
-    "hartree": HARTREE,
-}
-FORCE_UNITS = {f"{name}/A": value for name, value in ENERGY_UNITS.items()} | {  # in eV/A
-    f"{name}/bohr": value / BOHR for name, value in ENERGY_UNITS.items()
-}
-DIPOLE_UNITS = {"eA": 1.0, "debye": ase.units.Debye, "au": BOHR}  # in e A
 STRESS_UNITS = {  # in eV/A^3
     "eV/A^3": 1.0,
     "GPa": ase.units.GPa,

@@ -19,16 +19,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from ase.data import covalent_radii
 
-from helio.train.labels import (
-    DIPOLE_UNITS,
-    ENERGY_UNITS,
-    FORCE_UNITS,
-    LENGTH_UNITS,
-    STRESS_UNITS,
-    LabelledStructure,
-    Units,
-)
-from helio.units import HARTREE
+from helio.train.labels import LENGTH_UNITS, STRESS_UNITS, LabelledStructure, Units
+from helio.units import DIPOLE_UNITS, ENERGY_UNITS, FORCE_UNITS, HARTREE
 
 LIMIT = 3_000  # structures that are looked at in each file
 _LEAST = 6  # values that a comparison needs

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helio.errors import HelioError
+from helio.files.structures import each_structure
 from helio.train.hdf5 import is_hdf5
 from helio.train.importers.choices import ImportChoices
 from helio.train.labels import LabelledStructure, Units, labelled
@@ -63,24 +64,8 @@ def read(path: Path, choices: ImportChoices) -> Iterator[LabelledStructure]:
 
 
 def _frames(path: Path) -> Iterator[tuple[Atoms, list[Mapping[str, Any]]]]:
-    import ase.io
-    from ase.io.formats import UnknownFileTypeError
-
-    count = 0
-    try:
-        frames = ase.io.iread(path, index=":")
-        while (atoms := next(frames, None)) is not None:
-            count += 1
-            yield atoms, [atoms.info, atoms.arrays, getattr(atoms.calc, "results", {})]
-    except GeneratorExit:
-        raise
-    except UnknownFileTypeError as error:
-        raise HelioError(f"the format of {path} is not known ({error}); use one that ASE reads") from None
-    except Exception as error:  # the parsers of ASE raise errors of every kind for a damaged file
-        raise HelioError(
-            f"{path} cannot be read beyond its first {count} structures: it is cut off, damaged or of another format "
-            f"than its name says ({type(error).__name__}: {error})"
-        ) from error
+    for atoms in each_structure(path):
+        yield atoms, [atoms.info, atoms.arrays, getattr(atoms.calc, "results", {})]
 
 
 def _rows(path: Path) -> Iterator[tuple[Atoms, list[Mapping[str, Any]]]]:

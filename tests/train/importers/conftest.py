@@ -14,9 +14,8 @@ import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from helio.train.labels import DIPOLE_UNITS, KCAL_PER_MOL
 from helio.train.plausibility import free_atoms
-from helio.units import BOHR, HARTREE
+from helio.units import BOHR, DIPOLE_UNITS, HARTREE, KCAL_PER_MOL
 
 NUMBERS = np.array([8, 1, 1])
 
