@@ -15,6 +15,7 @@ from helio.force_field.arrangement import deformed, in_order_of_atoms, network_p
 from helio.force_field.checks import check_system
 from helio.force_field.settings import ForceFieldSettings
 from helio.force_field.tabulation import Kernels, filter_tables, why_plain
+from helio.force_field.uncertainty import Uncertainty
 from helio.kernels import TabulatedFilters
 from helio.neighbors import (
     NeighborList,
@@ -53,7 +54,8 @@ class ForceField(eqx.Module):
 
     With `tables` of the radial filters, attention and long-range pairs run compiled (`helio.kernels`). They are made
     from the parameters that the model has then: whoever changes parameters or differentiates in them, or twice, leaves
-    them out.
+    them out. So it is with the `uncertainty` that belongs to the parameters of a calibrated model; nothing here uses
+    it, `helio.uncertainty` does.
     """
 
     network: SO3krates
@@ -66,6 +68,7 @@ class ForceField(eqx.Module):
     electrostatics: Electrostatics = eqx.field(static=True, default="shifted")
     pme_tolerance: float = eqx.field(static=True, default=1e-4)
     tables: tuple[TabulatedFilters, ...] | None = None
+    uncertainty: Uncertainty | None = None
 
     @classmethod
     def initialise(cls, settings: ForceFieldSettings, seed: int) -> ForceField:

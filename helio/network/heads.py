@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
@@ -29,6 +30,10 @@ class EnergyHead(eqx.Module):
     def __call__(self, x: Float[Array, "N F"], atomic_numbers: Int[Array, " N"]) -> Float[Array, " N"]:
         """Atomic energies."""
         return look_up(self.scale, atomic_numbers) * self.layers(x)[:, 0] + look_up(self.offset, atomic_numbers)
+
+    def features(self, x: Float[Array, "N F"], atomic_numbers: Int[Array, " N"]) -> Float[Array, "N F"]:
+        """Derivatives of the atomic energies in the weights w of the last layer, s_Z silu(W x + b)."""
+        return look_up(self.scale, atomic_numbers)[:, None] * jax.nn.silu(self.layers.first(x))
 
 
 class ChargeHead(eqx.Module):
