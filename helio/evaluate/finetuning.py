@@ -14,18 +14,17 @@ import numpy as np
 from helio.errors import HelioError
 from helio.evaluate.training import trained_model
 from helio.files.run_folder import RunFolder
-from helio.force_field import ForceField, load_model
+from helio.force_field import ForceField, ManyLevels
 from helio.precision import numerics
 from helio.train.batches import Batch
 from helio.train.devices import make_mesh
-from helio.train.levels import ManyLevels
 from helio.train.loss import UNITS, Loss
 from helio.train.reference_energies import Table, given_energies
-from helio.train.replay import joined_levels, renumbered
+from helio.train.replay import renumbered
 from helio.train.run import REFERENCES
 from helio.train.settings import TrainSettings, checked_settings
-from helio.train.setup import chosen_structures, make_loader, reference_table, replay_structures
-from helio.train.start import labelling
+from helio.train.setup import chosen_structures, make_loader, replay_structures
+from helio.train.start import Start, all_levels, labelling, read_start, reference_table
 from helio.train.step import make_measure
 from helio.train.store import Store
 from helio.train.summary import Sums
@@ -58,13 +57,11 @@ def compare_with_start(path: str | Path) -> list[Change]:
     if settings.start is None:
         raise HelioError(f"{path} holds no fine-tuning: its settings name no start")
     (store, _), (others, validation) = chosen_structures(settings)
-    levels = store.levels
-    if settings.replay is not None:
-        levels = joined_levels(levels, Store(settings.replay).levels)
     with numerics(settings.precision):
-        start = load_model(settings.start, kernels="plain").astype(settings.precision)
-        before = ManyLevels.of(start, len(levels)) if settings.heads == "per-level" else start
-        comparison = _Comparison(settings, start, before, trained_model(folder.path, settings, levels))
+        start = read_start(settings)
+        levels = all_levels(settings, store, start)
+        before, after = start.model(settings, levels), trained_model(folder.path, settings, levels)
+        comparison = _Comparison(settings, start, before, after)
         found: list[Change] = []
         if len(validation):
             known = json.loads((folder.path / REFERENCES).read_text(encoding="utf-8"))
@@ -77,7 +74,7 @@ def compare_with_start(path: str | Path) -> list[Change]:
 @dataclass(frozen=True)
 class _Comparison:
     settings: TrainSettings
-    start: ForceField
+    start: Start
     before: ForceField | ManyLevels
     after: ForceField | ManyLevels
 
@@ -89,7 +86,7 @@ class _Comparison:
         if any(store.known(name)[kept].any() for name in self.settings.loss.weights):
             table = reference_table(self.settings, store, train, self.start)
             found = self.over(REPLAY, store, kept, table, levels=numbers)
-        label = labelling(self.start, make_mesh(1), long_range_cutoff=self.settings.long_range_cutoff)
+        label = labelling(self.before, make_mesh(1), long_range_cutoff=self.settings.long_range_cutoff)
         return found + self.over(DRIFT, store, kept, zero, levels=numbers, label=label)
 
     def over(
@@ -106,10 +103,11 @@ class _Comparison:
         weights, cutoff, mesh = self.settings.loss.weights, self.settings.long_range_cutoff, make_mesh(1)
         measure = make_measure(Loss(weights, long_range_cutoff=cutoff), mesh=mesh)
         sums = Sums(), Sums()
-        with closing(make_loader(self.settings, store, chosen, self.start, mesh, table, once=True)) as loader:
+        loader = make_loader(self.settings, store, chosen, self.start.force_field, mesh, table, once=True)
+        with closing(loader):
             for batch in loader:
-                known: Batch = batch if label is None else label(batch)
-                known = known if levels is None else renumbered(known, levels)
+                known: Batch = batch if levels is None else renumbered(batch, levels)
+                known = known if label is None else label(known)
                 for model, total in zip((self.before, self.after), sums, strict=True):
                     total.add(jax.device_get(measure(model, known)))
         before, after = (total.summary(weights).mae for total in sums)

@@ -17,15 +17,15 @@ from ase.formula import Formula
 from helio.errors import HelioError
 from helio.evaluate.metrics import ErrorSums, PairSample
 from helio.files.run_folder import RunFolder
-from helio.force_field import ForceField, load_model
+from helio.force_field import ForceField, ManyLevels, load_model
+from helio.force_field.model_file import read_levels
 from helio.precision import numerics
 from helio.prediction import Prediction
 from helio.train.batches import Batch
-from helio.train.levels import ManyLevels
 from helio.train.loader import Loader
 from helio.train.loss import UNITS, predictions, residuals
 from helio.train.reference_energies import given_energies
-from helio.train.run import MODEL, REFERENCES, model_path
+from helio.train.run import MODEL, REFERENCES
 from helio.train.settings import TrainSettings, checked_settings
 from helio.train.setup import chosen_structures
 from helio.train.store import Store
@@ -78,19 +78,21 @@ def evaluate_training(path: str | Path) -> TrainingErrors | None:
             return None
         errors = TrainingErrors({name: LabelErrors(UNITS[name]) for name in settings.loss.weights}, [])
         predict = jax.jit(partial(predictions, long_range_cutoff=settings.long_range_cutoff))
-        cutoff = (model.trunk if isinstance(model, ManyLevels) else model).settings.cutoff
-        for batch in _batches(folder, settings, store, validation, cutoff):
+        for batch in _batches(folder, settings, store, validation, model.settings.cutoff):
             _compare(errors, store, batch, jax.device_get(predict(model, batch.astype(settings.precision))))
     return errors
 
 
 def trained_model(folder: Path, settings: TrainSettings, levels: tuple[str, ...]) -> ForceField | ManyLevels:
-    """The model that a training left in its folder; raises `HelioError` where it left none yet."""
-    files = [folder / MODEL] if settings.heads == "one" else [model_path(folder, level) for level in levels]
-    if not all(file.exists() for file in files):
+    """The model that a training left in its folder, its levels in this order, where they have heads of their own.
+
+    Raises `HelioError` where it left none yet.
+    """
+    if not (folder / MODEL).exists():
         raise HelioError(f"{folder} holds no model yet")
-    models = [load_model(file, kernels="plain") for file in files]
-    return models[0] if settings.heads == "one" else ManyLevels.joined(models)
+    if settings.heads == "one":
+        return load_model(folder / MODEL, kernels="plain")
+    return read_levels(folder / MODEL).for_levels(levels)
 
 
 def _batches(

@@ -5,6 +5,7 @@ and one system over many devices (`sharded`). Imports `network`, `physics`, `nei
 """
 
 from helio.force_field.force_field import Electrostatics, ForceField
+from helio.force_field.levels import ManyLevels
 from helio.force_field.model_file import ModelHeader, ModelInfo, read_model_info, save_model
 from helio.force_field.registry import load_model
 from helio.force_field.settings import ForceFieldSettings
@@ -13,6 +14,7 @@ __all__ = [
     "Electrostatics",
     "ForceField",
     "ForceFieldSettings",
+    "ManyLevels",
     "ModelHeader",
     "ModelInfo",
     "load_model",

@@ -2,14 +2,16 @@
 
 The header's metadata has one entry, `helio`: the format's number, the settings, name, licence, citation and source,
 and the SHA-256 of the weights (names, types, shapes and bytes of all tensors). Tensors are named by their path in the
-`ForceField`, like `network.layers.0.query.1.blocks`. Writing the same model twice gives the same bytes.
+`ForceField`, like `network.layers.0.query.1.blocks`. Where the header names several levels of theory, the tensors of
+the heads have a leading axis: a column for each. Writing the same model twice gives the same bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +25,51 @@ from safetensors.numpy import save
 from helio.errors import HelioError
 from helio.files.atomic import write_bytes
 from helio.force_field.force_field import ForceField
+from helio.force_field.levels import ManyLevels
 from helio.force_field.settings import ForceFieldSettings
 
 FORMAT = 1
 _FLOATS = ("float32", "float64")
+_HEADS = ("energy_head.", "charge_head.", "hirshfeld_head.")
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a user of the model must know, in words."""
+    """What a user of the model must know.
+
+    Its energies are those that it was trained on less the energies of their atoms, `reference_energies`, where the
+    file has them.
+    """
 
     name: str
     licence: str = "not stated"
     citation: str = "not stated"
     source: str = "not stated"
     licence_text: str = ""  # where the licence asks to be passed on in full
+    levels: tuple[str, ...] = ()  # of theory; the first is meant where none is asked for
+    reference_energies: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # eV, by level and element
+
+    def level(self, name: str | None) -> str | None:
+        """The level that is meant by `name` or, for None, by default; None where the model has none.
+
+        Raises:
+            HelioError: there is no such level.
+        """
+        if name is None:
+            return self.levels[0] if self.levels else None
+        if not self.levels:
+            raise HelioError(
+                f"the model {self.name} names no levels of theory, so {name} cannot be chosen: leave the level out"
+            )
+        if name not in self.levels:
+            raise HelioError(
+                f"the model {self.name} has no level of theory called {name}: choose among {', '.join(self.levels)}"
+            )
+        return name
+
+
+_OPTIONAL = ("levels", "reference_energies")  # absent where there are none
+_WORDS = tuple(each.name for each in fields(ModelInfo) if each.name not in _OPTIONAL)
 
 
 @dataclass(frozen=True)
@@ -50,16 +82,20 @@ class ModelHeader:
     num_parameters: int
 
 
-def save_model(force_field: ForceField, path: str | Path, info: ModelInfo) -> None:
-    """Write `force_field` to `path` (`*.safetensors` by custom), whole or not at all, its arrays bit by bit.
+def save_model(model: ForceField | ManyLevels, path: str | Path, info: ModelInfo) -> None:
+    """Write a model to `path` (`*.safetensors` by custom), whole or not at all, its arrays bit by bit.
 
-    The long-range cutoff and the kind of electrostatics are choices of a simulation and are not stored.
+    The long-range cutoff and the kind of electrostatics are choices of a simulation and are not stored. The levels of
+    `info` are those of the model where this has several; a `ForceField` has one, or none by name.
     """
-    tensors = named_tensors(force_field)
+    if isinstance(model, ManyLevels):
+        info = replace(info, levels=model.names)
+        model = model.stacked() if len(model.names) > 1 else model.at(0)
+    tensors = named_tensors(model)
     record = {
         "format": FORMAT,
-        **asdict(info),
-        "settings": force_field.settings.to_dict(),
+        **{name: value for name, value in asdict(info).items() if name not in _OPTIONAL or value},
+        "settings": model.settings.to_dict(),
         "weights_sha256": weights_sha256(tensors),
         "num_parameters": sum(tensor.size for tensor in tensors.values()),
     }
@@ -67,15 +103,30 @@ def save_model(force_field: ForceField, path: str | Path, info: ModelInfo) -> No
     write_bytes(path, save(tensors, {"helio": json.dumps(record, sort_keys=True)}))
 
 
-def read_model(path: str | Path) -> tuple[ForceField, ModelHeader]:
-    """The model in the file `path`, bit by bit as it was saved, and its header.
+def read_model(path: str | Path, level: str | None = None) -> tuple[ForceField, ModelHeader]:
+    """The model in the file `path`, at a level of theory where it has several, bit by bit as it was saved; its header.
 
-    Raises `HelioError` if there is no such file, if it is damaged, or if it is not a model of Helio.
+    Raises `HelioError` if there is no such file, if it is damaged, if it is not a model of Helio, or if it does not
+    have that level.
     """
-    header, tensors = _read(path)
-    if weights_sha256(tensors) != header.weights_sha256:
-        raise HelioError(f"{path} is damaged: its weights do not fit their checksum. Fetch or copy it again")
+    header, tensors = _read_whole(path)
+    info = header.info
+    chosen = info.level(level)
+    if chosen is not None:
+        tensors = _column(tensors, info.levels.index(chosen), len(info.levels), path)
     return fill_force_field(header.settings, tensors, path), header
+
+
+def read_levels(path: str | Path) -> ManyLevels:
+    """The model in the file `path` with all its levels; raises `HelioError` as `read_model`, and if it names none."""
+    header, tensors = _read_whole(path)
+    names = header.info.levels
+    if not names:
+        raise HelioError(f"the model in {path} names no levels of theory")
+    columns = [_column(tensors, number, len(names), path) for number in range(len(names))]
+    made = [fill_force_field(header.settings, column, path) for column in columns]
+    with jax.enable_x64(True):
+        return ManyLevels.of(dict(zip(names, made, strict=True)))
 
 
 def read_model_info(path: str | Path) -> ModelHeader:
@@ -123,6 +174,25 @@ def weights_sha256(tensors: dict[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
+def _column(tensors: dict[str, np.ndarray], number: int, count: int, path: str | Path) -> dict[str, np.ndarray]:
+    """The tensors of one of `count` levels."""
+    if count == 1:
+        return tensors
+    chosen = dict(tensors)
+    for name in (name for name in tensors if name.startswith(_HEADS)):
+        if tensors[name].shape[:1] != (count,):
+            raise HelioError(f"{path} is damaged: {name} does not have a column for each of {count} levels of theory")
+        chosen[name] = np.ascontiguousarray(tensors[name][number]).reshape(tensors[name].shape[1:])
+    return chosen
+
+
+def _read_whole(path: str | Path) -> tuple[ModelHeader, dict[str, np.ndarray]]:
+    header, tensors = _read(path)
+    if weights_sha256(tensors) != header.weights_sha256:
+        raise HelioError(f"{path} is damaged: its weights do not fit their checksum. Fetch or copy it again")
+    return header, tensors
+
+
 def _read(path: str | Path, *, weights: bool = True) -> tuple[ModelHeader, dict[str, np.ndarray]]:
     try:
         with safe_open(path, framework="np") as file:
@@ -147,7 +217,12 @@ def _header(metadata: dict[str, str] | None, path: str | Path) -> ModelHeader:
         record: dict[str, Any] = json.loads(metadata["helio"])
         written = record["format"]
         if written == FORMAT:
-            info = ModelInfo(**{field.name: record[field.name] for field in fields(ModelInfo)})
+            words = {name: record[name] for name in _WORDS}
+            info = ModelInfo(
+                **words,
+                levels=tuple(record.get("levels", ())),
+                reference_energies=dict(record.get("reference_energies", {})),
+            )
             settings = ForceFieldSettings.from_dict(record["settings"])
             return ModelHeader(info, settings, record["weights_sha256"], record["num_parameters"])
     except (KeyError, TypeError, ValueError) as error:

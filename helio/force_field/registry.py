@@ -78,24 +78,36 @@ def print_report(message: str) -> None:
 
 
 def load_model(
-    name_or_path: str | Path, *, report: Report = print_report, kernels: Kernels = "auto", **options: Any
+    name_or_path: str | Path,
+    *,
+    level: str | None = None,
+    report: Report = print_report,
+    kernels: Kernels = "auto",
+    **options: Any,
 ) -> ForceField:
     """The model of that name, fetched when it is not in the cache yet, or the one in that file.
 
     Args:
         name_or_path: a known name ("so3lr") or the path of a model file; a name wins over a file of the same name.
+        level: of theory, of a model that has several; by default the first that the file names.
         report: is told what is fetched, from where, its size and licence.
         kernels: "plain" for a model that is to be trained or differentiated twice, see `ForceField`.
         options: `long_range_cutoff` (A) and `electrostatics`, as in `ForceField.with_options`.
 
     Raises:
-        HelioError: no such name or file, nothing could be fetched, or the file is damaged.
+        HelioError: no such name, file or level, nothing could be fetched, or the file is damaged.
     """
+    path = model_path(name_or_path, report=report)
+    return read_model(path, level)[0].with_options(kernels=kernels, **options)
+
+
+def model_path(name_or_path: str | Path, *, report: Report = print_report) -> Path:
+    """The file of a model as `load_model` finds it; raises `HelioError` where there is none."""
     if str(name_or_path) in KNOWN_MODELS:
-        name_or_path = get_model(str(name_or_path), report=report)
-    elif not Path(name_or_path).is_file():
+        return get_model(str(name_or_path), report=report)
+    if not Path(name_or_path).is_file():
         raise HelioError(f"there is no model and no file called {name_or_path}: {_known_names()}, or give a model file")
-    return read_model(name_or_path)[0].with_options(kernels=kernels, **options)
+    return Path(name_or_path)
 
 
 def get_model(name: str, *, report: Report = print_report) -> Path:

@@ -23,12 +23,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from helio.force_field import ForceField
+from helio.force_field import ForceField, ManyLevels
 from helio.neighbors import Neighbors
 from helio.prediction import Prediction
 from helio.system import System
 from helio.train.batches import Batch
-from helio.train.levels import ManyLevels
 from helio.train.low_rank import LowRank, merged
 
 LABELS: tuple[str, ...] = ("energy", "forces", "stress", "dipole", "charges", "hirshfeld_ratios", "atomic_energies")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -80,11 +80,6 @@ class ReplayLoader:
         """Stop the workers of both."""
         with closing(self._own), closing(self._replay):
             pass
-
-
-def joined_levels(own: Sequence[str], replay: Sequence[str]) -> tuple[str, ...]:
-    """The levels of theory of both stores; those of the first keep their numbers."""
-    return tuple(dict.fromkeys([*own, *replay]))
 
 
 @jax.jit  # also for batches over several hosts

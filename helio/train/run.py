@@ -5,7 +5,6 @@
 | `settings.yaml` | everything that was asked for |
 | `reference_energies.json` | energies of atoms that were taken off the labels, eV by level of theory and element |
 | `model.safetensors` | the averaged weights of the best validation so far, as any command takes them |
-| `model-LEVEL.safetensors` | likewise for each level of theory, where these have heads of their own |
 | `checkpoint.npz`, `checkpoint.previous.npz` | where to go on |
 | `log.csv`, `validation.csv`, `skipped.csv` | see `helio.train.logs` |
 | `report.html` | curves, parity plots and the worst structures, from `helio train` |
@@ -14,10 +13,8 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import islice
@@ -33,7 +30,7 @@ from helio.files.atomic import write_text
 from helio.files.checkpoint import read_arrays, read_checkpoint
 from helio.files.interrupt import stop_signal
 from helio.files.run_folder import RunFolder, claim_existing, claim_new, existing_run
-from helio.force_field import ForceField, ModelInfo, save_model
+from helio.force_field import ManyLevels, ModelInfo, save_model
 from helio.precision import numerics
 from helio.simulate.processes import led_by_first, prepare_devices
 from helio.train.devices import replicated
@@ -145,19 +142,21 @@ def preview(settings: TrainSettings) -> Preview:
         )
 
 
-def released(model: Any, levels: Sequence[str], folder: Path) -> Iterator[tuple[Path, ForceField]]:
-    """The files of a model and what is in each: one, or one for each level of theory."""
-    model = merged(model)
-    if isinstance(model, ForceField):
-        yield folder / MODEL, model
-        return
-    for number, level in enumerate(levels):
-        yield model_path(folder, level), model.at(number)
-
-
-def model_path(folder: Path, level: str) -> Path:
-    """Where the model of one of several levels of theory is kept: signs that names of files lack become dashes."""
-    return folder / f"model-{re.sub('[^A-Za-z0-9+()-]+', '-', level)}.safetensors"
+def save_released(model: Any, setup: Setup, path: Path) -> None:
+    """Write a model with all that is known of it; of several levels of theory the default comes first."""
+    settings, model, levels = setup.settings, merged(model), setup.levels
+    if isinstance(model, ManyLevels):
+        first = settings.default_level or levels[0]
+        model = model.for_levels([first, *(level for level in levels if level != first)])
+    info = ModelInfo(
+        settings.name,
+        settings.licence,
+        settings.citation,
+        f"trained by Helio {__version__}",
+        levels=levels if len(levels) == 1 else (),
+        reference_energies=setup.known_energies,
+    )
+    save_model(model, path, info)
 
 
 def _trained(setup: Setup) -> int:
@@ -188,11 +187,9 @@ def _go_on(
     leads: bool,
 ) -> Outcome:
     settings = setup.settings
-    info = ModelInfo(settings.name, settings.licence, settings.citation, f"trained by Helio {__version__}")
 
     def release(model: Any) -> None:
-        for path, force_field in released(jax.device_get(model), setup.levels, folder.path):
-            save_model(force_field, path, info)
+        save_released(jax.device_get(model), setup, folder.path / MODEL)
 
     work = Work(
         step=_step(setup),

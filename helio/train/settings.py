@@ -108,7 +108,13 @@ class TrainSettings(_Settings):
     heads: Literal["one", "per-level"] = Field(
         "one", description="one set of heads for all data, or one for each level of theory in the data"
     )
+    default_level: str | None = Field(
+        None, description="level whose heads the model has where none is asked for; by default the first of the data"
+    )
     start: str | None = Field(None, description="model whose weights training starts from; by default random ones")
+    start_level: str | None = Field(
+        None, description="level of theory of this model, where it has several; by default the one that it names first"
+    )
     parts: dict[str, NonNegativeFloat] = Field(
         {}, description="factors of the learning rate by part of the model, those not named are kept; by default all 1"
     )
@@ -175,9 +181,11 @@ class TrainSettings(_Settings):
             raise ValueError("final_learning_rate must not be above learning_rate")
         if self.start is not None and self.network != _NETWORK:
             raise ValueError("start takes the size of that model: leave out network")
-        for name, value in {"lora_rank": self.lora_rank, "replay": self.replay}.items():
-            if value is not None and self.start is None:
+        for name in ("lora_rank", "replay", "start_level"):
+            if getattr(self, name) is not None and self.start is None:
                 raise ValueError(f"{name} needs a start: the model that is fine-tuned")
+        if self.default_level is not None and self.heads == "one":
+            raise ValueError("default_level needs heads: per-level")
         if self.patience is not None and self.validation == 0 and self.validation_data is None:
             raise ValueError("patience needs structures to validate on")
         return self
@@ -186,7 +194,7 @@ class TrainSettings(_Settings):
 # What may change when a run goes on: it alters when the run ends and what is shown, not what is computed.
 MAY_CHANGE = (
     "steps", "epochs", "hours", "patience", "workers", "log_every", "tensorboard", "wandb", "name", "licence",
-    "citation", "checkpoint_every",
+    "citation", "checkpoint_every", "default_level",
 )  # fmt: skip
 
 # The groups in which settings are shown, each by its first field.

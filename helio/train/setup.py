@@ -15,21 +15,20 @@ from ase.data import chemical_symbols
 from jax.sharding import Mesh
 
 from helio.errors import HelioError
-from helio.force_field import ForceField, load_model
+from helio.force_field import ForceField, ManyLevels, ModelInfo
 from helio.physics.free_atoms import elements_with_values
 from helio.train.batches import Batch
 from helio.train.devices import make_mesh, place_blocks
-from helio.train.levels import ManyLevels
 from helio.train.loader import Loader
 from helio.train.loss import Loss
 from helio.train.low_rank import LowRank
 from helio.train.optimiser import Rate, learning_rate, make_optimiser
 from helio.train.parts import leaf_factors, part_factors
-from helio.train.reference_energies import Table, as_mapping, fitted_energies, given_energies, isolated_atoms
-from helio.train.replay import ReplayLoader, joined_levels, renumbered
+from helio.train.reference_energies import Table, as_mapping, given_energies
+from helio.train.replay import ReplayLoader, renumbered
 from helio.train.settings import TrainSettings
 from helio.train.split import split
-from helio.train.start import energies_of, labelling
+from helio.train.start import Start, all_levels, labelling, read_start, reference_table
 from helio.train.step import make_measure
 from helio.train.store import Store
 from helio.train.summary import Validate, make_validate
@@ -37,8 +36,6 @@ from helio.train.summary import Validate, make_validate
 _DEFAULT_EPOCHS = 100.0
 # As published: the number of updates in which the learning rate falls by the decay's factor.
 _PUBLISHED_DECAY = 500_000
-# Structures whose energies a start predicts, to find by what constants they differ from the labels.
-_FIT_TO = 1000
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class Setup:
     settings: TrainSettings  # with a value for all that depends on the data
     model: ForceField | ManyLevels | LowRank
     factors: Any  # of the learning rate, a tree like the model; None where all are 1
-    levels: tuple[str, ...]  # of theory, by number
+    levels: tuple[str, ...]  # of theory, by number, of all data
     loss: Loss
     optimiser: optax.GradientTransformation
     rate: Rate
@@ -56,7 +53,8 @@ class Setup:
     training: Loader | ReplayLoader
     validate: Validate | None
     counts: tuple[int, int]  # structures to train on and to validate on
-    reference_energies: dict[str, dict[str, float]]  # eV, by level and element
+    reference_energies: dict[str, dict[str, float]]  # eV, by level and element, of the data
+    known_energies: dict[str, dict[str, float]]  # likewise, of all levels of the model
 
 
 def prepare(settings: TrainSettings, *, reference_energies: Mapping[str, Mapping[str, float]] | None = None) -> Setup:
@@ -71,22 +69,28 @@ def prepare(settings: TrainSettings, *, reference_energies: Mapping[str, Mapping
     """
     mesh = make_mesh(settings.devices)
     (store, train), (others, validation) = chosen_structures(settings)
-    force_field = _model(settings, store, train)
+    start = _start(settings, store, train)
+    force_field = start.force_field
     for where, chosen in ((store, train), (others, validation)):
         _check_labels(where, chosen, settings)
         check_elements(where, force_field)
-    table = reference_table(settings, store, train, force_field, reference_energies)
-    levels, training = store.levels, make_loader(settings, store, train, force_field, mesh, table)
-    model = ManyLevels.of(force_field, len(levels)) if settings.heads == "per-level" else force_field
+    table = reference_table(settings, store, train, start, reference_energies)
+    energies = as_mapping(store, table)
+    training, known = make_loader(settings, store, train, force_field, mesh, table), dict(energies)
+    levels = all_levels(settings, store, start)
+    model = start.model(settings, levels)
     if settings.replay is not None:
-        levels, model, training = _with_replay(settings, store, training, force_field, mesh)
+        training, of_replay = _with_replay(settings, training, start, model, levels, mesh)
+        known = of_replay | known
+    if settings.heads == "per-level":
+        known = {level: dict(own) for level, own in start.info.reference_energies.items() if level in levels} | known
     settings = completed(settings, training.batches_per_epoch)
     loss = Loss(
         settings.loss.weights, settings.loss.alpha, settings.loss.scales, long_range_cutoff=settings.long_range_cutoff
     )
     validate = None
     if len(validation):
-        own = table if others is store else given_energies(others, as_mapping(store, table))
+        own = table if others is store else given_energies(others, energies)
         loader = make_loader(settings, others, validation, force_field, mesh, own, once=True)
         validate = make_validate(make_measure(loss, mesh=mesh), loader, loss.weights)
     rate = _rate(settings)
@@ -100,8 +104,10 @@ def prepare(settings: TrainSettings, *, reference_energies: Mapping[str, Mapping
         accumulate=settings.accumulate,
         factors=factors,
     )
-    counts, energies = (len(train), len(validation)), as_mapping(store, table)
-    return Setup(settings, model, factors, levels, loss, optimiser, rate, mesh, training, validate, counts, energies)
+    counts = len(train), len(validation)
+    return Setup(
+        settings, model, factors, levels, loss, optimiser, rate, mesh, training, validate, counts, energies, known
+    )
 
 
 def chosen_structures(settings: TrainSettings) -> tuple[tuple[Store, np.ndarray], tuple[Store, np.ndarray]]:
@@ -131,15 +137,18 @@ def replay_structures(settings: TrainSettings) -> tuple[Store, np.ndarray, np.nd
 
 
 def _with_replay(
-    settings: TrainSettings, store: Store, own: Loader, start: ForceField, mesh: Mesh
-) -> tuple[tuple[str, ...], ForceField | ManyLevels, Loader | ReplayLoader]:
-    """All levels, the model with heads for them, and the batches of both stores."""
+    settings: TrainSettings,
+    own: Loader,
+    start: Start,
+    model: ForceField | ManyLevels,
+    levels: tuple[str, ...],
+    mesh: Mesh,
+) -> tuple[Loader | ReplayLoader, dict[str, dict[str, float]]]:
+    """The batches of both stores, and the reference energies that the labels of replay have."""
     other, train, _ = replay_structures(settings)
-    check_elements(other, start)
-    levels = joined_levels(store.levels, other.levels)
-    model = ManyLevels.of(start, len(levels)) if settings.heads == "per-level" else start
+    check_elements(other, start.force_field)
     if settings.replay_share == 0:
-        return levels, model, own
+        return own, {}
     table = given_energies(other, {})
     if settings.replay_labels == "own":
         if not any(other.known(name)[train].any() for name in settings.loss.weights):
@@ -147,14 +156,16 @@ def _with_replay(
                 f"{other.path} has none of the labels that the loss weighs: set replay_labels to start, or import them"
             )
         table = reference_table(settings, other, train, start)
-    replay = make_loader(settings, other, train, start, mesh, table, weighted=False)
-    label = labelling(start, mesh, long_range_cutoff=settings.long_range_cutoff)
+    replay = make_loader(settings, other, train, start.force_field, mesh, table, weighted=False)
+    label = labelling(model, mesh, long_range_cutoff=settings.long_range_cutoff)
     numbers = np.array([levels.index(level) for level in other.levels], np.int32)
 
     def change(batch: Batch) -> Batch:
-        return renumbered(batch if settings.replay_labels == "own" else label(batch), numbers)
+        batch = renumbered(batch, numbers)
+        return batch if settings.replay_labels == "own" else label(batch)
 
-    return levels, model, ReplayLoader(own, replay, settings.replay_share, change)
+    known = as_mapping(other, table) if settings.replay_labels == "own" else {}
+    return ReplayLoader(own, replay, settings.replay_share, change), known
 
 
 def _chosen_parts(settings: TrainSettings, model: ForceField | ManyLevels) -> tuple[Any, Any]:
@@ -232,9 +243,10 @@ def _check_labels(store: Store, chosen: np.ndarray, settings: TrainSettings) -> 
             )
 
 
-def _model(settings: TrainSettings, store: Store, train: np.ndarray) -> ForceField:
+def _start(settings: TrainSettings, store: Store, train: np.ndarray) -> Start:
+    """The start that settings name, or random weights."""
     if settings.start is not None:
-        return load_model(settings.start, kernels="plain").astype(settings.precision)
+        return read_start(settings)
     network = settings.network
     elements = tuple(int(z) for z in np.unique(store.rows("atomic_numbers")))
     unknown = [chemical_symbols[z] for z in elements if z not in elements_with_values()]
@@ -246,7 +258,7 @@ def _model(settings: TrainSettings, store: Store, train: np.ndarray) -> ForceFie
     pairs, _ = store.pair_counts(network.cutoff)
     average = max(1.0, 2 * float(pairs[train].sum()) / float(store.atoms[train].sum()))
     made = ForceField.initialise(network.force_field(elements=elements, average_neighbors=average), settings.seed)
-    return made.astype(settings.precision)
+    return Start(made.astype(settings.precision), None, ModelInfo(settings.name))
 
 
 def check_elements(store: Store, force_field: ForceField) -> None:
@@ -258,33 +270,3 @@ def check_elements(store: Store, force_field: ForceField) -> None:
             f"{store.path} holds {', '.join(chemical_symbols[z] for z in unknown)}, which the model does not know; "
             "leave these elements out of the data, or train from scratch"
         )
-
-
-def reference_table(
-    settings: TrainSettings,
-    store: Store,
-    train: np.ndarray,
-    force_field: ForceField,
-    given: Mapping[str, Mapping[str, float]] | None = None,
-) -> Table:
-    """Energies of atoms that are taken off the labels; with a start, what remains is fitted to its energies."""
-    if given is not None:
-        return given_energies(store, given)
-    if settings.loss.energy == 0 or settings.reference_energies == "none":
-        return given_energies(store, {})
-    if settings.reference_energies == "atoms":
-        return isolated_atoms(store)
-    if settings.start is None:
-        return fitted_energies(store, train)
-    known = np.random.default_rng(settings.split_seed).permutation(train[store.known("energy")[train]])[:_FIT_TO]
-    if len(known) == 0:
-        return given_energies(store, {})
-    own = energies_of(
-        force_field,
-        store,
-        known,
-        long_range_cutoff=settings.long_range_cutoff,
-        structures_per_batch=settings.structures_per_batch,
-        precision=settings.precision,
-    )
-    return fitted_energies(store, known, own)

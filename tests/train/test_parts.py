@@ -13,8 +13,8 @@ import pytest
 
 from helio.errors import HelioError
 from helio.force_field import ForceField, ForceFieldSettings
+from helio.force_field.levels import ManyLevels
 from helio.train.devices import make_mesh
-from helio.train.levels import ManyLevels
 from helio.train.loss import Term
 from helio.train.low_rank import LowRank, merged
 from helio.train.optimiser import learning_rate, make_optimiser
@@ -60,7 +60,7 @@ def test_names_of_parts_and_groups() -> None:
     model = ForceField.initialise(settings, 0)
     parts = ["embedding", "layer-1", "layer-2", "layer-3", "energy-head", "charge-head", "hirshfeld-head", "zbl"]
     assert parts_of(model) == parts
-    assert sorted(parts_of(ManyLevels.of(model, 2))) == sorted(parts)
+    assert sorted(parts_of(ManyLevels.of({"a": model, "b": model}))) == sorted(parts)
     assert part_factors(model, {}) == dict.fromkeys(parts, 1.0)
 
     def trained(given: dict[str, float]) -> dict[str, float]:
@@ -126,7 +126,7 @@ def test_low_rank_starts_at_the_model_trains_its_matrices_alone_and_merges(tiny_
 
 
 def test_low_rank_of_several_levels_and_of_parts_without_matrices(tiny_force_field: ForceField) -> None:
-    levels = ManyLevels.of(tiny_force_field, 2)
+    levels = ManyLevels.of(dict.fromkeys("ab", tiny_force_field))
     model = LowRank.of(levels, 1, part_factors(levels, {"heads": 1}), seed=0)
     changed = eqx.tree_at(lambda m: [c.wide for c in m.changes.values()], model, replace_fn=jnp.ones_like)
     kernel = changed.changes["heads.0.layers.first.kernel"]
