@@ -22,7 +22,7 @@ from helio.neighbors import host_list, round_up
 from helio.train.assembly import BatchContent, assemble
 from helio.train.batches import Batch
 from helio.train.order import BatchOrder
-from helio.train.shapes import BatchLimits, Shape, Sizes, Waste, classes, pair_places, waste
+from helio.train.shapes import MOST_SHAPES, BatchLimits, Shape, Sizes, Waste, classes, pair_places, waste
 from helio.train.store import Store
 
 # Batches that are ready before they are asked for, in each worker and here.
@@ -52,6 +52,7 @@ class Loader:
         level_weights: Mapping[str, float] | None = None,
         source_weights: Mapping[str, float] | None = None,
         workers: int = 0,
+        most_shapes: int = MOST_SHAPES,
         place: Callable[[Batch], Batch] = lambda batch: batch,
     ) -> None:
         """Choose the sizes of batches and start with the first one.
@@ -72,6 +73,7 @@ class Loader:
             level_weights: by level of theory, 1 where not named.
             source_weights: by source, 1 where not named.
             workers: processes that make batches; 0 makes them in a thread, which suffices for CPUs.
+            most_shapes: of batches, of structures periodic in the same directions: fewer mean more padding.
             place: applied to each batch ahead of its use, in a thread of its own, as to send it to a device.
 
         Raises:
@@ -87,7 +89,7 @@ class Loader:
             _weights(store.levels, level_weights or {}, "level of theory"),
             _weights(store.sources, source_weights or {}, "source"),
         )
-        limits = BatchLimits(structures_per_batch, atoms_per_batch, blocks)
+        limits = BatchLimits(structures_per_batch, atoms_per_batch, blocks, most_shapes)
         if blocks % host[1] or not 0 <= host[0] < host[1]:
             raise HelioError(f"{blocks} blocks of a batch cannot be shared by {host[1]} hosts")
         plan = _plan(store, indices, limits, content)

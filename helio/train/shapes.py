@@ -63,6 +63,7 @@ class BatchLimits:
     structures: int
     atoms: int | None = None  # padded ones
     blocks: int = 1  # the number of structures is a multiple of it
+    shapes: int = MOST_SHAPES  # the most of them
 
     def __post_init__(self) -> None:
         """Check the limits."""
@@ -165,7 +166,7 @@ class _Division:
 
     def until(self, target: float, limits: BatchLimits) -> float:
         """Cut until no more than the target is padding, or no cut helps; return the larger share of padding."""
-        while (padding := self._padding(limits)) > target and len(self.parts) < MOST_SHAPES:
+        while (padding := self._padding(limits)) > target and len(self.parts) < limits.shapes:
             number = max(range(len(self.parts)), key=lambda place: self._cuts[place][0])
             saved, *halves = self._cuts[number]
             if saved <= 0:
