@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -105,7 +106,7 @@ class _Run:
             _in_one_bin(self._potential.plan(one.without_padding(), **options), len(one), periodic=any(one.pbc))
             for one in self._systems
         ]
-        self._lists_plans = reduce(NeighborPlans.at_least, [*plans, *([known] if known is not None else [])])
+        self._lists_plans = reduce(_at_least, [*plans, *([known] if known is not None else [])])
         return self._lists_plans
 
     def samples(self) -> Any:
@@ -173,12 +174,17 @@ def _hardest(state: State) -> Any:
 
 
 def _in_one_bin(plans: NeighborPlans, rows: int, *, periodic: bool) -> NeighborPlans:
-    """The plans without a grid, which small systems do not need: all of one size have the same."""
+    """The plans without a grid, which small systems do not need: all of one size have the same.
+
+    A cell may still be smaller than the cutoff, so that images beyond the next are in reach.
+    """
 
     def one(plan: Plan, columns: int) -> Plan:
+        cells = (math.ceil(reach / bins) for reach, bins in zip(plan.reach, plan.bins, strict=True))
+        x, y, z = cells if periodic else (1, 1, 1)
         return plan._replace(
             bins=(1, 1, 1),
-            reach=(1, 1, 1),
+            reach=(x, y, z),
             bin_capacity=rows,
             candidates=max(rows, plan.candidates),
             columns=max(columns, plan.columns),
@@ -187,6 +193,18 @@ def _in_one_bin(plans: NeighborPlans, rows: int, *, periodic: bool) -> NeighborP
 
     near, all_others = (0, 0) if periodic else (round_up(min(rows, _MOST_NEIGHBOURS)), round_up(rows))
     return replace(plans, short=one(plans.short, near), long=one(plans.long, all_others), rows=0, short_within=0)
+
+
+def _at_least(plans: NeighborPlans, others: NeighborPlans) -> NeighborPlans:
+    """`NeighborPlans.at_least` for plans of one bin each that look for images in the same cells, or not as far."""
+
+    def reaching(plan: Plan, other: Plan) -> Plan:
+        x, y, z = map(max, plan.reach, other.reach)
+        return plan._replace(reach=(x, y, z))
+
+    short, long = reaching(plans.short, others.short), reaching(plans.long, others.long)
+    alike = replace(others, short=reaching(others.short, short), long=reaching(others.long, long))
+    return replace(plans, short=short, long=long).at_least(alike)
 
 
 def _blocks(members: Sequence[int], rows: int) -> Iterator[tuple[Sequence[int], int]]:

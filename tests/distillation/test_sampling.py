@@ -66,3 +66,14 @@ def test_displacements_have_the_energy_of_harmonic_oscillators(teacher):
 
 def _stretched(start, distance):
     return replace(start, positions=np.array([[0.0, 0, 0], [0, 0, distance]]))
+
+
+def test_a_box_smaller_than_the_cutoff(teacher):
+    """Images beyond the next cell are neighbours, too: boxes of different size in one batch."""
+    boxes = []
+    for edge in (5.0, 7.0):
+        atoms = molecule("H2O", cell=[edge] * 3, pbc=True)
+        boxes += systems_of([atoms])
+    sampling = Sampling(samples=1, interval_fs=1, warmup_fs=0)  # pyright: ignore[reportCallIssue]
+    found = Dynamics(teacher).samples(sampling, boxes, [100.0] * 2, [1, 2])
+    assert [len(samples) for samples in found] == [1, 1]
