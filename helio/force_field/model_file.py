@@ -3,7 +3,8 @@
 The header's metadata has one entry, `helio`: the format's number, the settings, name, licence, citation and source,
 and the SHA-256 of the weights (names, types, shapes and bytes of all tensors). Tensors are named by their path in the
 `ForceField`, like `network.layers.0.query.1.blocks`. Where the header names several levels of theory, the tensors of
-the heads have a leading axis: a column for each. Writing the same model twice gives the same bytes.
+the heads have a leading axis: a column for each. An uncertainty has tensors `uncertainty.*` and a checksum of its own,
+so that weights are known again with and without it. Writing the same model twice gives the same bytes.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from ase.data import chemical_symbols
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -27,9 +29,11 @@ from helio.files.atomic import write_bytes
 from helio.force_field.force_field import ForceField
 from helio.force_field.levels import ManyLevels
 from helio.force_field.settings import ForceFieldSettings
+from helio.force_field.uncertainty import Uncertainty
 
 FORMAT = 1
 _FLOATS = ("float32", "float64")
+_UNCERTAINTY = "uncertainty."
 _HEADS = ("energy_head.", "charge_head.", "hirshfeld_head.")
 
 
@@ -67,6 +71,32 @@ class ModelInfo:
             )
         return name
 
+    def at(self, level: str | None) -> ModelInfo:
+        """What holds of one level of theory, chosen as by `level`."""
+        chosen = self.level(level)
+        if chosen is None:
+            return self
+        known = {chosen: self.reference_energies[chosen]} if chosen in self.reference_energies else {}
+        return replace(self, levels=(chosen,), reference_energies=known)
+
+    def energy_of_atoms(self, atomic_numbers: np.ndarray) -> float:
+        """What total energies have besides the model's: the sum of the atoms' reference energies, in eV.
+
+        Raises:
+            HelioError: the file has none of one level of theory, or not for all these elements.
+        """
+        if len(self.reference_energies) != 1:
+            raise HelioError(
+                f"the model {self.name} has no reference energies of one level of theory, so it gives no total "
+                "energies: compare differences of energies"
+            )
+        ((level, known),) = self.reference_energies.items()
+        symbols = [chemical_symbols[int(number)] for number in atomic_numbers]
+        missing = sorted(set(symbols) - set(known))
+        if missing:
+            raise HelioError(f"the model {self.name} has no reference energy of {', '.join(missing)} at {level}")
+        return sum(known[symbol] for symbol in symbols)
+
 
 _OPTIONAL = ("levels", "reference_energies")  # absent where there are none
 _WORDS = tuple(each.name for each in fields(ModelInfo) if each.name not in _OPTIONAL)
@@ -80,6 +110,17 @@ class ModelHeader:
     settings: ForceFieldSettings
     weights_sha256: str
     num_parameters: int
+    uncertainty: UncertaintyHeader | None = None
+
+
+@dataclass(frozen=True)
+class UncertaintyHeader:
+    """What a model file says about its uncertainty."""
+
+    about: str  # which data it comes from
+    limit: float  # eV/A, as in `Uncertainty`
+    members: int
+    sha256: str
 
 
 def save_model(model: ForceField | ManyLevels, path: str | Path, info: ModelInfo) -> None:
@@ -99,27 +140,31 @@ def save_model(model: ForceField | ManyLevels, path: str | Path, info: ModelInfo
         "weights_sha256": weights_sha256(tensors),
         "num_parameters": sum(tensor.size for tensor in tensors.values()),
     }
+    if model.uncertainty is not None:
+        added, header = _uncertainty_tensors(model.uncertainty)
+        tensors, record = tensors | added, record | {"uncertainty": asdict(header)}
     # One entry only: safetensors writes several in a random order.
     write_bytes(path, save(tensors, {"helio": json.dumps(record, sort_keys=True)}))
 
 
 def read_model(path: str | Path, level: str | None = None) -> tuple[ForceField, ModelHeader]:
-    """The model in the file `path`, at a level of theory where it has several, bit by bit as it was saved; its header.
+    """The model in the file `path`, bit by bit as it was saved, and its header; of several levels of theory, one.
 
     Raises `HelioError` if there is no such file, if it is damaged, if it is not a model of Helio, or if it does not
     have that level.
     """
-    header, tensors = _read_whole(path)
+    header, tensors, uncertainty = _read_whole(path)
     info = header.info
     chosen = info.level(level)
     if chosen is not None:
         tensors = _column(tensors, info.levels.index(chosen), len(info.levels), path)
-    return fill_force_field(header.settings, tensors, path), header
+    force_field = replace(fill_force_field(header.settings, tensors, path), uncertainty=uncertainty)
+    return force_field, replace(header, info=info.at(level))
 
 
 def read_levels(path: str | Path) -> ManyLevels:
     """The model in the file `path` with all its levels; raises `HelioError` as `read_model`, and if it names none."""
-    header, tensors = _read_whole(path)
+    header, tensors, _ = _read_whole(path)
     names = header.info.levels
     if not names:
         raise HelioError(f"the model in {path} names no levels of theory")
@@ -160,8 +205,9 @@ def fill_force_field(settings: ForceFieldSettings, tensors: dict[str, np.ndarray
 
 
 def named_tensors(force_field: ForceField) -> dict[str, np.ndarray]:
-    """All parameters by their path in the tree, as contiguous host arrays; tables made from them are none."""
-    leaves = jax.tree_util.tree_flatten_with_path(force_field.with_options(kernels="plain"))[0]
+    """All parameters by their path in the tree, as contiguous host arrays; what is made from them is none."""
+    parameters = replace(force_field, tables=None, uncertainty=None)
+    leaves = jax.tree_util.tree_flatten_with_path(parameters)[0]
     return {_name(path): np.ascontiguousarray(leaf).reshape(np.shape(leaf)) for path, leaf in leaves}
 
 
@@ -186,11 +232,36 @@ def _column(tensors: dict[str, np.ndarray], number: int, count: int, path: str |
     return chosen
 
 
-def _read_whole(path: str | Path) -> tuple[ModelHeader, dict[str, np.ndarray]]:
+def _read_whole(path: str | Path) -> tuple[ModelHeader, dict[str, np.ndarray], Uncertainty | None]:
     header, tensors = _read(path)
+    apart = {name: tensors.pop(name) for name in list(tensors) if name.startswith(_UNCERTAINTY)}
     if weights_sha256(tensors) != header.weights_sha256:
         raise HelioError(f"{path} is damaged: its weights do not fit their checksum. Fetch or copy it again")
-    return header, tensors
+    return header, tensors, _read_uncertainty(header, apart, path)
+
+
+def _uncertainty_tensors(uncertainty: Uncertainty) -> tuple[dict[str, np.ndarray], UncertaintyHeader]:
+    tensors = {_UNCERTAINTY + name: np.asarray(getattr(uncertainty, name)) for name in ("factor", "members")}
+    size = len(uncertainty.members)
+    return tensors, UncertaintyHeader(uncertainty.about, uncertainty.limit, size, weights_sha256(tensors))
+
+
+def _read_uncertainty(header: ModelHeader, tensors: dict[str, np.ndarray], path: str | Path) -> Uncertainty | None:
+    known, features = header.uncertainty, header.settings.features
+    if known is None and not tensors:
+        return None
+    shapes = {name.removeprefix(_UNCERTAINTY): tensor.shape for name, tensor in tensors.items()}
+    if (
+        known is None
+        or shapes != {"factor": (features, features), "members": (known.members, features)}
+        or weights_sha256(tensors) != known.sha256
+    ):
+        raise HelioError(
+            f"the uncertainty in {path} is damaged or not whole: copy the file again, or make one with helio calibrate"
+        )
+    with jax.enable_x64(True):
+        arrays = {name: jnp.asarray(tensors[_UNCERTAINTY + name]) for name in shapes}
+    return Uncertainty(**arrays, limit=known.limit, about=known.about)
 
 
 def _read(path: str | Path, *, weights: bool = True) -> tuple[ModelHeader, dict[str, np.ndarray]]:
@@ -224,7 +295,9 @@ def _header(metadata: dict[str, str] | None, path: str | Path) -> ModelHeader:
                 reference_energies=dict(record.get("reference_energies", {})),
             )
             settings = ForceFieldSettings.from_dict(record["settings"])
-            return ModelHeader(info, settings, record["weights_sha256"], record["num_parameters"])
+            known = record.get("uncertainty")
+            uncertainty = None if known is None else UncertaintyHeader(**known)
+            return ModelHeader(info, settings, record["weights_sha256"], record["num_parameters"], uncertainty)
     except (KeyError, TypeError, ValueError) as error:
         raise HelioError(f"{path} is damaged: its header cannot be read ({error}). Fetch or copy it again") from error
     raise HelioError(f"{path} has format {written}, this Helio reads format {FORMAT}: use another version of Helio")
