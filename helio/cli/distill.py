@@ -11,6 +11,7 @@ import typer
 def distill(
     student: Annotated[Path, typer.Option(help="Settings of the student's training (.yaml), as of helio train.")],
     teacher: Annotated[str, typer.Option(help="Name of a model or path of a model file.")] = "so3lr",
+    level: Annotated[str | None, typer.Option(help="Level of theory, of a teacher that has several.")] = None,
     recipe: Annotated[
         Path | None, typer.Option(help="Structures to make, where the store that the settings name is not there yet.")
     ] = None,
@@ -46,14 +47,14 @@ def distill(
     if not store.exists():
         if recipe is None:
             raise HelioError(f"there is no store {store}: make it by `helio data generate`, or give a --recipe")
-        make_store(recipe, store, teacher=teacher)
+        make_store(recipe, store, teacher=teacher, level=level)
     if (out / "checkpoint.npz").exists():
         resume_training_in(out, steps=None)
     else:
         with live_report() as show:
             outcome = train_model(settings, out, report=show)
         finish(outcome, out, report=True, quiet=False)
-    found = compare_run(out, teacher, held_out or held_out_store(store), report=typer.echo)
+    found = compare_run(out, teacher, held_out or held_out_store(store), level=level, report=typer.echo)
     console = Console()
     console.print(error_table(found))
     console.print(speed_table(found))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ase import Atoms
     from rich.console import Console
 
-    from helio.force_field import ForceField
+    from helio.force_field import ForceField, ModelInfo
 
 # In A. As published: for matter in a cell, and for molecules.
 _PERIODIC_CUTOFF, _MOLECULAR_CUTOFF = 12.0, 1000.0
@@ -24,6 +24,15 @@ _PERIODIC_CUTOFF, _MOLECULAR_CUTOFF = 12.0, 1000.0
 def evaluate(
     data: Annotated[Path, typer.Argument(help="Labelled structures: any format of ASE, or .npz as in MD17.")],
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model or a model file.")] = "so3lr",
+    level: Annotated[str | None, typer.Option(help="Level of theory, of a model that has several.")] = None,
+    total_energies: Annotated[
+        bool,
+        typer.Option(
+            "--total-energies",
+            help="Compare energies as they are, with the energies of atoms that the model file holds, instead of "
+            "differences within each composition.",
+        ),
+    ] = False,
     dimers: Annotated[
         bool,
         typer.Option(
@@ -69,6 +78,8 @@ def evaluate(
 ) -> None:
     """Compare a model with reference energies, forces, dipoles and Hirshfeld ratios."""
     _check_outputs(data, out, plot, overwrite=overwrite)
+    if dimers and total_energies:
+        raise HelioError("interaction energies are differences: leave out --total-energies")
 
     from helio.cli.compiled import keep_compiled_programs
 
@@ -93,7 +104,7 @@ def evaluate(
         force_unit=forces_unit,
         dipole_unit=dipole_unit,
     )
-    force_field = _load(model, cutoff, electrostatics)
+    force_field, info = _load(model, level, cutoff, electrostatics)
     console = Console()
     console.print(
         f"{data} against {model}: long-range cutoff {'none' if cutoff is None else f'{cutoff:g} A'}, "
@@ -103,6 +114,8 @@ def evaluate(
     settings = {
         "data": str(data),
         "model": model,
+        "level": info.level(level),
+        "total_energies": total_energies,
         "stride": stride,
         "limit": limit,
         "long_range_cutoff": cutoff,
@@ -125,7 +138,14 @@ def evaluate(
         else:
             from helio.evaluate import evaluate_structures
 
-            result = evaluate_structures(force_field, frames, labels=options, skip_unusable=skip_unusable, **shared)
+            result = evaluate_structures(
+                force_field,
+                frames,
+                labels=options,
+                energy_of_atoms=info.energy_of_atoms if total_energies else None,
+                skip_unusable=skip_unusable,
+                **shared,
+            )
     panels = _print(console, result)
     if out is not None:
         _write_json(out, settings, result.to_dict())
@@ -185,12 +205,17 @@ def _usual_cutoff(frames: Iterator[tuple[int, Atoms]]) -> tuple[float, Iterator[
     return _PERIODIC_CUTOFF if periodic else _MOLECULAR_CUTOFF, alike()
 
 
-def _load(model: str, cutoff: float | None, electrostatics: str) -> ForceField:
+def _load(model: str, level: str | None, cutoff: float | None, electrostatics: str) -> tuple[ForceField, ModelInfo]:
     from typing import cast
 
-    from helio.force_field import Electrostatics, load_model
+    from helio.force_field import Electrostatics, load_model, read_model_info
+    from helio.force_field.registry import model_path
 
-    return load_model(model).with_options(long_range_cutoff=cutoff, electrostatics=cast(Electrostatics, electrostatics))
+    path = model_path(model)
+    force_field = load_model(path, level=level).with_options(
+        long_range_cutoff=cutoff, electrostatics=cast(Electrostatics, electrostatics)
+    )
+    return force_field, read_model_info(path).info.at(level)
 
 
 @contextmanager

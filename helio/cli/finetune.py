@@ -14,6 +14,15 @@ _WEIGHTS = {"energy": 1.0, "forces": 10.0, "dipole": 1.0, "hirshfeld_ratios": 1.
 def finetune(
     data: Annotated[Path, typer.Argument(metavar="STORE", help="Labelled structures, from helio data import.")],
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model or path of a model file.")] = "so3lr",
+    level: Annotated[
+        str | None, typer.Option(help="Level of theory of a model that has several.")
+    ] = None,
+    per_level: Annotated[
+        bool,
+        typer.Option(
+            "--per-level", help="Heads for the data's level of theory beside those of the model and of the replay."
+        ),
+    ] = False,
     out: Annotated[Path, typer.Option(help="Run folder to make.")] = Path("finetuning"),
     part: Annotated[
         list[str] | None,
@@ -54,6 +63,8 @@ def finetune(
     values: dict[str, Any] = {
         "data": str(data.resolve()),
         "start": str(Path(model).resolve()) if Path(model).is_file() else model,
+        "start_level": level,
+        "heads": "per-level" if per_level else "one",
         "parts": dict(_part(text) for text in part or []),
         "lora_rank": lora_rank,
         "train": train,

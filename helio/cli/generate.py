@@ -24,13 +24,16 @@ def generate(
     teacher: Annotated[
         str | None, typer.Option(help="Model that samples and labels; default: that of the recipe.", show_default=False)
     ] = None,
+    level: Annotated[str | None, typer.Option(help="Level of theory, of a teacher that has several.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the store if it exists.")] = False,
 ) -> None:
     """Make structures of a recipe, sample and label them with a teacher; the same command goes on where it stopped."""
-    make_store(recipe, store, teacher=teacher, overwrite=overwrite)
+    make_store(recipe, store, teacher=teacher, level=level, overwrite=overwrite)
 
 
-def make_store(recipe: Path, store: Path, *, teacher: str | None, overwrite: bool = False) -> None:
+def make_store(
+    recipe: Path, store: Path, *, teacher: str | None, level: str | None = None, overwrite: bool = False
+) -> None:
     """Generate with a live line, and say what came of it."""
     from helio.cli.compiled import keep_compiled_programs
 
@@ -40,7 +43,9 @@ def make_store(recipe: Path, store: Path, *, teacher: str | None, overwrite: boo
 
     wanted = read_recipe(recipe)
     if teacher is not None:
-        wanted = wanted.model_copy(update={"teacher": teacher})
+        wanted = wanted.model_copy(update={"teacher": teacher, "teacher_level": None})
+    if level is not None:
+        wanted = wanted.model_copy(update={"teacher_level": level})
     with _live() as report:
         done = make(wanted, store, overwrite=overwrite, report=report)
     typer.echo(f"{store}: {done.kept:,} structures" + (f", held out {done.held_out:,}" if done.held_out else ""))

@@ -27,6 +27,7 @@ def opt(
     fmax: Annotated[float, typer.Option(help="Largest force left, in eV/A.", min=0)] = 0.01,
     steps: Annotated[int, typer.Option(help="At most this many steps.", min=0)] = 1000,
     model: Annotated[str, typer.Option(help="Name of a model or a model file.")] = "so3lr",
+    level: Annotated[str | None, typer.Option(help="Level of theory, of a model that has several.")] = None,
     precision: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
     long_range_cutoff: Annotated[
         float | None, typer.Option(help="In A; by default 12 with periodicity, 1000 (all pairs) without.")
@@ -54,6 +55,7 @@ def opt(
         atoms.info["spin"] = spin
     atoms.calc = HelioCalculator(
         model,
+        level=level,
         long_range_cutoff=long_range_cutoff or (12.0 if atoms.pbc.any() else 1000.0),
         precision=precision,  # pyright: ignore[reportArgumentType]
         electrostatics=electrostatics,  # pyright: ignore[reportArgumentType]

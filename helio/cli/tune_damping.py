@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ def tune_damping(
         typer.Argument(help="Pairs of molecules with selection_a, selection_b and a reference, as for eval --dimers."),
     ],
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model or path of a model file.")] = "so3lr",
+    level: Annotated[str | None, typer.Option(help="Level of theory, of a model that has several.")] = None,
     out: Annotated[Path | None, typer.Option(help="Model file to write; without it nothing is written.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     reference_key: Annotated[str, typer.Option(help="Name of the interaction energy, kcal/mol.")] = "reference_Eint",
@@ -36,9 +38,10 @@ def tune_damping(
     from helio import __version__
     from helio.evaluate.damping import tune_damping, with_damping
     from helio.evaluate.frames import read_frames
-    from helio.force_field import ModelInfo, load_model, save_model
+    from helio.force_field.model_file import read_model, save_model
+    from helio.force_field.registry import model_path
 
-    force_field = load_model(model, kernels="plain")
+    force_field, header = read_model(model_path(model), level)
     found = tune_damping(
         force_field, read_frames(data, stride=stride), reference_key=reference_key, sigmas=sigma, scales=scale
     )
@@ -51,10 +54,10 @@ def tune_damping(
     if found.at_edge:
         typer.echo("The best lies at the edge of the range that was tried: widen --sigma or --scale.")
     if out is not None:
-        info = ModelInfo(
-            name or out.stem,
-            citation=f"tuned from {model}",
-            source=f"damping tuned on {data.name} by Helio {__version__}",
+        info = replace(
+            header.info,
+            name=name or out.stem,
+            source=f"{model}, damping tuned on {data.name} by Helio {__version__}",
         )
         save_model(with_damping(force_field, found.sigma[1], found.scale[1]), out, info)
         typer.echo(f"Model: {out}")

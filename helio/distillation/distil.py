@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from helio.distillation.comparison import Comparison, compare
+from helio.distillation.recipe import level_of
 from helio.errors import HelioError
 from helio.files.atomic import write_text
 from helio.force_field import load_model
@@ -33,7 +34,12 @@ def check_student(settings: TrainSettings) -> None:
 
 
 def compare_run(
-    folder: str | Path, teacher: str, held_out: str | Path, *, report: Callable[[str], None] = lambda text: None
+    folder: str | Path,
+    teacher: str,
+    held_out: str | Path,
+    *,
+    level: str | None = None,
+    report: Callable[[str], None] = lambda text: None,
 ) -> Comparison:
     """Compare the model in a run folder with its teacher on a store, and keep the numbers in `distillation.json`.
 
@@ -44,9 +50,10 @@ def compare_run(
     if not (folder / MODEL).is_file():
         raise HelioError(f"{folder} holds no model yet: train it first")
     store = Store(held_out)
-    if set(store.levels) != {teacher}:
-        raise HelioError(f"the labels of {held_out} are {', '.join(store.levels)}, not those of {teacher}")
+    own = level_of(teacher, level)
+    if set(store.levels) != {own}:
+        raise HelioError(f"the labels of {held_out} are {', '.join(store.levels)}, not those of {own}")
     report(f"Comparing with {teacher} on {len(store):,} structures of {held_out}")
-    found = compare(load_model(teacher), load_model(folder / MODEL), store)
+    found = compare(load_model(teacher, level=level), load_model(folder / MODEL), store)
     write_text(folder / COMPARISON, json.dumps(found.to_dict(), indent=2) + "\n")
     return found

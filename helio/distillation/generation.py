@@ -87,7 +87,7 @@ def generate(
             raise HelioError(f"{path} exists; give another name or --overwrite")
     folder = store.with_name(f"{store.name}.parts")
     _claim(folder, recipe)
-    teacher = load_model(recipe.teacher)
+    teacher = load_model(recipe.teacher, level=recipe.teacher_level)
     elements = teacher.settings.supported_elements
     parts = {name: starts_of(part, name, seed=recipe.seed, elements=elements) for name, part in recipe.parts.items()}
     progress = Progress(all_starts=sum(starts.count for starts in parts.values()))
@@ -112,15 +112,23 @@ def held_out_store(store: Path) -> Path:
 
 def _claim(folder: Path, recipe: Recipe) -> None:
     """Make the folder of blocks, or check that it belongs to this recipe."""
-    text = json.dumps(recipe.model_dump(mode="json"), indent=1, sort_keys=True)
+    values = recipe.model_dump(mode="json")
     make_folder(folder)
     known = folder / RECIPE
-    if known.exists() and known.read_text(encoding="utf-8") != text:
+    if known.exists() and not _is_that_of(known, recipe):
         raise HelioError(
             f"{folder} holds the unfinished work of another recipe: put that recipe back to go on, or remove the "
             "folder to begin anew"
         )
-    write_text(known, text)
+    write_text(known, json.dumps(values, indent=1, sort_keys=True))
+
+
+def _is_that_of(known: Path, recipe: Recipe) -> bool:
+    """Whether a file holds this recipe; settings that did not exist when it was written count as their defaults."""
+    try:
+        return Recipe(**json.loads(known.read_text(encoding="utf-8"))) == recipe
+    except ValueError:
+        return False
 
 
 def _block(maker: _PartMaker, starts: Starts, numbers: range, folder: Path, progress: Progress) -> bool:
@@ -219,7 +227,7 @@ class _PartMaker:
             return 0
         settings = ImportSettings(
             filters=_FILTERS,
-            level=str(self._recipe.teacher),
+            level=self._recipe.level,
             source=self.name,
             licence=self._part.licence if isinstance(self._part, Files) else None,
             check_units=False,

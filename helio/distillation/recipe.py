@@ -125,11 +125,24 @@ class Recipe(_Settings):
 
     seed: int = Field(0, ge=0, lt=2**32, description="of everything random")
     teacher: str = Field("so3lr", description="name of a model or path of a model file, which samples and labels")
+    teacher_level: str | None = Field(
+        None, description="level of theory, of a teacher that has several; by default the one that it names first"
+    )
     held_out: float = Field(0.0, ge=0, lt=1, description="share of molecules that go to a store of their own")
     held_out_temperature: Positive = Field(300.0, description="in K, at which these are sampled by dynamics")
     most_force: Positive = Field(30.0, description="in eV/A; structures with a larger force on an atom are left out")
     starts_per_block: PositiveInt = Field(96, description="starts that are sampled together")
     parts: dict[str, Part] = Field(min_length=1, description="by the name that is their source in the store")
+
+    @property
+    def level(self) -> str:
+        """Of theory, of the labels that the teacher gives."""
+        return level_of(self.teacher, self.teacher_level)
+
+
+def level_of(teacher: str, level: str | None) -> str:
+    """The name of what a teacher says at one of its levels, which is not quite that level."""
+    return teacher if level is None else f"{teacher} at {level}"
 
 
 def read_recipe(path: str | Path) -> Recipe:

@@ -2,7 +2,8 @@
 
 Energies are compared within groups of one composition, charge and spin: a model's energies have no common zero, so
 the mean difference of each group is taken off. A structure that is alone in its group has no relative energy and does
-not enter. All other properties are compared as they are, dipoles of charged systems relative to the coordinate origin.
+not enter. Where the energies of free atoms are known that the model leaves out, total energies can be compared. All
+other properties are compared as they are, dipoles of charged systems relative to the coordinate origin.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class Evaluation:
     alone: int  # structures with an energy label but no other of their composition, charge and spin
     unusable: list[tuple[int, str]]  # number and reason of each structure that the model cannot describe
     force_scale: float | None  # by which the predicted forces would best fit the reference
+    total_energies: bool = False  # whether energies were compared as they are
 
     @property
     def labelled(self) -> bool:
@@ -113,6 +115,7 @@ def evaluate_structures(
     frames: Iterable[tuple[int, Atoms]],
     *,
     labels: LabelOptions | None = None,
+    energy_of_atoms: Callable[[np.ndarray], float] | None = None,
     precision: Precision = "float32",
     atoms_per_block: int = 512,
     skip_unusable: bool = False,
@@ -124,6 +127,8 @@ def evaluate_structures(
         force_field: the model, with its long-range options.
         frames: structures with their numbers, as `helio.evaluate.frames.read_frames` gives them.
         labels: where labels stand and their units.
+        energy_of_atoms: adds what total energies have besides the model's, in eV, from atomic numbers; energies are
+            then compared as they are.
         precision: of the arithmetic.
         atoms_per_block: how many atoms are predicted at once.
         skip_unusable: whether structures that the model cannot describe are counted and left out; else the first one
@@ -133,7 +138,7 @@ def evaluate_structures(
     Raises:
         HelioError: a structure that the model cannot describe (unless skipped), a label of the wrong shape.
     """
-    collected = _Collected()
+    collected = _Collected(energy_of_atoms)
 
     def systems() -> Iterator[tuple[_Item, System]]:
         for index, atoms in frames:
@@ -166,7 +171,8 @@ class _Item:
 class _Collected:
     """Sums over the structures seen so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, energy_of_atoms: Callable[[np.ndarray], float] | None) -> None:
+        self.energy_of_atoms = energy_of_atoms
         self.properties = {name: PropertyErrors(UNITS[name]) for name in PROPERTIES}
         self.structures: list[StructureErrors] = []
         self.unusable: list[tuple[int, str]] = []
@@ -186,7 +192,8 @@ class _Collected:
             errors.found_as[labels.found_as[name]] += 1
             if name == "energy":
                 group = (item.formula, float(system.total_charge), float(system.unpaired_electrons))
-                self.energies.append((len(self.structures), group, reference, float(prediction.energy)))
+                atoms = 0.0 if self.energy_of_atoms is None else self.energy_of_atoms(system.atomic_numbers)
+                self.energies.append((len(self.structures), group, reference, float(prediction.energy) + atoms))
             else:
                 self._compare(name, entry, system, reference, np.asarray(getattr(prediction, name), np.float64))
         self.structures.append(entry)
@@ -213,8 +220,10 @@ class _Collected:
         errors, per_atom, alone = self.properties["energy"], ErrorSums(), 0
         if self.energies:
             places, groups, reference, predicted = zip(*self.energies, strict=True)
-            reference = without_group_means(np.array(reference), groups)
-            predicted = without_group_means(np.array(predicted), groups)
+            reference, predicted = np.array(reference), np.array(predicted)
+            if self.energy_of_atoms is None:
+                reference = without_group_means(reference, groups)
+                predicted = without_group_means(predicted, groups)
             paired = np.isfinite(reference)
             difference = predicted - reference
             atoms = np.array([self.structures[place].atoms for place in places])
@@ -233,6 +242,7 @@ class _Collected:
             alone=alone,
             unusable=self.unusable,
             force_scale=float(overlap / square) if square > 0 else None,
+            total_energies=self.energy_of_atoms is not None,
         )
 
 

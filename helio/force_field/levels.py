@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
@@ -28,7 +29,7 @@ class ManyLevels(eqx.Module):
     @classmethod
     def of(cls, models: Mapping[str, ForceField]) -> ManyLevels:
         """The heads of several models, by level, on the network of the first."""
-        first, *_ = models.values()
+        first = replace(next(iter(models.values())), uncertainty=None)  # which is that of one level
         heads = jax.tree.map(lambda *leaves: jnp.stack(leaves), *map(_heads, models.values()))
         return cls(eqx.tree_at(_heads, first, (None, None, None)), heads, tuple(models))
 

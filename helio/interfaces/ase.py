@@ -39,6 +39,7 @@ class HelioCalculator(Calculator):
 
     Args:
         model: the name of a model ("so3lr"), a model file, or a `ForceField`.
+        level: of theory, of a model by name or file that has several; by default the first that it names.
         long_range_cutoff: in A; None for all pairs of a system that is not periodic.
         precision: "float32" or "float64".
         electrostatics: "shifted" (as published), "ewald" (exact periodic sum) or "pme" (the same on a mesh).
@@ -64,6 +65,7 @@ class HelioCalculator(Calculator):
         self,
         model: str | Path | ForceField = "so3lr",
         *,
+        level: str | None = None,
         long_range_cutoff: float | None = 12.0,
         precision: Precision = "float32",
         electrostatics: Electrostatics = "shifted",
@@ -72,7 +74,7 @@ class HelioCalculator(Calculator):
         super().__init__()
         if not skin >= 0:
             raise HelioError(f"the skin must not be negative: {skin}")
-        force_field = _force_field(model).with_options(
+        force_field = _force_field(model, level).with_options(
             long_range_cutoff=long_range_cutoff, electrostatics=electrostatics
         )
         with numerics(precision):
@@ -160,11 +162,13 @@ def _predict(force_field: ForceField, system: System, neighbors: Neighbors) -> P
     return force_field(system, neighbors)
 
 
-def _force_field(model: str | Path | ForceField) -> ForceField:
+def _force_field(model: str | Path | ForceField, level: str | None) -> ForceField:
     if isinstance(model, str | Path):
         from helio.force_field import load_model
 
-        return load_model(model)
+        return load_model(model, level=level)
+    if level is not None:
+        raise HelioError(f"a force field has one level of theory, so {level} cannot be chosen: give its model file")
     return model
 
 

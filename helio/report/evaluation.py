@@ -11,7 +11,7 @@ from helio.evaluate.dimers import DimerErrors
 from helio.evaluate.metrics import ErrorSums
 from helio.report.parity import Panel
 
-NAMES = {"energy": "relative energy", "forces": "forces", "dipole": "dipole", "hirshfeld_ratios": "Hirshfeld ratios"}
+NAMES = {"forces": "forces", "dipole": "dipole", "hirshfeld_ratios": "Hirshfeld ratios"}
 
 
 def property_table(evaluation: Evaluation) -> Table:
@@ -19,9 +19,8 @@ def property_table(evaluation: Evaluation) -> Table:
     table = _table("property", "MAE", "RMSE", "structures", "without label")
     for name, errors in evaluation.properties.items():
         unit = f" ({errors.unit})" if errors.unit else ""
-        table.add_row(
-            f"{NAMES[name]}{unit}", *_errors(errors.total), f"{errors.structures:,}", f"{errors.unlabelled:,}"
-        )
+        counts = f"{errors.structures:,}", f"{errors.unlabelled:,}"
+        table.add_row(f"{_name(evaluation, name)}{unit}", *_errors(errors.total), *counts)
         if name == "energy":
             table.add_row("  per atom (eV)", *_errors(evaluation.energy_per_atom), "", "")
     return table
@@ -33,7 +32,7 @@ def element_table(evaluation: Evaluation) -> Table | None:
     if not shown:
         return None
     headings = [
-        f"{NAMES[name]} {kind}{f' ({errors.unit})' if errors.unit else ''}"
+        f"{_name(evaluation, name)} {kind}{f' ({errors.unit})' if errors.unit else ''}"
         for name, errors in shown.items()
         for kind in ("MAE", "RMSE")
     ]
@@ -48,12 +47,14 @@ def notes(evaluation: Evaluation) -> list[str]:
     """What a reader of the tables must know."""
     energy = evaluation.properties["energy"]
     found = [
-        f"{NAMES[name]} from {', '.join(f'{key} ({count:,})' for key, count in errors.found_as.items())}"
+        f"{_name(evaluation, name)} from {', '.join(f'{key} ({count:,})' for key, count in errors.found_as.items())}"
         for name, errors in evaluation.properties.items()
         if errors.found_as
     ]
     lines = [f"Labels, with the number of structures: {'; '.join(found)}."] if found else []
-    if energy.structures:
+    if evaluation.total_energies:
+        lines.append("Energies are total: those of the model and of its atoms, compared as they are.")
+    elif energy.structures:
         lines.append(
             "Energies are relative: the mean difference of all structures of one composition, charge and spin is "
             "taken off, because a model's energies have no common zero."
@@ -65,7 +66,8 @@ def notes(evaluation: Evaluation) -> list[str]:
         )
     for name, errors in evaluation.properties.items():
         if errors.not_finite:
-            lines.append(f"{errors.not_finite:,} labels of {NAMES[name]} are not finite numbers and count as missing.")
+            named = _name(evaluation, name)
+            lines.append(f"{errors.not_finite:,} labels of {named} are not finite numbers and count as missing.")
     if evaluation.unusable:
         index, reason = evaluation.unusable[0]
         lines.append(
@@ -74,6 +76,12 @@ def notes(evaluation: Evaluation) -> list[str]:
     if hint := evaluation.unit_hint():
         lines.append(f"Check the units: {hint}")
     return lines
+
+
+def _name(evaluation: Evaluation, name: str) -> str:
+    if name == "energy":
+        return f"{'total' if evaluation.total_energies else 'relative'} energy"
+    return NAMES[name]
 
 
 def worst_table(evaluation: Evaluation, count: int = 5) -> Table | None:
@@ -111,7 +119,12 @@ def panels(evaluation: Evaluation) -> dict[str, Panel]:
     """One panel per property, for `helio.report.parity.plot_parity`."""
     return {
         name: Panel(
-            NAMES[name], errors.unit, errors.sample.pairs(), errors.total.mae, errors.total.rmse, errors.sample.seen
+            _name(evaluation, name),
+            errors.unit,
+            errors.sample.pairs(),
+            errors.total.mae,
+            errors.total.rmse,
+            errors.sample.seen,
         )
         for name, errors in evaluation.properties.items()
     }

@@ -68,6 +68,9 @@ class MDSettings(BaseModel):
 
     # What is simulated
     model: str = Field("so3lr", description="name of a model or path of a model file")
+    level: str | None = Field(
+        None, description="level of theory, of a model that has several; by default the one that it names first"
+    )
     precision: Literal["float32", "float64"] = Field("float32", description="of all arithmetic")
     kernels: Literal["auto", "plain"] = Field(
         "auto", description="auto: the network's attention runs compiled where it can; plain: never"

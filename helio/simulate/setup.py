@@ -56,6 +56,7 @@ def set_up(atoms: Atoms, settings: MDSettings, *, rows: int | None = None) -> Se
     """Everything that a run needs, with padding atoms up to `rows`; `HelioError` for whatever cannot be."""
     force_field = load_model(
         settings.model,
+        level=settings.level,
         kernels=settings.kernels,
         long_range_cutoff=settings.long_range_cutoff,
         electrostatics=settings.electrostatics,

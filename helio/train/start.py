@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Float
 
 from helio.errors import HelioError
-from helio.force_field import ForceField, ManyLevels, ModelInfo
+from helio.force_field import ForceField, ManyLevels, ModelInfo, read_model_info
 from helio.force_field.model_file import read_levels, read_model
 from helio.force_field.registry import model_path
 from helio.precision import Precision
@@ -58,8 +58,9 @@ def read_start(settings: TrainSettings) -> Start:
     path = model_path(settings.start)
     force_field, header = read_model(path, settings.start_level)
     levels = read_levels(path) if header.info.levels else None
+    force_field = replace(force_field, uncertainty=None)  # that of other weights
     force_field, levels = jax.tree.map(lambda leaf: jnp.asarray(leaf, settings.precision), (force_field, levels))
-    return Start(force_field, levels, header.info)
+    return Start(force_field, levels, read_model_info(path).info)
 
 
 def all_levels(settings: TrainSettings, store: Store, start: Start) -> tuple[str, ...]:

@@ -112,6 +112,9 @@ def test_dry_run_checks_and_writes_nothing(tmp_path: Path, store: Path) -> None:
         ({"devices": 64}, "64 devices were asked for, but there"),
         ({"data": "missing.h5"}, "there is no store"),
         ({"network": NETWORK | {"features": 7}}, "must be a multiple"),
+        ({"default_level": "PBE"}, "default_level needs heads: per-level"),
+        ({"default_level": "PBE", "heads": "per-level"}, "default_level is PBE, but the levels are unspecified"),
+        ({"start_level": "PBE"}, "start_level needs a start"),
         ({"start": "missing.safetensors", "network": {}}, "no model and no file called missing.safetensors"),
     ],
 )
@@ -139,7 +142,7 @@ def test_template_is_a_settings_file_with_every_default(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_levels_of_theory_have_models_of_their_own(tmp_path: Path, store: Path) -> None:
+def test_levels_of_theory_have_heads_of_their_own_in_one_file(tmp_path: Path, store: Path) -> None:
     for level in ("PBE0+MBD", "GFN2"):
         done = helio("data", "import", store.with_suffix(".npz"), tmp_path / f"{level}.h5", "--level", level)
         assert done.exit_code == 0, done.output
@@ -150,14 +153,31 @@ def test_levels_of_theory_have_models_of_their_own(tmp_path: Path, store: Path) 
         both,
         heads="per-level",
         level_weights={"GFN2": 0.0},
+        default_level="GFN2",
         steps=9,
-        loss={"dipole": 0, "hirshfeld_ratios": 0},
+        loss={"energy": 1, "dipole": 0, "hirshfeld_ratios": 0},
     )
     done = helio("train", settings)
     assert done.exit_code == 0, done.output
-    names = ("model-PBE0+MBD.safetensors", "model-GFN2.safetensors")
-    one, other = (load_model(tmp_path / "run" / name) for name in names)
+    path = tmp_path / "run" / "model.safetensors"
+    one, other = (load_model(path, level=level) for level in ("PBE0+MBD", "GFN2"))
     kernel, untouched = (model.energy_head.layers.first.kernel for model in (one, other))
     assert not np.array_equal(kernel, untouched)
     assert np.array_equal(one.network.layers[0].value.blocks, other.network.layers[0].value.blocks)
-    assert all(name in done.output for name in names) and (tmp_path / "run" / "report.html").exists()
+    info = read_model_info(path).info
+    assert info.levels == ("GFN2", "PBE0+MBD") and set(info.reference_energies["GFN2"]) == {"H", "O"}
+    assert (tmp_path / "run" / "report.html").exists()
+
+    # A third level beside these, from the heads of one, the other kept by replay of data at its own level.
+    again = helio("data", "import", store.with_suffix(".npz"), tmp_path / "xtb.h5", "--level", "xtb")
+    assert again.exit_code == 0, again.output
+    asked = ("--model", path, "--level", "PBE0+MBD", "--per-level", "--replay", tmp_path / "GFN2.h5", "--part", "heads")
+    tuned = helio("finetune", tmp_path / "xtb.h5", *asked, "--steps", 8, "--batch", 10, "--out", tmp_path / "tuned")
+    assert tuned.exit_code == 0, tuned.output
+    found = tmp_path / "tuned" / "model.safetensors"
+    assert read_model_info(found).info.levels == ("xtb", "GFN2", "PBE0+MBD")
+    assert set(read_model_info(found).info.reference_energies) == {"xtb", "GFN2", "PBE0+MBD"}
+    start, kept, new = load_model(path, level="PBE0+MBD"), load_model(found, level="PBE0+MBD"), load_model(found)
+    assert np.array_equal(start.energy_head.layers.first.kernel, kept.energy_head.layers.first.kernel)
+    assert not np.array_equal(start.energy_head.layers.first.kernel, new.energy_head.layers.first.kernel)
+    assert np.array_equal(start.network.layers[0].value.blocks, new.network.layers[0].value.blocks)
