@@ -14,6 +14,10 @@ from typer.core import TyperGroup
 
 from helio import __version__
 from helio.cli import build, data, model, template
+from helio.cli.bench import EPILOG as BENCH_EPILOG
+from helio.cli.bench import bench
+from helio.cli.calibrate import EPILOG as CALIBRATE_EPILOG
+from helio.cli.calibrate import calibrate
 from helio.cli.distill import distill
 from helio.cli.doctor import doctor
 from helio.cli.eval import evaluate
@@ -84,7 +88,9 @@ app.add_typer(model.app, name="model")
 app.command(epilog="Example: helio train settings.yaml --dry-run")(train)
 app.command(epilog="Example: helio distill --teacher so3lr --student train.yaml --recipe recipe.yaml")(distill)
 app.command(epilog="Example: helio finetune ethanol.h5 --part heads --part last-layer=0.1")(finetune)
+app.command(epilog=CALIBRATE_EPILOG)(calibrate)
 app.command("tune-damping", epilog="Example: helio tune-damping s66x8.extxyz --out tuned.safetensors")(tune_damping)
+app.command(epilog=BENCH_EPILOG)(bench)
 app.command()(doctor)
 
 

@@ -21,18 +21,19 @@ from helio.force_field.uncertainty import Uncertainty
 from helio.uncertainty.calibration import Reliability, rank_correlation, reliability, scale_of
 from helio.uncertainty.estimate import UncertaintyEstimate, estimate_uncertainty
 from helio.uncertainty.features import energy_features
-from helio.uncertainty.rigidity import Curvature, Rigidity, add_structures
+from helio.uncertainty.rigidity import Curvature, Rigidity, Slopes, slopes
 
 __all__ = [
     "Curvature",
     "Reliability",
     "Rigidity",
+    "Slopes",
     "Uncertainty",
     "UncertaintyEstimate",
-    "add_structures",
     "energy_features",
     "estimate_uncertainty",
     "rank_correlation",
     "reliability",
     "scale_of",
+    "slopes",
 ]

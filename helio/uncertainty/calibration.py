@@ -33,9 +33,9 @@ def rank_correlation(errors: Float[np.ndarray, " S"], deviations: Float[np.ndarr
     """Spearman's coefficient of the sizes of errors and the deviations; NaN for fewer than three values."""
     if len(errors) < 3:
         return float("nan")
-    from scipy.stats import spearmanr
+    from scipy.stats import rankdata
 
-    return float(spearmanr(np.abs(errors), deviations).statistic)
+    return float(np.corrcoef(rankdata(np.abs(errors)), rankdata(deviations))[0, 1])
 
 
 def reliability(errors: Float[np.ndarray, " S"], deviations: Float[np.ndarray, " S"], *, bins: int = 12) -> Reliability:

@@ -4,20 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, UInt32
+from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from helio.force_field import ForceField
 from helio.force_field.uncertainty import Uncertainty
 from helio.neighbors import Neighbors
 from helio.system import System
+from helio.uncertainty.calibration import surprise
 from helio.uncertainty.features import energy_features
 
 LABELS = ("energy", "forces", "atomic_energies")
+# Values of s^2 that are tried, in units of the mean eigenvalue of H.
+RIDGES = tuple(float(10.0**power) for power in range(-10, 2))
+
+
+class Slopes(eqx.Module):
+    """Derivatives of what a model says about B structures in the weights w of its last layer; zero for padding."""
+
+    atomic_energies: Float[Any, "B N F"]  # f_i, eV
+    forces: Float[Any, "B K F"]  # of sum_i v_i . F_i, for K choices of v, eV/A
+    signs: Float[Any, "B K N 3"]  # v: 1 or -1, at random
+
+
+@eqx.filter_jit
+def slopes(
+    force_field: ForceField, system: System, neighbors: Neighbors, *, key: UInt32[Array, " 2"], probes: int
+) -> Slopes:
+    """The derivatives, of B padded structures and their lists.
+
+    (v . dF/dw)^2 has for random signs v the mean of the sum over all 3N components of (dF/dw)^2, and costs one forward
+    derivative instead of 3N.
+
+    Args:
+        force_field: with plain kernels, since it is differentiated forward.
+        system: with a leading axis B, as all that follows.
+        neighbors: its lists.
+        key: of the signs.
+        probes: K.
+    """
+
+    def one(system: System, neighbors: Neighbors, key: Array) -> Slopes:
+        def features(positions: Array) -> Array:
+            return energy_features(force_field, eqx.tree_at(lambda s: s.positions, system, positions), neighbors)
+
+        own, along = jax.linearize(features, system.positions)
+        signs = jax.random.rademacher(key, (probes, *system.positions.shape), own.dtype)
+        signs = jnp.where(system.atom_mask[None, :, None], signs, 0)
+        return Slopes(own, jax.lax.map(lambda v: -along(v).sum(axis=0), signs), signs)
+
+    return jax.vmap(one)(system, neighbors, jax.random.split(key, len(system.positions)))
 
 
 @dataclass(frozen=True)
@@ -35,79 +76,28 @@ class Curvature:
         """Of no labels."""
         return cls({name: np.zeros((features, features)) for name in LABELS}, dict.fromkeys(LABELS, 0.0))
 
-    def __add__(self, other: Curvature) -> Curvature:
-        """Of the labels of both."""
-        return Curvature(
-            {name: self.sums[name] + other.sums[name] for name in LABELS},
-            {name: self.counts[name] + other.counts[name] for name in LABELS},
-        )
+    def including(
+        self, found: Slopes, atoms: Int[np.ndarray, " B"], known: Mapping[str, Bool[np.ndarray, " B"]]
+    ) -> Curvature:
+        """With those of B more structures of so many atoms, for the labels that are known of each."""
+        own, forces = (np.asarray(values, np.float64) for values in (found.atomic_energies, found.forces))
+        rows = {
+            "energy": own.sum(axis=1, keepdims=True) / atoms[:, None, None],
+            "forces": forces / forces.shape[1] ** 0.5,
+            "atomic_energies": own,
+        }
+        sizes = {"energy": np.ones_like(atoms), "forces": 3 * atoms, "atomic_energies": atoms}
+        sums, counts = {}, {}
+        for name in LABELS:
+            chosen = rows[name][known[name]].reshape(-1, own.shape[-1])
+            sums[name] = self.sums[name] + chosen.T @ chosen
+            counts[name] = self.counts[name] + float(sizes[name][known[name]].sum())
+        return Curvature(sums, counts)
 
     def weighted(self, weights: Mapping[str, float]) -> Float[np.ndarray, "F F"]:
         """H = sum over labels k of w_k H_k / C_k: half the second derivative of the loss sum_k w_k MSE_k in w."""
-        return sum(
-            (weights.get(name, 0.0) / max(1.0, self.counts[name]) * self.sums[name] for name in LABELS),
-            start=np.zeros_like(self.sums["energy"]),
-        )
-
-
-@eqx.filter_jit
-def add_structures(
-    force_field: ForceField,
-    system: System,
-    neighbors: Neighbors,
-    known: Mapping[str, Bool[Array, " B"]],
-    *,
-    key: UInt32[Array, " 2"],
-    probes: int,
-) -> tuple[dict[str, Float[Array, "F F"]], dict[str, Float[Array, ""]]]:
-    """Sums and counts of `Curvature` over a block of structures, which have a leading axis B.
-
-    The sum over the 3N components of the forces is that of `probes` random signs v, sum_k (v_k . dF/dw)^2 / probes:
-    each costs one forward derivative instead of 3N, and its mean is exact.
-
-    Args:
-        force_field: with plain kernels, since it is differentiated forward.
-        system: B padded structures.
-        neighbors: their lists.
-        known: by label, which structures have it.
-        key: of the signs.
-        probes: how many for each structure.
-    """
-
-    def one(system: System, neighbors: Neighbors, key: Array) -> tuple[Array, Array, Array]:
-        own, along = jax.linearize(lambda r: _features_at(force_field, system, neighbors, r), system.positions)
-        signs = jax.random.rademacher(key, (probes, *system.positions.shape), own.dtype)
-        signs = jnp.where(system.atom_mask[None, :, None], signs, 0)
-        slopes = jax.lax.map(lambda v: along(v).sum(axis=0), signs)
-        total = own.sum(axis=0) / system.atom_mask.sum().astype(own.dtype)
-        return jnp.outer(total, total), slopes.T @ slopes / probes, own.T @ own
-
-    keys = jax.random.split(key, len(system.positions))
-    energy, forces, atoms = jax.vmap(one)(system, neighbors, keys)
-    sums, counts = {"energy": energy, "forces": forces, "atomic_energies": atoms}, {}
-    size = system.atom_mask.sum(axis=1)
-    for name, each in zip(LABELS, (jnp.ones_like(size), 3 * size, size), strict=True):
-        sums[name] = jnp.sum(jnp.where(known[name][:, None, None], sums[name], 0), axis=0)
-        counts[name] = jnp.sum(jnp.where(known[name], each, 0))
-    return sums, counts
-
-
-@eqx.filter_jit
-def force_slopes(
-    force_field: ForceField, system: System, neighbors: Neighbors, directions: Float[Array, "F D"]
-) -> tuple[Float[Array, "B D"], Float[Array, "B N 3 D"]]:
-    """Derivatives of energies and forces along `directions` of the weights, of structures with a leading axis B."""
-
-    def one(system: System, neighbors: Neighbors) -> tuple[Array, Array]:
-        own, back = jax.vjp(lambda r: _features_at(force_field, system, neighbors, r), system.positions)
-        slopes = jax.lax.map(lambda d: -back(jnp.broadcast_to(d[None, :], own.shape))[0], directions.T)
-        return own.sum(axis=0) @ directions, jnp.moveaxis(slopes, 0, -1)
-
-    return jax.vmap(one)(system, neighbors)
-
-
-def _features_at(force_field: ForceField, system: System, neighbors: Neighbors, positions: Array) -> Array:
-    return energy_features(force_field, eqx.tree_at(lambda s: s.positions, system, positions), neighbors)
+        parts = [weights.get(name, 0.0) / max(1.0, self.counts[name]) * self.sums[name] for name in LABELS]
+        return np.sum(parts, axis=0)
 
 
 @dataclass(frozen=True)
@@ -124,6 +114,20 @@ class Rigidity:
         stiffness, vectors = np.linalg.eigh(curvature)
         stiffness = np.maximum(stiffness, 0)
         return cls(vectors, stiffness, relative_ridge * float(stiffness.mean()))
+
+    @classmethod
+    def most_likely(
+        cls, curvature: Float[np.ndarray, "F F"], slopes: Float[np.ndarray, "S F"], errors: Float[np.ndarray, " S"]
+    ) -> Rigidity:
+        """With the s^2 among `RIDGES` by which errors of structures not in H are most likely, alpha being the best.
+
+        Args:
+            curvature: H.
+            slopes: dy/dw of S predictions y.
+            errors: of these.
+        """
+        candidates = [cls.of(curvature, relative_ridge=ridge) for ridge in RIDGES]
+        return min(candidates, key=lambda one: surprise(errors, np.linalg.norm(slopes @ one.factor, axis=1)))
 
     @property
     def variances(self) -> Float[np.ndarray, " F"]:
