@@ -11,9 +11,10 @@ from ase import Atoms
 
 from helio.build import liquid, molecule, water_box
 from helio.build.packages import need
+from helio.distillation.cutting import fragment_molecules, spheres
 from helio.distillation.enumeration import enumerated
 from helio.distillation.placement import cluster
-from helio.distillation.recipe import Boxes, Chains, Clusters, Files, Molecules, Part, drawn
+from helio.distillation.recipe import Boxes, Chains, Clusters, Files, Fragments, Molecules, Part, drawn
 from helio.distillation.sequences import random_sequence, smiles_of
 from helio.distillation.starts import Start, Starts, generator, seed_of
 from helio.errors import HelioError
@@ -46,6 +47,10 @@ def starts_of(part: Part, name: str, *, seed: int, elements: Sequence[int]) -> S
         return _conformers(_chains(part, name, seed), part.conformers, name, seed)
     if isinstance(part, Clusters):
         return _clusters(part, name, seed, elements)
+    if isinstance(part, Fragments):
+        if part.way == "bottom-up":
+            return _conformers(fragment_molecules(part, name, seed, elements), part.conformers, name, seed)
+        return spheres(part, name, seed, elements)
     return _boxes(part, name, seed)
 
 

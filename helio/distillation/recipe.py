@@ -117,7 +117,23 @@ class Boxes(_Part):
     densities: tuple[Positive, Positive] = Field((0.9, 1.1), description="in g/cm3, least and most")
 
 
-Part = Annotated[Files | Molecules | Chains | Clusters | Boxes, Field(discriminator="kind")]
+class Fragments(_Part):
+    """Pieces of large systems, whose cut bonds end in hydrogens."""
+
+    kind: Literal["fragments"]
+    paths: tuple[str, ...] = Field(min_length=1, description="structures with all hydrogens, relative to the recipe")
+    way: Literal["top-down", "bottom-up"] = Field(
+        "top-down", description="spheres around random atoms, as they are, or all bonded fragments as molecules"
+    )
+    count: PositiveInt | None = Field(None, description="starts; by default 100 spheres, or all molecules")
+    radius: Positive = Field(5.0, description="in A, of spheres")
+    most_atoms: PositiveInt = Field(200, description="of a sphere; larger ones are left out")
+    heavy_atoms: tuple[PositiveInt, PositiveInt] = Field((1, 8), description="least and most, bottom-up")
+    conformers: PositiveInt = Field(1, description="starts of each molecule, bottom-up")
+    most_charge: NonNegativeInt = Field(2, description="in e, of either sign")
+
+
+Part = Annotated[Files | Molecules | Chains | Clusters | Boxes | Fragments, Field(discriminator="kind")]
 
 
 class Recipe(_Settings):
@@ -173,7 +189,7 @@ def _with_paths(part: Any, folder: Path) -> Any:
     def absolute(path: str) -> str:
         return str((folder / Path(path).expanduser()).resolve())
 
-    if isinstance(part, Files):
+    if isinstance(part, Files | Fragments):
         return part.model_copy(update={"paths": tuple(map(absolute, part.paths))})
     if isinstance(part, _Molecules) and part.smiles_file is not None:
         return part.model_copy(update={"smiles_file": absolute(part.smiles_file)})
