@@ -11,7 +11,7 @@ import typer
 from helio.errors import HelioError
 
 if TYPE_CHECKING:
-    from helio.force_field import ForceField, ForceFieldSettings
+    from helio.force_field import ForceField, ForceFieldSettings, ModelInfo
 
 app = typer.Typer(no_args_is_help=True, help="List, inspect, fetch, convert and remove models.")
 
@@ -56,6 +56,7 @@ def info(
     if known:
         rows["file"] = str(known.path) if header else f"not in the cache; fetched at first use: helio model get {model}"
     if header:
+        rows |= _levels(about)
         rows["parameters"] = f"{header.num_parameters:,}"
         rows["SHA-256 of the weights"] = header.weights_sha256
         rows |= _described(header.settings)
@@ -140,6 +141,18 @@ def _existing(model: str) -> str:
     if not Path(model).is_file():
         known_model(model)  # raises, with the known names
     return model
+
+
+def _levels(about: ModelInfo) -> dict[str, str]:
+    """The levels of theory, and for which elements total energies can be given."""
+    rows = {}
+    if about.levels:
+        first, *others = about.levels
+        rows["levels of theory"] = "; ".join([f"{first} (the default)" if others else first, *others])
+    for level, known in about.reference_energies.items():
+        energies = ", ".join(f"{element} {energy:.4f}" for element, energy in known.items())
+        rows[f"energies of atoms (eV), {level}"] = energies or "none"
+    return rows
 
 
 def _described(settings: ForceFieldSettings) -> dict[str, str]:
