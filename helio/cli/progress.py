@@ -63,9 +63,12 @@ def _plain_report() -> Callable[[Progress], None]:
 
 def _line(progress: Progress) -> str:
     share = 100 * progress.step / max(1, progress.steps)
+    doubt = ""
+    if progress.uncertainty is not None:
+        doubt = f"forces ±{progress.uncertainty:.3g} eV/A{' EXTRAPOLATES' if progress.extrapolates else ''}  "
     return (
         f"{share:5.1f} %  step {progress.step}/{progress.steps}  {progress.time_ps:.3f} ps  "
-        f"T {progress.temperature:.0f} K  E {progress.energy:.3f} eV  {progress.ns_per_day:.3g} ns/day  "
+        f"T {progress.temperature:.0f} K  E {progress.energy:.3f} eV  {progress.ns_per_day:.3g} ns/day  {doubt}"
         f"{clock(progress.seconds_left)} left"
     )
 

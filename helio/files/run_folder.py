@@ -10,6 +10,7 @@
 | `trajectory.h5md`, `trajectory/` | frames (`helio.files.trajectory`) |
 | `checkpoint.npz`, `checkpoint.previous.npz` | where to go on |
 | `replica-000/`, ... | `start.extxyz`, `topology.pdb`, log and trajectory of each, if there are several |
+| `uncertain.extxyz` | structures whose forces were too uncertain |
 | `exchanges.csv` | attempted exchanges of replicas |
 | `lock` | held by the process that writes the folder |
 """
@@ -40,6 +41,7 @@ _FILES = (
     "checkpoint.previous.npz",
     "last-good.extxyz",
     "exchanges.csv",
+    "uncertain.extxyz",
     # Of a training.
     "model.safetensors",
     "reference_energies.json",
@@ -63,6 +65,7 @@ class RunFolder:
         self.trajectory = path / "trajectory.h5md"
         self.log = path / "log.csv"
         self.checkpoint = path / "checkpoint.npz"
+        self.uncertain = path / "uncertain.extxyz"
         self.last_good = path / "last-good.extxyz"
 
     def replicas(self, count: int) -> list[RunFolder]:

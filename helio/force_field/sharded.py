@@ -68,9 +68,13 @@ class Sharded(eqx.Module):
 
     def __call__(self, system: System, neighbors: Neighbors) -> Prediction:
         """The prediction, in compiled code; every device holds all of it."""
+        return self.evaluated(ForceField.__call__, system, neighbors)
 
-        def call(force_field: ForceField, system: System, neighbors: Neighbors) -> Prediction:
-            return force_field(system, neighbors, self.rows)
+    def evaluated(self, function: Any, system: System, neighbors: Neighbors) -> Any:
+        """What `function(force_field, system, neighbors, rows)` gives on each device, if it is the same on all."""
+
+        def call(force_field: ForceField, system: System, neighbors: Neighbors) -> Any:
+            return function(force_field, system, neighbors, self.rows)
 
         short, long = (_list_blocks(n.shift is not None, n.half is not None) for n in (neighbors.short, neighbors.long))
         blocks = eqx.tree_at(lambda n: (n.short, n.long), jax.tree.map(lambda _: _WHOLE, neighbors), (short, long))

@@ -19,7 +19,7 @@ from helio.errors import HelioError
 from helio.files.atomic import disk_errors
 from helio.files.run_folder import RunFolder
 from helio.force_field import ForceField
-from helio.force_field.sharded import everywhere
+from helio.force_field.sharded import Sharded, everywhere
 from helio.force_field.tabulation import why_plain
 from helio.neighbors import NeighborList, NeighborPlans
 from helio.simulate.engine import UnstableError, batch_of_lists, blank_state, first_forces, on_host, unevaluated_state
@@ -31,6 +31,7 @@ from helio.simulate.setup import Setup, set_up, start_temperature
 from helio.simulate.state import State
 from helio.simulate.steps import Composition
 from helio.simulate.stop_conditions import StopConditions
+from helio.simulate.watch import Seen, least_certain, look
 from helio.units import BOLTZMANN
 
 
@@ -63,6 +64,15 @@ class Batch:
         if self.force_field.tables is not None:
             return None
         return "as asked for" if self.settings.kernels == "plain" else why_plain(self.force_field.settings)
+
+    def look(self, state: State, lists: ActiveLists) -> list[Seen] | None:
+        """The uncertainty of each replica, whose lists belong to the state; None where it is not due at this step."""
+        every, watched = self.settings.uncertainty_every, self.setups[0].watched
+        if watched is None or not every or int(np.min(state.step)) % every:
+            return None
+        uncertainty = (watched.force_field if isinstance(watched, Sharded) else watched).uncertainty
+        assert uncertainty is not None
+        return look(watched, state, lists, limit=self.settings.uncertainty_limit or uncertainty.limit)
 
     def each(self, state: State) -> list[State]:
         """The states of the replicas apart, as host arrays of real atoms."""
@@ -183,6 +193,17 @@ class Batch:
                     *good,
                 )
 
+    def check_certainty(self, state: State, seen: list[Seen]) -> None:
+        """Raise `HelioError` if a replica is to be stopped because its forces are too uncertain."""
+        for number, (one, own) in enumerate(zip(self.each(state), seen, strict=True)):
+            if own.extrapolates and self.settings.stop_when_uncertain:
+                which = "" if self.count == 1 else f" of replica {number}"
+                raise HelioError(
+                    f"the simulation{which} was stopped at step {int(np.min(state.step))}: "
+                    f"{least_certain(one.system, own)}. The structure is the last one in uncertain.extxyz of the run "
+                    "folder; helio resume goes on from it"
+                )
+
     def _lists(self, plans: NeighborPlans) -> ActiveLists:
         systems = [setup.system for setup in self.setups]
         if self.count > 1:
@@ -203,10 +224,11 @@ class BatchRecorder:
     def __init__(self, batch: Batch, recorders: list[Recorder], exchanges: ExchangeLog | None) -> None:
         self._batch, self._recorders, self.exchanges = batch, recorders, exchanges
 
-    def record(self, state: State, *, ns_per_day: float = 0.0) -> None:
+    def record(self, state: State, *, ns_per_day: float = 0.0, seen: list[Seen] | None = None) -> None:
         """Write what is due at this step."""
-        for recorder, one in zip(self._recorders, self._batch.each(state), strict=True):
-            recorder.record(one, ns_per_day=ns_per_day)
+        found = [None] * len(self._recorders) if seen is None else seen
+        for recorder, one, uncertainty in zip(self._recorders, self._batch.each(state), found, strict=True):
+            recorder.record(one, ns_per_day=ns_per_day, seen=uncertainty)
 
     def commit(self) -> None:
         """Bring all frames to the disk."""
@@ -224,7 +246,7 @@ class NoRecorder:
 
     exchanges = None
 
-    def record(self, state: State, *, ns_per_day: float = 0.0) -> None:
+    def record(self, state: State, *, ns_per_day: float = 0.0, seen: list[Seen] | None = None) -> None:
         """Write nothing."""
 
     def commit(self) -> None:

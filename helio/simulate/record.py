@@ -21,6 +21,7 @@ from helio.simulate.saved_atoms import saved_atoms
 from helio.simulate.settings import MDSettings
 from helio.simulate.state import State
 from helio.simulate.steps import Composition
+from helio.simulate.watch import Seen, UncertainStructures
 from helio.system import System
 from helio.units import BOLTZMANN, EV_PER_A3_IN_BAR, FS
 
@@ -52,6 +53,7 @@ class Recorder:
             "total_eV",
             "conserved_eV",
             *(_CELL_COLUMNS if state.prediction.stress is not None else ()),
+            *(_UNCERTAINTY_COLUMNS if settings.uncertainty_every else ()),
             "ns_per_day",
         ]
         self._chosen = saved_atoms(folder.topology.read_text(encoding="utf-8"), settings.save_atoms)
@@ -60,9 +62,15 @@ class Recorder:
         particles = _particles(read_structure(folder.start), state.system, self._chosen)
         self._trajectory = TrajectoryWriter(folder.path, particles, creator=helio.__version__, last_step=last_step)
         self._log = Log(folder.log, columns, last_step=last_step)
+        self._uncertain = UncertainStructures(
+            folder.uncertain,
+            most=settings.uncertain_structures,
+            steps_apart=settings.uncertain_interval / settings.timestep,
+            last_step=last_step,
+        )
 
-    def record(self, state: State, *, ns_per_day: float = 0.0) -> None:
-        """Write what is due at this step."""
+    def record(self, state: State, *, ns_per_day: float = 0.0, seen: Seen | None = None) -> None:
+        """Write what is due at this step; `seen` is the uncertainty of the state, where it is due."""
         step, settings = int(state.step), self._settings
         time_ps = step * settings.timestep / 1000
         if step % settings.log_every == 0:
@@ -79,9 +87,14 @@ class Recorder:
             values = [round(value, _DECIMALS) for value in energies]
             if state.prediction.stress is not None:
                 values += _cell_values(state, self._integrator)
+            if settings.uncertainty_every:
+                values += _uncertainty_values(seen)
             self._log.append([step, round(time_ps, 7), *values, round(ns_per_day, 4)])
         if step % settings.save_every == 0:
             self._trajectory.append(_frame(state, settings, time_ps, self._chosen))
+        if seen is not None:
+            last = settings.stop_when_uncertain
+            self._uncertain.offer(state.system, seen, step=step, time_ps=time_ps, last=last)
 
     def commit(self) -> None:
         """Bring all frames to the disk (rows of the log are there already)."""
@@ -110,6 +123,7 @@ _CELL_COLUMNS = (
     "volume_A3",
     *(f"cell_{name}" for name in ("a_A", "b_A", "c_A", "alpha_deg", "beta_deg", "gamma_deg")),
 )
+_UNCERTAINTY_COLUMNS = ("energy_uncertainty_eV", "force_uncertainty_eV_per_A", "extrapolates")
 _compiled_pressure = eqx.filter_jit(pressure)
 
 
@@ -121,6 +135,13 @@ def _cell_values(state: State, integrator: Composition) -> list[float]:
     pressures = [np.trace(tensor) / 3, *tensor[(0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)]]
     cell_values = [round(float(value), 5) for value in cell_to_cellpar(cell)]
     return [*(round(float(value), 3) for value in pressures), round(density, 6), round(volume, 4), *cell_values]
+
+
+def _uncertainty_values(seen: Seen | None) -> list[float]:
+    """Not a number at steps at which nothing was asked."""
+    if seen is None:
+        return [float("nan")] * len(_UNCERTAINTY_COLUMNS)
+    return [round(seen.energy, _DECIMALS), round(seen.largest, _DECIMALS), int(seen.extrapolates)]
 
 
 def _particles(start: Atoms, system: System, chosen: np.ndarray) -> Particles:

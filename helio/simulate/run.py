@@ -21,8 +21,8 @@ from helio.files.checkpoint import read_arrays, read_checkpoint, write_checkpoin
 from helio.files.interrupt import stop_signal
 from helio.files.run_folder import RunFolder, claim_existing, claim_new, existing_run
 from helio.files.structures import read_structure, write_structure
-from helio.force_field import ForceField
-from helio.force_field.model_file import named_tensors, weights_sha256
+from helio.force_field.model_file import named_tensors, read_model_info, weights_sha256
+from helio.force_field.registry import model_path
 from helio.neighbors import NeighborPlans
 from helio.precision import numerics
 from helio.simulate.batch import Batch, BatchRecorder, NoRecorder, make_batch, plans_of
@@ -33,6 +33,7 @@ from helio.simulate.record import temperature
 from helio.simulate.saved_atoms import saved_atoms, topology_text
 from helio.simulate.settings import MDSettings, checked_settings
 from helio.simulate.state import State
+from helio.simulate.watch import Seen
 from helio.system import System
 
 # Seconds that a block should last: the live line moves and Ctrl-C is obeyed about that often.
@@ -51,6 +52,8 @@ class Progress:
     ns_per_day: float
     seconds_left: float
     plain_because: str | None = None  # why the force field does not run compiled, if it does not
+    uncertainty: float | None = None  # eV/A, of the atom whose force was least certain when last looked at
+    extrapolates: bool = False  # whether that was beyond the limit
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ def run_md(
                 _write_beginning(folder, batch, structures)
         state, lists = batch.start(momenta)
         with closing(batch.recorder(folder, state) if leads else NoRecorder()) as recorder:
-            recorder.record(state)
+            recorder.record(state, seen=batch.look(state, lists))
             return _run(batch, folder, recorder, state, lists, report, stop)
 
 
@@ -141,6 +144,10 @@ def completed(settings: MDSettings, structures: Sequence[Atoms]) -> MDSettings:
         value = getattr(settings, name)
         if value is not None and Path(value).is_file():
             changes[name] = str(Path(value).resolve())
+    if settings.uncertainty_every is None:
+        stated = read_model_info(model_path(settings.model)).uncertainty is not None
+        asked = settings.stop_when_uncertain or settings.uncertainty_limit is not None
+        changes["uncertainty_every"] = settings.log_every if stated or asked else 0
     return settings.model_copy(update=changes)
 
 
@@ -162,9 +169,9 @@ def _run(
     stop: threading.Event,
 ) -> Outcome:
     settings, block, rate = batch.settings, 1, 0.0
-    model = _fingerprint(batch.force_field)
+    model = _fingerprint(batch)
     step = _step(state)
-    saved = step
+    saved, seen = step, None
     if step == 0:
         _save(recorder, folder, state, lists, model)
     good = state, lists
@@ -192,14 +199,19 @@ def _run(
         rate = _smoothed(rate, (until - step) / seconds, weight=min(1.0, seconds / 2))
         block = max(1, min(4 * block, round(rate * _BLOCK_SECONDS)))
         step = until
-        recorder.record(state, ns_per_day=_ns_per_day(rate, settings))
+        found = batch.look(state, lists)
+        recorder.record(state, ns_per_day=_ns_per_day(rate, settings), seen=found)
+        seen = found or seen
         if settings.exchange_every is not None and step % settings.exchange_every == 0:
             state, lists = batch.exchange(state, lists, recorder)
         if step % settings.checkpoint_every == 0:
             lists = batch.with_mesh(state, lists)
             _save(recorder, folder, state, lists, model)
             saved = step
-        report(_progress(batch, state, rate))
+        report(_progress(batch, state, rate, seen))
+        if found is not None and settings.stop_when_uncertain and any(one.extrapolates for one in found):
+            _save(recorder, folder, state, lists, model)
+            batch.check_certainty(state, found)
     if saved < step:
         _save(recorder, folder, state, lists, model)
     return Outcome(step, settings.steps, interrupted=step < settings.steps)
@@ -207,8 +219,14 @@ def _run(
 
 def _next_event(step: int, settings: MDSettings) -> int:
     """The next step at which something is to be done on the host."""
-    periods = (settings.save_every, settings.log_every, settings.checkpoint_every, settings.exchange_every)
-    return min(settings.steps, *((step // period + 1) * period for period in periods if period is not None))
+    periods = (
+        settings.save_every,
+        settings.log_every,
+        settings.checkpoint_every,
+        settings.exchange_every,
+        settings.uncertainty_every,
+    )
+    return min(settings.steps, *((step // period + 1) * period for period in periods if period))
 
 
 def _save(
@@ -225,7 +243,7 @@ def _save(
 def _restore(batch: Batch, folder: RunFolder, *, same_plans: bool) -> tuple[State, ActiveLists]:
     """State and lists of the checkpoint; the lists will be made where they were, in the same sizes or in new ones."""
     _, info = read_arrays(folder.checkpoint)
-    if info["model"] != _fingerprint(batch.force_field):
+    if info["model"] != _fingerprint(batch):
         raise HelioError(f"the model {batch.settings.model} is not the one that the run in {folder.path} began with")
     blank, lists = batch.blank(NeighborPlans.from_json(info["plans"]) if same_plans else batch.plans())
     tree, _ = read_checkpoint(folder.checkpoint, {"state": blank, "lists": lists.places})
@@ -238,8 +256,11 @@ def _step(state: State) -> int:
     return int(np.min(state.step))
 
 
-def _fingerprint(force_field: ForceField) -> str:
-    return weights_sha256(named_tensors(force_field))
+def _fingerprint(batch: Batch) -> str:
+    """Of the weights, and of the uncertainty where that is watched."""
+    uncertainty = batch.force_field.uncertainty
+    extra = {} if uncertainty is None else {"factor": uncertainty.factor, "members": uncertainty.members}
+    return weights_sha256(named_tensors(batch.force_field) | {k: np.asarray(v) for k, v in extra.items()})
 
 
 def _host(system: System) -> System:
@@ -254,8 +275,8 @@ def _ns_per_day(rate: float, settings: MDSettings) -> float:
     return rate * settings.timestep * 1e-6 * 86400
 
 
-def _progress(batch: Batch, state: State, rate: float) -> Progress:
-    """Temperature and energy are means over the replicas, ns/day is the sum of all."""
+def _progress(batch: Batch, state: State, rate: float, seen: list[Seen] | None) -> Progress:
+    """Temperature and energy are means over the replicas, ns/day is the sum of all, uncertainty the largest."""
     settings, step, states = batch.settings, _step(state), batch.each(state)
     return Progress(
         step=step,
@@ -266,4 +287,6 @@ def _progress(batch: Batch, state: State, rate: float) -> Progress:
         ns_per_day=batch.count * _ns_per_day(rate, settings),
         seconds_left=(settings.steps - step) / rate,
         plain_because=batch.plain_because,
+        uncertainty=None if seen is None else max(one.largest for one in seen),
+        extrapolates=seen is not None and any(one.extrapolates for one in seen),
     )

@@ -57,6 +57,7 @@ SECTIONS = {
     "steps": "Length and accuracy",
     "replicas": "Replicas",
     "hottest": "When to stop",
+    "uncertainty_every": "Uncertainty",
     "save": "Output",
 }
 
@@ -145,6 +146,17 @@ class MDSettings(BaseModel):
         None, gt=1, description="the run stops where a row of the log finds a bond this many times as long as at first"
     )
 
+    # Uncertainty
+    uncertainty_every: int | None = Field(
+        None, ge=0, description="steps between uncertainties; 0 for none, by default log_every if the model states them"
+    )
+    uncertainty_limit: float | None = Field(
+        None, gt=0, description="in eV/A, of an atom's force, beyond which a model extrapolates; by default the model's"
+    )
+    stop_when_uncertain: bool = Field(False, description="stop where the model extrapolates")
+    uncertain_structures: int = Field(100, ge=0, description="most structures that are kept to be labelled")
+    uncertain_interval: float = Field(100.0, ge=0, description="in fs, shortest time between two of them")
+
     # Output
     save: Outputs = Field(("velocities",), description=f"what frames hold besides positions: {', '.join(_OUTPUTS)}")
     save_atoms: str = Field("all", min_length=1, description="atoms in frames, in the selection language of MDAnalysis")
@@ -170,6 +182,8 @@ class MDSettings(BaseModel):
         if uses_chain and self.constraints != "none":
             raise ValueError("fixed distances at constant pressure need --barostat stochastic")
         self._check_replicas()
+        if self.uncertainty_every == 0 and (self.stop_when_uncertain or self.uncertainty_limit is not None):
+            raise ValueError("stop_when_uncertain and uncertainty_limit need an uncertainty_every above 0")
         if self.ensemble == "npt" and self.frozen != ():
             raise ValueError("frozen atoms and constant pressure exclude each other; use position restraints")
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import equinox as eqx
@@ -45,11 +45,12 @@ class Setup:
     """What settings and structure make."""
 
     settings: MDSettings
-    force_field: ForceField
+    force_field: ForceField  # with its uncertainty where that is watched
     potential: Any  # the force field, with biases, over the devices asked for
     integrator: Composition
     system: System
     mesh: Mesh | None  # the devices that share the system, if there are several
+    watched: ForceField | Sharded | None  # the force field with its uncertainty, over the devices asked for
 
 
 def set_up(atoms: Atoms, settings: MDSettings, *, rows: int | None = None) -> Setup:
@@ -61,6 +62,8 @@ def set_up(atoms: Atoms, settings: MDSettings, *, rows: int | None = None) -> Se
         long_range_cutoff=settings.long_range_cutoff,
         electrostatics=settings.electrostatics,
     )
+    force_field, watched = _watched(force_field, settings)
+    known = watched or force_field
     if settings.constraints != "none":
         atoms = make_whole(atoms)
     system = System.from_ase(atoms, charge=settings.charge, unpaired_electrons=settings.spin)
@@ -74,21 +77,40 @@ def set_up(atoms: Atoms, settings: MDSettings, *, rows: int | None = None) -> Se
     _check_cell(system, settings)
     precision = settings.precision
     mesh = None if shared is None else shared.mesh
-    potential, integrator, system = everywhere(
+    if watched is not None and mesh is not None:
+        watched = Sharded(watched, mesh)
+    potential, watched, integrator, system = everywhere(
         mesh,
         (
             potential.astype(precision),
+            None if watched is None else watched.astype(precision),
             _integrator(settings, freedom),
             system.padded(rows or len(system)).astype(precision),
         ),
     )
-    return Setup(settings, force_field.astype(precision), potential, integrator, system, mesh)
+    return Setup(settings, known.astype(precision), potential, integrator, system, mesh, watched)
 
 
 def start_temperature(settings: MDSettings) -> float:
     """The temperature at time zero, in K."""
     course = settings.temperature
     return course[0][1] if isinstance(course, tuple) else course
+
+
+def _watched(force_field: ForceField, settings: MDSettings) -> tuple[ForceField, ForceField | None]:
+    """The force field without its uncertainty, which steps do not need, and with it where it is watched.
+
+    Raises:
+        HelioError: settings ask for an uncertainty that the model does not state.
+    """
+    bare = replace(force_field, uncertainty=None)
+    asked = settings.uncertainty_every or settings.stop_when_uncertain or settings.uncertainty_limit is not None
+    if asked and force_field.uncertainty is None:
+        raise HelioError(
+            f"the model {settings.model} does not say how uncertain it is: make one that does with helio calibrate, or "
+            "leave out the settings of uncertainty"
+        )
+    return bare, force_field if settings.uncertainty_every else None
 
 
 def _with_biases(force_field: ForceField | Sharded, atoms: Atoms, settings: MDSettings) -> Any:
