@@ -106,7 +106,7 @@ def calibrate(
         f"Limit for an atom: {limit:.3g} eV/A; {share:.1f} % of the {len(check.largest)} structures are beyond it"
     )
     if plot is not None:
-        plot_reliability(plot, check, title=f"{model} on {kept.store.path.name}")
+        plot_reliability(plot, check, title=f"{Path(model).stem} on {kept.store.path.name}")
         typer.echo(f"Figure: {plot}")
     if out is not None:
         _save(force_field, model, level, out)

@@ -12,7 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from helio.errors import HelioError
-from helio.evaluate.uncertainty import Chosen, Report, UncertaintyCheck, batches, check_uncertainty, force_errors
+from helio.evaluate.uncertainty import (
+    Chosen,
+    Report,
+    UncertaintyCheck,
+    batches,
+    check_forces,
+    check_uncertainty,
+    force_errors,
+)
 from helio.force_field import ForceField
 from helio.prediction import Prediction
 from helio.train.batches import Batch
@@ -59,10 +67,11 @@ def calibrate(
         HelioError: elements that the model does not know, no labels of `weights` in `data`, no forces in `held_out`, or
             no errors there.
     """
+    if not any(weight and data.store.known(name)[data.indices].any() for name, weight in weights.items()):
+        raise HelioError(f"no structure in {data.store.path} has a label among {', '.join(weights)}")
+    check_forces(held_out)
     force_field = replace(force_field, uncertainty=None)
     curvature = _curvature(force_field, data, probes, long_range_cutoff, seed, report).weighted(weights)
-    if not curvature.any():
-        raise HelioError(f"no structure in {data.store.path} has a label among {', '.join(weights)}")
     rigidity = _rigidity(force_field, curvature, held_out, probes, long_range_cutoff, seed, report)
 
     def model(**options: Any) -> ForceField:

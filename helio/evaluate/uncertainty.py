@@ -128,8 +128,7 @@ def check_uncertainty(
     Raises:
         HelioError: the structures hold elements that the model does not know, or no forces.
     """
-    if not chosen.store.known("forces")[chosen.indices].any():
-        raise HelioError(f"no structure in {chosen.store.path} has forces to compare with")
+    check_forces(chosen)
     rows: dict[str, list[np.ndarray]] = {name: [] for name in ("index", "size", "energy", "deviation", "force", "of")}
     for batch, placed in batches(force_field, chosen, long_range_cutoff, CHECKING, report):
         predicted, estimate = jax.device_get(_compared(force_field, placed, long_range_cutoff))
@@ -145,6 +144,12 @@ def check_uncertainty(
     index, size, energy, deviation, force, of = (np.concatenate(parts) for parts in rows.values())
     energy, elements = _without_constants(energy, chosen.store, index)
     return UncertaintyCheck(index, size, energy, deviation, force, of, elements)
+
+
+def check_forces(chosen: Chosen) -> None:
+    """Raise `HelioError` if no structure has forces."""
+    if not chosen.store.known("forces")[chosen.indices].any():
+        raise HelioError(f"no structure in {chosen.store.path} has forces to compare with")
 
 
 def force_errors(batch: Batch, predicted: Prediction) -> Float[np.ndarray, "B N 3"]:

@@ -44,6 +44,8 @@ def plot_reliability(path: str | Path, check: UncertaintyCheck, *, title: str = 
 
 
 def _draw(axes, errors: np.ndarray, deviations: np.ndarray) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
     shown = np.random.default_rng(0).permutation(len(errors))[:_MOST_POINTS]
     bins = reliability(errors, deviations)
     axes.loglog(deviations[shown], errors[shown], ".", color="0.75", markersize=2, rasterized=True, label="values")
@@ -52,20 +54,27 @@ def _draw(axes, errors: np.ndarray, deviations: np.ndarray) -> None:
     high = max(bins.predicted.max(), bins.observed.max()) * 2
     axes.plot([low, high], [low, high], color="0.3", linewidth=0.8, zorder=0)
     axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+    for axis in (axes.xaxis, axes.yaxis):  # where there is less than a decade, the usual labels overlap
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.set_minor_formatter(NullFormatter())
     axes.legend(loc="upper left", fontsize=8)
 
 
 def reliability_table(check: UncertaintyCheck) -> Table:
-    """Root mean squares of errors and of deviations, rank correlations, and how often errors are within deviations."""
-    table = Table(box=SIMPLE_HEAD)
+    """Root mean squares of errors and deviations, their rank correlation, and how often errors are within deviations.
+
+    Forces are told per component, those of structures as root mean squares over all their components.
+    """
+    expected = ", ".join(f"{d} sd {100 * share:.1f} %" for d, share in _WITHIN.items())
+    table = Table(box=SIMPLE_HEAD, caption=f"Gaussian errors within {expected}", caption_justify="left")
     table.add_column("")
-    headings = ["values", "RMS error", "RMS predicted", "rank correlation"]
-    for name in [*headings, *(f"within {d} sd ({100 * share:.1f} %)" for d, share in _WITHIN.items())]:
-        table.add_column(name, justify="right")
+    for name in ("values", "error", "predicted", "rank", *(f"within {d} sd" for d in _WITHIN)):
+        table.add_column(name, justify="right", no_wrap=True)
     rows = {
-        "energies (meV/atom)": ("energies", 1000.0, check.energies),
-        "forces (eV/A, per component)": ("forces", 1.0, check.forces),
-        "structures' forces": ("structures", 1.0, check.structures),
+        "energies, meV/atom": ("energies", 1000.0, check.energies),
+        "forces, eV/A": ("forces", 1.0, check.forces),
+        "of structures, eV/A": ("structures", 1.0, check.structures),
     }
     for number, (words, (name, factor, (errors, deviations))) in enumerate(rows.items()):
         if len(errors) == 0:

@@ -75,7 +75,7 @@ def test_rotation_permutation_padding_and_two_molecules_far_apart() -> None:
     np.testing.assert_allclose(padded.of_atoms, [*one.of_atoms, 0, 0, 0], rtol=1e-9)
     np.testing.assert_allclose(padded.atomic_energies, [*one.atomic_energies, 0, 0, 0], rtol=1e-9)
 
-    twice = System.from_ase(system.to_ase() + moved(system, system.positions + [30.0, 0, 0]).to_ase())
+    twice = System.from_ase(system.to_ase() + moved(system, system.positions + np.array([30.0, 0, 0])).to_ase())
     both = estimate(model, twice)
     assert float(both.energy) == pytest.approx(2 * float(one.energy), rel=1e-9)  # the same error twice
     np.testing.assert_allclose(both.of_atoms, [*one.of_atoms, *one.of_atoms], rtol=1e-8)

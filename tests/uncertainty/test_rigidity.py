@@ -13,8 +13,7 @@ import pytest
 
 from helio import System
 from helio.force_field import ForceField
-from helio.uncertainty import Curvature, Rigidity, energy_features, estimate_uncertainty
-from helio.uncertainty.rigidity import force_slopes
+from helio.uncertainty import Curvature, Rigidity, energy_features, estimate_uncertainty, slopes
 from tests.uncertainty.conftest import block, curvature_of, rattled, tiny_force_field
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -68,10 +67,36 @@ def test_sums_and_variance_are_those_of_dense_matrices() -> None:
     np.testing.assert_allclose(estimate.forces**2, expected_forces, rtol=1e-7)
     np.testing.assert_allclose(estimate.of_atoms**2, expected_forces.sum(axis=1), rtol=1e-7)
 
-    energies, slopes = force_slopes(force_field, *block(force_field, [other], 8), jnp.asarray(rigidity.vectors))
-    np.testing.assert_allclose(energies[0], energy @ rigidity.vectors, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(slopes[0, :6].reshape(18, 8), forces @ rigidity.vectors, atol=1e-10)
-    assert np.all(slopes[0, 6:] == 0)
+    made = slopes(model, *block(model, [other], 8), key=jax.random.PRNGKey(0), probes=3)
+    np.testing.assert_allclose(made.atomic_energies[0, :6], atoms, rtol=1e-9, atol=1e-12)
+    assert np.all(made.atomic_energies[0, 6:] == 0) and np.all(made.signs[0, :, 6:] == 0)
+    signs = np.asarray(made.signs[0, :, :6]).reshape(3, -1)
+    assert set(signs.ravel()) == {1.0, -1.0}
+    np.testing.assert_allclose(made.forces[0], signs @ forces, rtol=1e-7, atol=1e-10)
+
+
+def test_labels_that_are_not_known_do_not_count() -> None:
+    force_field, systems = tiny_force_field(), [rattled("H2O", 0), rattled("CH4", 1)]
+    made = slopes(force_field, *block(force_field, systems, 6), key=jax.random.PRNGKey(0), probes=2)
+    known = {"energy": np.array([True, False]), "forces": np.array([False, True]), "atomic_energies": np.zeros(2, bool)}
+    found = Curvature.empty(8).including(made, np.array([3, 5]), known)
+    assert found.counts == {"energy": 1, "forces": 15, "atomic_energies": 0}
+    total = np.asarray(made.atomic_energies[0]).sum(axis=0) / 3
+    np.testing.assert_allclose(found.sums["energy"], np.outer(total, total))
+    assert not found.sums["atomic_energies"].any() and found.sums["forces"].any()
+
+
+def test_the_most_likely_ridge_is_that_of_the_errors() -> None:
+    """Errors of weights that are drawn with a known ridge, where the data leave half of the directions free."""
+    rng = np.random.default_rng(4)
+    root = rng.normal(size=(16, 8))
+    curvature = root @ root.T
+    along = rng.normal(size=(4000, 16))
+    for ridge in (1e-6, 1e-1):
+        truth = Rigidity.of(curvature, relative_ridge=ridge)
+        errors = np.sum(along * (rng.normal(size=(4000, 16)) @ truth.factor.T), axis=1)
+        found = Rigidity.most_likely(curvature, along, 5 * errors)
+        assert found.ridge == pytest.approx(truth.ridge)
 
 
 def test_features_times_weights_are_the_energies_of_the_network() -> None:

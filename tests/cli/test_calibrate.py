@@ -1,0 +1,170 @@
+"""`helio calibrate` as a user meets it: fit, figure, file, comparison, refusals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from ase.build import molecule
+from click.testing import Result
+from typer.testing import CliRunner
+
+from helio import System
+from helio.cli import app
+from helio.cli.calibrate import _timed
+from helio.evaluate.uncertainty import UncertaintyCheck
+from helio.force_field import ForceField, ForceFieldSettings, ModelInfo, load_model, read_model_info, save_model
+from helio.train.importing import ImportSettings, write_store
+from helio.train.labels import LabelledStructure
+
+TINY = ForceFieldSettings(
+    num_layers=1,
+    features=8,
+    num_heads=2,
+    degrees=(1, 2),
+    num_radial=6,
+    spherical_hidden=4,
+    hirshfeld_width=4,
+    zbl=False,
+    electrostatics=False,
+    dispersion=False,
+)
+# Four of every five, of about one size: one shape of batches.
+MOLECULES = ("CH4", "CH4", "NH3", "CH4", "NH3")
+
+
+def labelled(count: int, *, stretch: float, labels: tuple[str, ...] = ("energy", "forces")) -> list[LabelledStructure]:
+    """Molecules and what a model says whose last layer is another one."""
+    truth = ForceField.initialise(TINY, 5).with_options(long_range_cutoff=None)
+    change = 0.3 * np.random.default_rng(3).normal(size=(8, 1))
+    kernel = truth.energy_head.layers.second.kernel
+    truth = eqx.tree_at(lambda m: m.energy_head.layers.second.kernel, truth, kernel + jnp.asarray(change, jnp.float32))
+    call, found = jax.jit(lambda system, neighbors: truth(system, neighbors)), []
+    for number in range(count):
+        atoms = molecule(MOLECULES[number % len(MOLECULES)])
+        atoms.positions *= 1 + stretch * np.random.default_rng(number).uniform()
+        atoms.rattle(0.05, seed=number)
+        system = System.from_ase(atoms)
+        lists = jax.tree.map(jnp.asarray, truth.neighbors(system, rows=5))
+        said = call(system.padded(5).astype("float32"), lists)
+        values = {"energy": np.asarray(said.energy), "forces": np.asarray(said.forces)[: len(system)]}
+        found.append(LabelledStructure(atoms.numbers, atoms.positions, {name: values[name] for name in labels}))
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With a model, a store that it knows, and one of stretched molecules."""
+    folder = tmp_path_factory.mktemp("calibrate")
+    save_model(ForceField.initialise(TINY, 5), folder / "tiny.safetensors", ModelInfo(name="tiny", licence="MIT"))
+    settings = ImportSettings(check_units=False)
+    write_store(labelled(60, stretch=0.0), folder / "train.h5", settings)
+    write_store(labelled(40, stretch=0.6), folder / "far.h5", settings)
+    write_store(labelled(12, stretch=0.0, labels=("energy",)), folder / "no-forces.h5", settings)
+    return folder
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["calibrate", *arguments], env={"COLUMNS": "120"})
+
+
+@pytest.fixture(autouse=True)
+def _without_cache(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    # The setting of the compilation cache would outlive the test.
+    monkeypatch.setattr("helio.cli.compiled.keep_compiled_programs", lambda: None)
+    monkeypatch.chdir(folder)
+
+
+def test_fit_file_figure_and_comparison(folder: Path) -> None:
+    done = run(
+        "tiny.safetensors", "--data", "train.h5", "--validation", "0.4", "--out", "known.safetensors", "--members", "8"
+    )
+    assert done.exit_code == 0, done.output
+    assert (folder / "known.png").stat().st_size > 10_000
+    assert "100.0 %  what the data say  36/36 structures" in done.output
+    model, bare = load_model("known.safetensors", kernels="plain"), load_model("tiny.safetensors", kernels="plain")
+    assert model.uncertainty is not None and model.uncertainty.members.shape == (8, 8)
+    assert "36 structures of train.h5, calibrated on 24 of train.h5" in model.uncertainty.about
+    same = jax.tree.map(lambda one, other: bool((one == other).all()), replace(model, uncertainty=None), bare)
+    assert all(jax.tree.leaves(same))
+    header = read_model_info("known.safetensors")
+    assert header.info.licence == "MIT" and header.weights_sha256 == read_model_info("tiny.safetensors").weights_sha256
+    # All errors come from the last layer: there the ensemble tells them well, and stretched molecules stand out.
+    far = run("known.safetensors", "--held-out", "far.h5", "--plot", "far.svg")
+    assert far.exit_code == 0, far.output
+    assert (folder / "far.svg").exists()
+    beyond = int(far.output.split("eV/A; ")[1].split(" of 40")[0])
+    assert beyond > 10
+    row = next(line for line in far.output.splitlines() if "of structures" in line)
+    assert float(row.split()[-1]) > 0.6  # rank correlation
+    assert run("known.safetensors", "--held-out", "far.h5", "--plot", "far.svg").exit_code == 1  # exists
+
+    shown = CliRunner().invoke(app, ["model", "info", "known.safetensors"], env={"COLUMNS": "200"})
+    assert "36 structures of train.h5" in shown.output and "limit" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tiny.safetensors"], "give --data, the store that the model was trained on, or --held-out"),
+        (["tiny.safetensors", "--data", "train.h5"], "--data and --out belong together"),
+        (["tiny.safetensors", "--held-out", "far.h5"], "tiny.safetensors has no uncertainty to compare: give --data"),
+        (["tiny.safetensors", "--data", "absent.h5", "--out", "o.safetensors"], "there is no store absent.h5"),
+        (["absent", "--data", "train.h5", "--out", "o.safetensors"], "no model and no file called absent"),
+        (["tiny.safetensors", "--data", "train.h5", "--out", "tiny.safetensors"], "tiny.safetensors exists"),
+        (
+            ["tiny.safetensors", "--data", "train.h5", "--out", "o.safetensors", "--plot", "o.txt"],
+            "a plot must be named",
+        ),
+        (
+            ["tiny.safetensors", "--data", "train.h5", "--out", "o.safetensors", "--validation", "0"],
+            "leaves 0 structures to compare with",
+        ),
+        (
+            ["tiny.safetensors", "--data", "train.h5", "--out", "o.safetensors", "--weight", "forces:10"],
+            "--weight is LABEL=NUMBER",
+        ),
+        (
+            ["tiny.safetensors", "--data", "train.h5", "--out", "o.safetensors", "--weight", "dipole=1"],
+            "--weight takes energy, forces, atomic_energies",
+        ),
+        (
+            ["tiny.safetensors", "--data", "train.h5", "--out", "o.safetensors", "--weight", "atomic_energies=1"],
+            "no structure in train.h5 has a label among atomic_energies",
+        ),
+        (
+            ["tiny.safetensors", "--data", "train.h5", "--held-out", "no-forces.h5", "--out", "o.safetensors"],
+            "no structure in no-forces.h5 has forces",
+        ),
+    ],
+)
+def test_refusals(arguments: list[str], message: str, folder: Path) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 1 and message in " ".join(result.output.split()), result.output
+    assert not (folder / "o.safetensors").exists()
+
+
+def test_line_with_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("helio.cli.calibrate.time.monotonic", lambda: now[0])
+    line = _timed()
+    assert line("fit", 0, 200) == "  0.0 %  fit  0/200 structures"
+    now[0] = 5.0
+    assert line("fit", 50, 200) == " 25.0 %  fit  50/200 structures  10.0 per s  0:00:15 left"
+
+
+def test_constants_count_against_the_energies() -> None:
+    """Six energies less two constants have four left to say how large errors are."""
+    errors, forces = np.array([1.0, -1, 1, -1, 1, -1]), np.full((12, 3), 0.2)
+    check = UncertaintyCheck(
+        np.arange(6), np.full(6, 2), 2 * errors, np.full(6, 2.0), forces, np.full(12, 0.1 * 3**0.5), elements=2
+    )
+    assert check.scales == (pytest.approx(1.5**0.5), pytest.approx(2.0))
+    assert replace(check, energy_errors=np.full(6, np.nan)).scales == (pytest.approx(2.0), pytest.approx(2.0))
+    scaled = check.scaled(1.0, 3.0)
+    assert scaled.largest == pytest.approx(np.full(6, 0.3 * 3**0.5)) and scaled.within(1.0) == (0.0, 1.0)
