@@ -197,6 +197,9 @@ MAY_CHANGE = (
     "citation", "checkpoint_every", "default_level",
 )  # fmt: skip
 
+# Changed settings that a message lists.
+_LISTED = 5
+
 # The groups in which settings are shown, each by its first field.
 SECTIONS = {
     "data": "Data",
@@ -223,14 +226,24 @@ def check_unchanged(before: dict[str, Any], now: TrainSettings, where: str) -> N
 
     A setting that did not exist when the run began counts as its default.
     """
-    values, earlier = now.model_dump(mode="json"), checked_settings(before).model_dump(mode="json")
-    changed = [name for name in values if name not in MAY_CHANGE and values[name] != earlier[name]]
+    values, earlier = (_flat(found.model_dump(mode="json")) for found in (now, checked_settings(before)))
+    names = [name for name in {**values, **earlier} if name.partition(".")[0] not in MAY_CHANGE]
+    changed = [name for name in names if values.get(name) != earlier.get(name)]
     if changed:
-        listed = ", ".join(f"{name} was {earlier[name]!r} and is {values[name]!r}" for name in changed)
+        listed = [f"{name} was {earlier.get(name)!r} and is {values.get(name)!r}" for name in changed[:_LISTED]]
+        more = f" and {len(changed) - _LISTED} more" if len(changed) > _LISTED else ""
         raise HelioError(
-            f"the run in {where} began with other settings: {listed}. Put them back to go on, or start a new run in "
-            "another folder"
+            f"the run in {where} began with other settings: {', '.join(listed)}{more}. Put them back to go on, or "
+            "start a new run in another folder"
         )
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Plain values without settings in settings, by names like `loss.forces`."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return found
 
 
 def _explained(problem: Any) -> str:
