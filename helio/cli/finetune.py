@@ -14,9 +14,7 @@ _WEIGHTS = {"energy": 1.0, "forces": 10.0, "dipole": 1.0, "hirshfeld_ratios": 1.
 def finetune(
     data: Annotated[Path, typer.Argument(metavar="STORE", help="Labelled structures, from helio data import.")],
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model or path of a model file.")] = "so3lr",
-    level: Annotated[
-        str | None, typer.Option(help="Level of theory of a model that has several.")
-    ] = None,
+    level: Annotated[str | None, typer.Option(help="Level of theory of a model that has several.")] = None,
     per_level: Annotated[
         bool,
         typer.Option(

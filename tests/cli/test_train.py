@@ -145,7 +145,7 @@ def test_changed_settings_are_named_to_the_last_word(store: Path) -> None:
     many = checked_settings(
         {"data": "x", "network": {"features": 64, "num_layers": 1}, "loss": {"energy": 1, "alpha": 1}}
     )
-    with pytest.raises(HelioError, match="and 1 more. Put them back"):
+    with pytest.raises(HelioError, match=r"and 1 more\. Put them back"):
         check_unchanged(values, many, "run")
 
 
