@@ -107,7 +107,7 @@ def with_damping(force_field: ForceField, sigma: float, scale: float) -> ForceFi
     """The same weights with other constants, without compiled tables."""
     plain = force_field.with_options(long_range_cutoff=force_field.long_range_cutoff, kernels="plain")
     settings = replace(plain.settings, electrostatics_sigma=sigma, dispersion_scale=scale)
-    return replace(plain, settings=settings)
+    return replace(plain, settings=settings, uncertainty=None)  # whose calibration was for the old ones
 
 
 def best(parts: DampingParts, sigmas: tuple[float, float], scales: tuple[float, float]) -> tuple[float, float, bool]:
