@@ -142,6 +142,15 @@ def test_replicas_are_watched_apart(tmp_path: Path, models: dict[str, Path]) -> 
     assert logs[0]["force_uncertainty_eV_per_A"][0] == pytest.approx(alone, rel=1e-4)
 
 
+def test_several_devices_see_the_same(tmp_path: Path, models: dict[str, Path]) -> None:
+    for devices in (1, 2):
+        chosen = settings(models["uncertain"], steps=0, devices=devices)
+        run_md(molecule("CH4"), chosen, tmp_path / str(devices), report=nothing)
+    one, two = (read_log(tmp_path / str(devices) / "log.csv") for devices in (1, 2))
+    for name in COLUMNS:
+        assert two[name] == pytest.approx(one[name], rel=1e-4), name
+
+
 @pytest.mark.parametrize("asked", [{"uncertainty_every": 5}, {"uncertainty_limit": 0.1}, {"stop_when_uncertain": True}])
 def test_a_model_without_uncertainty_is_refused(tmp_path: Path, models: dict[str, Path], asked: dict[str, Any]) -> None:
     with pytest.raises(HelioError, match="does not say how uncertain it is: make one that does with helio calibrate"):

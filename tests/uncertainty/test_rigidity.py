@@ -7,41 +7,51 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from helio import System
 from helio.force_field import ForceField
-from helio.uncertainty import Curvature, Rigidity, energy_features, estimate_uncertainty, slopes
-from tests.uncertainty.conftest import block, curvature_of, rattled, tiny_force_field
+from helio.uncertainty import Curvature, Rigidity, Slopes, estimate_uncertainty, rank_correlation, slopes
+from tests.uncertainty.conftest import block, rattled, tiny_force_field
 
-pytestmark = pytest.mark.usefixtures("float64")
+ROWS = 6
 
 
-def derivatives(force_field: ForceField, system: System) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """dE_i/dw (N, F), dE/dw (F,) and dF/dw (3N, F) of the whole force field, by `jax.jacobian`."""
-    neighbors = jax.tree.map(jnp.asarray, force_field.neighbors(system))
-    arrays = system.astype("float64")
+def derivatives(force_field: ForceField, systems: System, lists: Any) -> list[tuple[np.ndarray, ...]]:
+    """dE_i/dw (N, F), dE/dw (F,) and dF/dw (3N, F) of whole force fields, by `jax.jacobian`, for each system."""
 
-    def outputs(weights: Any) -> tuple[Any, Any, Any]:
+    @jax.jit
+    @jax.jacobian
+    def outputs(weights: Any, system: System, neighbors: Any) -> tuple[Any, Any, Any]:
         changed = eqx.tree_at(lambda m: m.energy_head.layers.second.kernel, force_field, weights[:, None])
-        found = changed(arrays, neighbors)
+        found = changed(system, neighbors)
         return found.atomic_energies, found.energy, found.forces.reshape(-1)
 
     weights = force_field.energy_head.layers.second.kernel[:, 0]
-    return tuple(np.asarray(part) for part in jax.jit(jax.jacobian(outputs))(weights))  # pyright: ignore
+    singles = [jax.tree.map(lambda leaf, i=i: leaf[i], (systems, lists)) for i in range(len(systems.positions))]
+    return [tuple(np.asarray(part) for part in outputs(weights, *single)) for single in singles]
 
 
+@pytest.mark.usefixtures("float64")
 def test_sums_and_variance_are_those_of_dense_matrices() -> None:
-    force_field, systems = tiny_force_field(), [rattled("H2O", 0), rattled("CH4", 1)]
-    dense = [derivatives(force_field, system) for system in systems]
-    found = curvature_of(force_field, systems, 6, probes=4000)
+    force_field = tiny_force_field()
+    arrays = block(force_field, [rattled("H2O", 0), rattled("CH4", 1), rattled("CH3OH", 2)], ROWS)
+    dense, atoms = derivatives(force_field, *arrays), np.array([3, 5, 6])
+    made = slopes(force_field, *arrays, key=jax.random.PRNGKey(0), probes=3000)
+    for number, (own, _, forces) in enumerate(dense):
+        np.testing.assert_allclose(made.atomic_energies[number], own, rtol=1e-9, atol=1e-12)
+        signs = np.asarray(made.signs[number, :5]).reshape(5, -1)
+        assert set(np.unique(signs)) == {-1.0, 1.0} | ({0.0} if atoms[number] < ROWS else set())
+        np.testing.assert_allclose(made.forces[number, :5], signs @ forces, rtol=1e-7, atol=1e-10)
+
+    known = dict.fromkeys(("energy", "forces", "atomic_energies"), np.array([True, True, False]))
+    found = Curvature.empty(8).including(made, atoms, known)
     assert found.counts == {"energy": 2, "forces": 24, "atomic_energies": 8}
     expected = {
-        "energy": sum(np.outer(e, e) / len(a) ** 2 for a, e, _ in dense),
-        "atomic_energies": sum(a.T @ a for a, _, _ in dense),
-        "forces": sum(f.T @ f for _, _, f in dense),
+        "energy": sum(np.outer(e, e) / n**2 for (_, e, _), n in zip(dense[:2], atoms[:2], strict=True)),
+        "atomic_energies": sum(a.T @ a for a, _, _ in dense[:2]),
+        "forces": sum(f.T @ f for _, _, f in dense[:2]),
     }
     for name, tolerance in {"energy": 1e-12, "atomic_energies": 1e-12, "forces": 0.1}.items():
         scale = np.abs(expected[name]).max()
@@ -54,36 +64,51 @@ def test_sums_and_variance_are_those_of_dense_matrices() -> None:
     inverse = np.linalg.inv(by_hand + 1e-3 * np.trace(by_hand) / 8 * np.eye(8))
     np.testing.assert_allclose(rigidity.factor @ rigidity.factor.T, inverse, rtol=1e-8)
 
-    other = rattled("CH3OH", 2)
-    atoms, energy, forces = derivatives(force_field, other)
+    own, energy, forces = dense[2]
     model = replace(force_field, uncertainty=rigidity.uncertainty(members=8, energy_scale=3.0, force_scale=0.5))
-    estimate = jax.jit(estimate_uncertainty)(
-        model, other.astype("float64"), jax.tree.map(jnp.asarray, model.neighbors(other))
-    )
+    estimate = jax.jit(estimate_uncertainty)(model, *jax.tree.map(lambda leaf: leaf[2], arrays))
     # With as many members as weights the ensemble is the whole distribution.
     np.testing.assert_allclose(estimate.energy**2, 9 * energy @ inverse @ energy, rtol=1e-8)
-    np.testing.assert_allclose(estimate.atomic_energies**2, 9 * np.diag(atoms @ inverse @ atoms.T), rtol=1e-8)
+    np.testing.assert_allclose(estimate.atomic_energies**2, 9 * np.diag(own @ inverse @ own.T), rtol=1e-8)
     expected_forces = 0.25 * np.diag(forces @ inverse @ forces.T).reshape(-1, 3)
     np.testing.assert_allclose(estimate.forces**2, expected_forces, rtol=1e-7)
     np.testing.assert_allclose(estimate.of_atoms**2, expected_forces.sum(axis=1), rtol=1e-7)
 
-    made = slopes(model, *block(model, [other], 8), key=jax.random.PRNGKey(0), probes=3)
-    np.testing.assert_allclose(made.atomic_energies[0, :6], atoms, rtol=1e-9, atol=1e-12)
-    assert np.all(made.atomic_energies[0, 6:] == 0) and np.all(made.signs[0, :, 6:] == 0)
-    signs = np.asarray(made.signs[0, :, :6]).reshape(3, -1)
-    assert set(signs.ravel()) == {1.0, -1.0}
-    np.testing.assert_allclose(made.forces[0], signs @ forces, rtol=1e-7, atol=1e-10)
+
+@pytest.mark.usefixtures("float64")
+def test_uncertainties_rank_the_true_errors_outside_the_data() -> None:
+    """A last layer is fitted to two molecules of water; the truth is one that differs in every direction."""
+    force_field = tiny_force_field(features=32)
+    names = ["H2O", "H2O", "H2O", "H2O", "CH4", "NH3", "CH3OH", "H2CO", "HCN", "CO2", "H2S", "CH3Cl"]
+    systems = [rattled(name, number) for number, name in enumerate(names)]
+    made = slopes(force_field, *block(force_field, systems, ROWS), key=jax.random.PRNGKey(1), probes=12)
+    atoms = np.array([len(system) for system in systems])
+    fitted = np.arange(len(names)) < 2
+    known = {"energy": fitted, "forces": fitted, "atomic_energies": ~fitted & fitted}
+    curvature = Curvature.empty(32).including(made, atoms, known).weighted({"energy": 1.0, "forces": 1.0})
+    rigidity = Rigidity.of(curvature, relative_ridge=1e-5)
+
+    change = np.random.default_rng(0).normal(size=(32, 20))  # of 20 truths
+    # What least squares with the ridge s^2 leaves of the change: s^2 P times it.
+    left = rigidity.ridge * rigidity.factor @ rigidity.factor.T @ change
+    along = np.asarray(made.forces)
+    errors = np.sqrt(np.mean((along @ left) ** 2, axis=(1, 2)))
+    deviations = np.sqrt(np.mean((along @ rigidity.factor) ** 2, axis=1).sum(axis=1))
+    assert rank_correlation(errors, deviations) > 0.8
+    assert errors[4:].min() > 3 * errors[:2].max() and deviations[4:].min() > 3 * deviations[:2].max()
 
 
 def test_labels_that_are_not_known_do_not_count() -> None:
-    force_field, systems = tiny_force_field(), [rattled("H2O", 0), rattled("CH4", 1)]
-    made = slopes(force_field, *block(force_field, systems, 6), key=jax.random.PRNGKey(0), probes=2)
+    rng = np.random.default_rng(0)
+    made = Slopes(rng.normal(size=(2, 5, 4)), rng.normal(size=(2, 3, 4)), np.ones((2, 3, 5, 3)))
     known = {"energy": np.array([True, False]), "forces": np.array([False, True]), "atomic_energies": np.zeros(2, bool)}
-    found = Curvature.empty(8).including(made, np.array([3, 5]), known)
+    found = Curvature.empty(4).including(made, np.array([3, 5]), known)
     assert found.counts == {"energy": 1, "forces": 15, "atomic_energies": 0}
-    total = np.asarray(made.atomic_energies[0]).sum(axis=0) / 3
+    total = made.atomic_energies[0].sum(axis=0) / 3
     np.testing.assert_allclose(found.sums["energy"], np.outer(total, total))
-    assert not found.sums["atomic_energies"].any() and found.sums["forces"].any()
+    np.testing.assert_allclose(found.sums["forces"], made.forces[1].T @ made.forces[1] / 3)
+    assert not found.sums["atomic_energies"].any()
+    assert np.all(found.weighted({"energy": 2.0}) == 2 * found.sums["energy"])
 
 
 def test_the_most_likely_ridge_is_that_of_the_errors() -> None:
@@ -92,23 +117,11 @@ def test_the_most_likely_ridge_is_that_of_the_errors() -> None:
     root = rng.normal(size=(16, 8))
     curvature = root @ root.T
     along = rng.normal(size=(4000, 16))
-    for ridge in (1e-6, 1e-1):
+    for ridge in (0.1, 1.0):
         truth = Rigidity.of(curvature, relative_ridge=ridge)
         errors = np.sum(along * (rng.normal(size=(4000, 16)) @ truth.factor.T), axis=1)
         found = Rigidity.most_likely(curvature, along, 5 * errors)
         assert found.ridge == pytest.approx(truth.ridge)
-
-
-def test_features_times_weights_are_the_energies_of_the_network() -> None:
-    force_field, system = tiny_force_field(), rattled("CH3OH", 0)
-    neighbors, arrays = jax.tree.map(jnp.asarray, force_field.neighbors(system, rows=8)), system.padded(8)
-    features = energy_features(force_field, arrays.astype("float64"), neighbors)
-    assert np.all(features[6:] == 0)
-    head = force_field.energy_head
-    offset = float(head.offset[arrays.atomic_numbers].sum())
-    found = float((features @ head.layers.second.kernel).sum()) + offset
-    prediction = force_field(arrays.astype("float64"), neighbors)
-    assert found == pytest.approx(float(prediction.energy_terms["network"]), rel=1e-12)
 
 
 def test_the_ensemble_approaches_the_whole_distribution() -> None:
