@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 
 import equinox as eqx
@@ -11,14 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from ase.build import molecule
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from helio import System
 from helio.cli import app
 from helio.cli.calibrate import _timed
 from helio.evaluate.uncertainty import UncertaintyCheck
 from helio.force_field import ForceField, ForceFieldSettings, ModelInfo, load_model, read_model_info, save_model
+from helio.neighbors.widening import Sizes, sizes, widened
 from helio.train.importing import ImportSettings, write_store
 from helio.train.labels import LabelledStructure
 
@@ -34,26 +35,32 @@ TINY = ForceFieldSettings(
     electrostatics=False,
     dispersion=False,
 )
-# Four of every five, of about one size: one shape of batches.
+# Of about one size: one shape of batches.
 MOLECULES = ("CH4", "CH4", "NH3", "CH4", "NH3")
 
 
-def labelled(count: int, *, molecules: tuple[str, ...] = MOLECULES, labels: tuple[str, ...] = ("energy", "forces")) -> list[LabelledStructure]:
-    """Molecules and what a model says whose last layer is another one."""
+def labelled() -> dict[str, list[LabelledStructure]]:
+    """Molecules like those above, and with other elements, and what a model says whose last layer is another one."""
     truth = ForceField.initialise(TINY, 5).with_options(long_range_cutoff=None)
     change = 0.3 * np.random.default_rng(3).normal(size=(8, 1))
     kernel = truth.energy_head.layers.second.kernel
     truth = eqx.tree_at(lambda m: m.energy_head.layers.second.kernel, truth, kernel + jnp.asarray(change, jnp.float32))
-    call, found = jax.jit(lambda system, neighbors: truth(system, neighbors)), []
-    for number in range(count):
-        atoms = molecule(molecules[number % len(molecules)])
+    names = [MOLECULES[number % 5] for number in range(48)] + 8 * ["CH3Cl", "PH3", "CH4"]
+    structures = [molecule(name) for name in names]
+    for number, atoms in enumerate(structures):
         atoms.rattle(0.05, seed=number)
-        system = System.from_ase(atoms)
-        lists = jax.tree.map(jnp.asarray, truth.neighbors(system, rows=5))
-        said = call(system.padded(5).astype("float32"), lists)
-        values = {"energy": np.asarray(said.energy), "forces": np.asarray(said.forces)[: len(system)]}
-        found.append(LabelledStructure(atoms.numbers, atoms.positions, {name: values[name] for name in labels}))
-    return found
+    systems = [System.from_ase(atoms) for atoms in structures]
+    lists = [truth.neighbors(system, rows=5) for system in systems]
+    lists = [widened(one, reduce(Sizes.union, map(sizes, lists))) for one in lists]
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *(system.padded(5) for system in systems))
+    said = jax.jit(jax.vmap(truth))(stacked.astype("float32"), jax.tree.map(lambda *leaves: np.stack(leaves), *lists))
+    energies, forces = np.asarray(said.energy), np.asarray(said.forces)
+    made = [
+        LabelledStructure(atoms.numbers, atoms.positions, {"energy": energies[i], "forces": forces[i, : len(atoms)]})
+        for i, atoms in enumerate(structures)
+    ]
+    bare = [LabelledStructure(one.atomic_numbers, one.positions, {"energy": one.labels["energy"]}) for one in made[:12]]
+    return {"train": made[:48], "far": made[48:], "no-forces": bare}
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +68,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With a model, a store that it knows, and one with other elements."""
     folder = tmp_path_factory.mktemp("calibrate")
     save_model(ForceField.initialise(TINY, 5), folder / "tiny.safetensors", ModelInfo(name="tiny", licence="MIT"))
-    settings = ImportSettings(check_units=False)
-    write_store(labelled(60), folder / "train.h5", settings)
-    write_store(labelled(20, molecules=("CH3Cl", "PH3", "CH4")), folder / "far.h5", settings)
-    write_store(labelled(12, labels=("energy",)), folder / "no-forces.h5", settings)
+    for name, structures in labelled().items():
+        write_store(structures, folder / f"{name}.h5", ImportSettings(check_units=False))
     return folder
 
 
@@ -85,10 +90,10 @@ def test_fit_file_figure_and_comparison(folder: Path) -> None:
     )
     assert done.exit_code == 0, done.output
     assert (folder / "known.png").stat().st_size > 10_000
-    assert "100.0 %  what the data say  36/36 structures" in done.output
+    assert "100.0 %  what the data say  24/24 structures" in done.output
     model, bare = load_model("known.safetensors", kernels="plain"), load_model("tiny.safetensors", kernels="plain")
     assert model.uncertainty is not None and model.uncertainty.members.shape == (8, 8)
-    assert "36 structures of train.h5, calibrated on 24 of train.h5" in model.uncertainty.about
+    assert "24 structures of train.h5, calibrated on 24 of train.h5" in model.uncertainty.about
     same = jax.tree.map(lambda one, other: bool((one == other).all()), replace(model, uncertainty=None), bare)
     assert all(jax.tree.leaves(same))
     header = read_model_info("known.safetensors")
@@ -96,14 +101,14 @@ def test_fit_file_figure_and_comparison(folder: Path) -> None:
     far = run("known.safetensors", "--held-out", "far.h5", "--plot", "far.svg")
     assert far.exit_code == 0, far.output
     assert (folder / "far.svg").exists()
-    beyond = int(far.output.split("eV/A; ")[1].split(" of 20")[0])
-    assert 0 < beyond < 20
+    beyond = int(far.output.split("eV/A; ")[1].split(" of 24")[0])
+    assert 0 < beyond < 24
     row = next(line for line in far.output.splitlines() if "of structures, eV/A" in line)
-    assert row.split()[3] == "20" and -1 <= float(row.split()[-1]) <= 1  # values and rank correlation
+    assert row.split()[3] == "24" and -1 <= float(row.split()[-1]) <= 1  # values and rank correlation
     assert run("known.safetensors", "--held-out", "far.h5", "--plot", "far.svg").exit_code == 1  # exists
 
     shown = CliRunner().invoke(app, ["model", "info", "known.safetensors"], env={"COLUMNS": "200"})
-    assert "36 structures of train.h5" in shown.output and "limit" in shown.output
+    assert "24 structures of train.h5" in shown.output and "limit" in shown.output
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_stop_and_go_on(tmp_path: Path, models: dict[str, Path]) -> None:
     chosen = settings(models["uncertain"], uncertainty_limit=1e-6, stop_when_uncertain=True)
     stopped = r"stopped at step 5: the force on atom \d \(\w\) is uncertain by .* limit of 1e-06"
     with pytest.raises(HelioError, match=stopped):
-        run_md(molecule("H2O"), chosen, tmp_path / "run", report=nothing)
+        run_md(molecule("CH4"), chosen, tmp_path / "run", report=nothing)
     steps = [one.info["step"] for one in read_structures(tmp_path / "run" / "uncertain.extxyz")]
     assert steps == [0, 5]
     with pytest.raises(HelioError, match="stopped at step 10"):
@@ -132,6 +132,7 @@ def test_stop_and_go_on(tmp_path: Path, models: dict[str, Path]) -> None:
     assert len(read_structures(tmp_path / "run" / "uncertain.extxyz")) == 3
 
 
+@pytest.mark.slow
 def test_replicas_are_watched_apart(tmp_path: Path, models: dict[str, Path]) -> None:
     chosen = settings(models["uncertain"], steps=10)
     run_md([molecule("H2O"), molecule("CH4")], chosen, tmp_path / "run", report=nothing)
@@ -142,6 +143,7 @@ def test_replicas_are_watched_apart(tmp_path: Path, models: dict[str, Path]) -> 
     assert logs[0]["force_uncertainty_eV_per_A"][0] == pytest.approx(alone, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_several_devices_see_the_same(tmp_path: Path, models: dict[str, Path]) -> None:
     for devices in (1, 2):
         chosen = settings(models["uncertain"], steps=0, devices=devices)
