@@ -12,6 +12,7 @@ from helio.errors import HelioError
 
 if TYPE_CHECKING:
     from helio.force_field import ForceField, ForceFieldSettings, ModelInfo
+    from helio.force_field.model_file import UncertaintyHeader
 
 app = typer.Typer(no_args_is_help=True, help="List, inspect, fetch, convert and remove models.")
 
@@ -60,6 +61,7 @@ def info(
         rows["parameters"] = f"{header.num_parameters:,}"
         rows["SHA-256 of the weights"] = header.weights_sha256
         rows |= _described(header.settings)
+        rows["uncertainty"] = _uncertainty(header.uncertainty)
         rows |= _tables(known.path if known else Path(model), header.settings)
     _print_rows(rows)
 
@@ -153,6 +155,15 @@ def _levels(about: ModelInfo) -> dict[str, str]:
         energies = ", ".join(f"{element} {energy:.4f}" for element, energy in known.items())
         rows[f"energies of atoms (eV), {level}"] = energies or "none"
     return rows
+
+
+def _uncertainty(header: UncertaintyHeader | None) -> str:
+    if header is None:
+        return "none: helio calibrate gives one"
+    return (
+        f"{header.about}; limit for the force on an atom {header.limit:.3g} eV/A, {header.members} members of the "
+        "ensemble"
+    )
 
 
 def _described(settings: ForceFieldSettings) -> dict[str, str]:
