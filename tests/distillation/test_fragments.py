@@ -17,6 +17,7 @@ from helio.distillation.perception import perceive
 from helio.distillation.recipe import checked_recipe
 from helio.distillation.sequences import smiles_of
 from helio.errors import HelioError
+from helio.files.structures import read_structure
 
 Chem = pytest.importorskip("rdkit.Chem")
 ELEMENTS = (1, 6, 7, 8, 9, 15, 16, 17)
@@ -207,3 +208,15 @@ def test_bad_input_is_one_sentence(peptide: Atoms, tmp_path: Path) -> None:
     peptide[peptide.numbers > 1].write(tmp_path / "system.extxyz")  # pyright: ignore
     with pytest.raises(HelioError, match="has no hydrogens"):
         first()
+
+
+@pytest.mark.slow
+def test_a_membrane_in_water_is_understood(shared: Path) -> None:
+    atoms = read_structure(shared / "data" / "popc" / "POPC.pdb")
+    blocks = Blocks.of(atoms)
+    assert blocks.system.known.all() and np.unique(blocks.system.molecules).size == 128 + 5120
+    assert blocks.system.charges.sum() == 0 and np.sum(blocks.system.charges == -1) == 128  # zwitterions
+    centre = int(np.flatnonzero(atoms.numbers == 15)[0])
+    fragment = blocks.cut_out(blocks.around(centre, 5.0), near=centre)
+    assert "C[N+](C)(C)CCOP(=O)([O-])OCC(COC=O)OC=O" in fragment.smiles().split(".")
+    assert Chem.GetFormalCharge(Chem.MolFromSmiles(fragment.smiles())) == fragment.charge
