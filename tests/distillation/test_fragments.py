@@ -78,8 +78,8 @@ def test_spheres_of_a_peptide(peptide: Atoms, radius: float) -> None:
     ring = np.flatnonzero(np.isin(np.arange(len(numbers)), _aromatic(peptide)))
     assert len(ring) == 6 and len(set(blocks.of_atom[ring])) == 1
     charged = set()
-    for centre in np.flatnonzero(numbers > 1):
-        fragment = blocks.cut_out(blocks.around(centre, radius), near=int(centre))
+    for centre in np.flatnonzero(numbers > 1).tolist():
+        fragment = blocks.cut_out(blocks.around(centre, radius), near=centre)
         kept = np.flatnonzero(np.isin(blocks.of_atom, blocks.around(centre, radius)))
         caps = np.arange(len(kept), len(fragment.atoms))
         assert set(np.flatnonzero(np.linalg.norm(positions - positions[centre], axis=1) < radius)) <= set(kept)
@@ -97,7 +97,7 @@ def test_spheres_of_a_peptide(peptide: Atoms, radius: float) -> None:
         assert pdist(fragment.atoms.positions[hydrogens]).min(initial=9) > 1.2
         # Charges by counting: amines with four neighbours, and oxygens that end a carboxylate.
         amines = np.sum((numbers[kept] == 7) & (degrees[kept] == 4))
-        ends = [atom for atom in kept if numbers[atom] == 8 and degrees[atom] == 1]
+        ends = [atom for atom in kept.tolist() if numbers[atom] == 8 and degrees[atom] == 1]
         assert fragment.charge == amines - sum(_acid(pairs, numbers, end) for end in ends) // 2
         assert (fragment.atoms.numbers.sum() - fragment.charge) % 2 == 0
         assert Chem.GetFormalCharge(Chem.MolFromSmiles(fragment.smiles())) == fragment.charge
