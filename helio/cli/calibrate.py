@@ -101,10 +101,8 @@ def calibrate(
 
     Console().print(reliability_table(check))
     limit = force_field.uncertainty.limit
-    share = 100 * float((check.largest > limit).mean())
-    typer.echo(
-        f"Limit for an atom: {limit:.3g} eV/A; {share:.1f} % of the {len(check.largest)} structures are beyond it"
-    )
+    beyond = int((check.largest > limit).sum())
+    typer.echo(f"Limit for an atom: {limit:.3g} eV/A; {beyond} of {len(check.largest)} structures are beyond it")
     if plot is not None:
         plot_reliability(plot, check, title=f"{Path(model).stem} on {kept.store.path.name}")
         typer.echo(f"Figure: {plot}")
