@@ -46,7 +46,7 @@ def test_sums_and_variance_are_those_of_dense_matrices() -> None:
         assert set(np.unique(signs)) == {-1.0, 1.0} | ({0.0} if atoms[number] < ROWS else set())
         np.testing.assert_allclose(made.forces[number, :5], signs @ forces, rtol=1e-7, atol=1e-10)
 
-    known = dict.fromkeys(LABELS, np.array([True, True, False]))
+    known: dict[str, np.ndarray] = {label: np.array([True, True, False]) for label in LABELS}
     found = Curvature.empty(8).including(made, atoms, known)
     assert found.counts == {"energy": 2, "forces": 24, "atomic_energies": 8}
     expected = {
