@@ -132,7 +132,10 @@ def _cached_model(name: str) -> Finding:
     model, complaints = known_model(name), list[str]()
     header = cached_header(model, report=complaints.append)
     if header is not None:
-        return Finding(f"model {name}", f"in the cache, checksum {header.weights_sha256[:12]} as published")
+        place = "comes with Helio" if model.packaged else "in the cache"
+        return Finding(f"model {name}", f"{place}, checksum {header.weights_sha256[:12]} as published")
+    if model.packaged:
+        return Finding(f"model {name}", "missing or damaged: " + "; ".join(complaints), "reinstall Helio", wrong=True)
     get = f"helio model get {name}"
     if complaints:
         return Finding(f"model {name}", complaints[0], f"helio model remove {name}; {get}", wrong=True)

@@ -19,17 +19,18 @@ app = typer.Typer(no_args_is_help=True, help="List, inspect, fetch, convert and 
 
 @app.command("list", epilog="Example: helio model list")
 def list_models() -> None:
-    """List the models that Helio knows by name, and which of them are in the cache."""
+    """List the models that Helio knows by name, and where they are."""
     from rich.console import Console
     from rich.table import Table
 
     from helio.files.cache import cache_folder
     from helio.force_field.registry import KNOWN_MODELS, cached_header
 
-    table = Table("model", "in the cache", "licence", "description")
+    table = Table("model", "where", "licence", "description")
     for name, model in KNOWN_MODELS.items():
-        size = f"{model.path.stat().st_size / 1e6:.1f} MB" if cached_header(model) else "no"
-        table.add_row(name, size, model.info.licence, model.summary)
+        place = "comes with Helio" if model.packaged else "in the cache"
+        where = f"{place}, {model.path.stat().st_size / 1e6:.1f} MB" if cached_header(model) else "not fetched yet"
+        table.add_row(name, where, model.info.licence, model.summary)
     console = Console()
     console.print(table)
     console.print(f"Cache: {cache_folder() / 'models'}", soft_wrap=True, highlight=False)

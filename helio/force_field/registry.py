@@ -1,7 +1,7 @@
-"""The models that Helio knows by name, and the cache that holds them.
+"""The models that Helio knows by name, and the places that hold them.
 
-A known model is kept in the cache as one model file, whatever origin it came from: the SHA-256 of its weights is
-fixed here, and all origins give the same file, bit by bit.
+A known model is one model file, whose weights have a SHA-256 that is fixed here. A published one is kept in the cache:
+whatever origin it came from, the file is the same, bit by bit. Helio's own come with it, in `models/`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A published model."""
+    """A published model, or one that comes with Helio: without origins."""
 
     info: ModelInfo
     summary: str
@@ -35,11 +35,19 @@ class KnownModel:
     origins: tuple[WebParams | PackagedTorchModel, ...]  # in the order in which they are tried
 
     @property
+    def packaged(self) -> bool:
+        """Whether it comes with Helio."""
+        return not self.origins
+
+    @property
     def path(self) -> Path:
-        """Its place in the cache, whether it is there or not."""
-        return cache_folder() / "models" / f"{self.info.name}.safetensors"
+        """Its place in Helio or in the cache, whether it is there or not."""
+        folder = _PACKAGED if self.packaged else cache_folder() / "models"
+        return folder / f"{self.info.name}.safetensors"
 
 
+_PACKAGED = Path(__file__).parents[1] / "models"
+_OFFLINE = "helio-s"  # comes with Helio
 _SO3LR_COMMIT = "5ec39b9d8d83872107cd3f1bc5904387eb9ff4c8"
 
 KNOWN_MODELS = {
@@ -68,6 +76,18 @@ KNOWN_MODELS = {
                 size=2_977_241,
             ),
         ),
+    ),
+    "helio-s": KnownModel(
+        info=ModelInfo(
+            name="helio-s",
+            licence="MIT",
+            citation="distilled from SO3LR (Kabylda, Frank et al., J. Am. Chem. Soc. 2025, 147, 33723)",
+            source="examples/helio-s of Helio",
+        ),
+        summary="a student of so3lr for the same elements, about three times faster and less accurate; docs/helio-s.md",
+        weights_sha256="74406d1233674061681735d578bd8e05b8a8cca6dfaecf4f3f529f120c101de3",
+        page="",
+        origins=(),
     ),
 }
 
@@ -119,10 +139,12 @@ def get_model(name: str, *, report: Report = print_report) -> Path:
     model = known_model(name)
     if cached_header(model, report=report):
         return model.path
+    if model.packaged:
+        raise HelioError(f"{model.path}, which comes with Helio, is missing or damaged: reinstall Helio")
     if os.environ.get("HELIO_OFFLINE", "0") not in ("", "0"):
         raise HelioError(
             f"the model {name} is not in the cache ({model.path.parent}) and HELIO_OFFLINE forbids the network: unset "
-            f"HELIO_OFFLINE, or {_by_hand(model)}"
+            f"HELIO_OFFLINE, take a model that comes with Helio (--model {_OFFLINE}), or {_by_hand(model)}"
         )
     make_folder(model.path.parent)
     failures = []
@@ -141,8 +163,8 @@ def get_model(name: str, *, report: Report = print_report) -> Path:
         report(f"  stored as {model.path}")
         return model.path
     raise HelioError(
-        f"the model {name} could not be fetched: {'; '.join(failures)}. Check the network and try again, or "
-        f"{_by_hand(model)}"
+        f"the model {name} could not be fetched: {'; '.join(failures)}. Check the network and try again, take a "
+        f"model that comes with Helio (--model {_OFFLINE}), or {_by_hand(model)}"
     )
 
 
@@ -155,20 +177,23 @@ def known_model(name: str) -> KnownModel:
 
 
 def cached_header(model: KnownModel, *, report: Report = print_report) -> ModelHeader | None:
-    """The header of `model` in the cache; None where it is not there or is damaged (which is reported)."""
+    """The header of `model` where it is on this machine; None where it is not, or is damaged (which is reported)."""
     if not model.path.exists():
         return None
     try:
         force_field, header = read_model(model.path)
         check_weights(model, force_field)
     except HelioError as error:
-        report(f"The model {model.info.name} in the cache cannot be used: {error}")
+        place = "that comes with Helio" if model.packaged else "in the cache"
+        report(f"The model {model.info.name} {place} cannot be used: {error}")
         return None
     return header
 
 
 def remove_model(name: str) -> Path | None:
     """Delete a known model from the cache; its former path, None if it was not there."""
+    if known_model(name).packaged:
+        raise HelioError(f"the model {name} comes with Helio and is not kept in the cache")
     path = known_model(name).path
     if not path.exists():
         return None

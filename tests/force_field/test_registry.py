@@ -141,10 +141,36 @@ def test_offline_forbids_the_network(make_known, said, monkeypatch, value):
 
 def test_offline_uses_the_cache_and_files(make_known, small_force_field, monkeypatch, tmp_path):
     monkeypatch.setenv("HELIO_OFFLINE", "1")
-    registry.store_in_cache(make_known(), small_force_field)
+    registry.store_in_cache(make_known(web("http://127.0.0.1:9/")), small_force_field)
     assert load_model("small").settings == small_force_field.settings
     save_model(small_force_field, tmp_path / "file", ModelInfo("file"))
     assert load_model(tmp_path / "file").settings == small_force_field.settings
+
+
+def test_a_model_that_comes_with_helio(make_known, small_force_field, said, monkeypatch, tmp_path):
+    monkeypatch.setenv("HELIO_OFFLINE", "1")
+    monkeypatch.setattr(registry, "_PACKAGED", tmp_path)
+    model = make_known()
+    with pytest.raises(HelioError, match=r"small.safetensors, which comes with Helio, is missing .*: reinstall Helio"):
+        load_model("small", report=said.append)
+    save_model(small_force_field, model.path, model.info)
+    assert get_model("small", report=said.append) == tmp_path / "small.safetensors"
+    assert load_model("small").settings == small_force_field.settings
+    with pytest.raises(HelioError, match="comes with Helio and is not kept in the cache"):
+        remove_model("small")
+    model.path.write_bytes(model.path.read_bytes()[:-4])
+    with pytest.raises(HelioError, match="missing or damaged: reinstall Helio"):
+        get_model("small", report=said.append)
+    assert "that comes with Helio cannot be used" in said[0]
+
+
+def test_helio_s(monkeypatch):
+    """It is there without a network or a cache, with the weights that were released."""
+    monkeypatch.setenv("HELIO_OFFLINE", "1")
+    model = load_model("helio-s")
+    assert registry.identify(model) is KNOWN_MODELS["helio-s"]
+    assert model.settings.supported_elements == (1, 6, 7, 8, 9, 15, 16, 17)
+    assert get_model("helio-s").stat().st_size < 5e6
 
 
 def test_weights_that_are_not_the_published_ones(server, make_known, said, tmp_path):
