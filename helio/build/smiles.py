@@ -42,8 +42,6 @@ def embedded(smiles: str, *, seed: int) -> Any:
     """An rdkit molecule with hydrogens and one relaxed conformer; raises as `molecule` does."""
     need("rdkit")
     from rdkit import Chem, rdBase
-    from rdkit.Chem import rdDistGeom
-    from rdkit.Chem import rdForceFieldHelpers as fields
 
     with rdBase.BlockLogs():
         parsed = Chem.MolFromSmiles(smiles)
@@ -51,17 +49,29 @@ def embedded(smiles: str, *, seed: int) -> Any:
         raise HelioError(f"{smiles!r} is no SMILES that rdkit can read: check brackets, rings and valences")
     check_elements((atom.GetAtomicNum() for atom in parsed.GetAtoms()), f"the SMILES {smiles}", "choose another")
     whole = Chem.AddHs(parsed)
+    with rdBase.BlockLogs():  # rdkit reports every atom that its force fields have no exact type for
+        found = _with_conformer(whole, seed)
+    if not found:
+        raise HelioError(f"rdkit finds no conformer of {smiles}: try another --seed, or give a structure file")
+    return whole
+
+
+def _with_conformer(whole: Any, seed: int) -> bool:
+    """Give an rdkit molecule a relaxed conformer; False where none is found."""
+    from rdkit.Chem import rdDistGeom
+    from rdkit.Chem import rdForceFieldHelpers as fields
+
     settings = rdDistGeom.ETKDGv3()
     settings.randomSeed = seed + 1
     if rdDistGeom.EmbedMolecule(whole, settings) != 0:
         settings.useRandomCoords = True
         if rdDistGeom.EmbedMolecule(whole, settings) != 0:
-            raise HelioError(f"rdkit finds no conformer of {smiles}: try another --seed, or give a structure file")
+            return False
     if fields.MMFFHasAllMoleculeParams(whole):
         fields.MMFFOptimizeMolecule(whole, maxIters=2000)
     elif fields.UFFHasAllMoleculeParams(whole):
         fields.UFFOptimizeMolecule(whole, maxIters=2000)
-    return whole
+    return True
 
 
 def from_rdkit(found: Any, residue: str) -> Atoms:
