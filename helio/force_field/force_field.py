@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from helio.force_field.arrangement import deformed, in_order_of_atoms, network_pairs, own_part, plan_lists
 from helio.force_field.checks import check_system
 from helio.force_field.settings import ForceFieldSettings
-from helio.force_field.tabulation import Kernels, filter_tables, why_plain
+from helio.force_field.tabulation import Kernels, filter_tables, long_range_compiled, why_plain
 from helio.force_field.uncertainty import Uncertainty
 from helio.kernels import TabulatedFilters
 from helio.neighbors import (
@@ -52,10 +52,10 @@ class ForceField(eqx.Module):
     - "ewald": the exact periodic sum; "pme": the same on a mesh, to the relative accuracy of forces `pme_tolerance`.
       Dispersion keeps its cutoff.
 
-    With `tables` of the radial filters, attention and long-range pairs run compiled (`helio.kernels`). They are made
-    from the parameters that the model has then: whoever changes parameters or differentiates in them, or twice, leaves
-    them out. So it is with the `uncertainty` that belongs to the parameters of a calibrated model; nothing here uses
-    it, `helio.uncertainty` does.
+    With `tables` of the radial filters, attention and, on CPUs, long-range pairs run compiled (`helio.kernels`). They
+    are made from the parameters that the model has then: whoever changes parameters or differentiates in them, or
+    twice, leaves them out. So it is with the `uncertainty` that belongs to the parameters of a calibrated model;
+    nothing here uses it, `helio.uncertainty` does.
     """
 
     network: SO3krates
@@ -292,7 +292,7 @@ class ForceField(eqx.Module):
         if in_pairs or settings.dispersion:
             atomic = {"charge": charges, "polarizability": polarizability, "c6": c6}
             where = atomic, positions, cell, neighbors.long
-            if self.tables is None:
+            if not long_range_compiled(self.tables):
                 terms = tiled_atomic_energies(energy, *where, cutoff=self.long_range_cutoff, rows=rows)
             else:
                 terms = compiled_atomic_energies(energy, *where, rows=rows)

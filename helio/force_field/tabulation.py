@@ -9,7 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from helio.force_field.settings import ForceFieldSettings
-from helio.kernels import FilterParameters, TabulatedFilters, supports, tabulate, why_unavailable
+from helio.kernels import (
+    FilterParameters,
+    TabulatedFilters,
+    supports,
+    supports_on_gpu,
+    tabulate,
+    why_unavailable,
+)
 
 if TYPE_CHECKING:
     from helio.network import SO3krates
@@ -20,11 +27,22 @@ Kernels = Literal["auto", "plain"]
 
 def why_plain(settings: ForceFieldSettings | None = None) -> str | None:
     """One sentence that says why a model of these settings, or any, runs uncompiled here; None if it need not."""
-    if jax.default_backend() != "cpu":
-        return f"the compiled attention is for CPUs, and JAX computes on {jax.default_backend()}"
+    backend = jax.default_backend()
+    if backend == "gpu":
+        sizes = settings and (settings.features, settings.num_heads, settings.degrees, settings.spherical_hidden)
+        if sizes and not supports_on_gpu(*sizes):
+            return "the attention for GPUs knows heads and filters whose width is a power of two from 16 on, degrees up to 4"
+        return None  # JAX compiles it
+    if backend != "cpu":
+        return f"the compiled attention is for CPUs and GPUs, and JAX computes on {backend}"
     if settings is not None and not supports(settings.features, settings.num_heads, settings.degrees):
         return "the compiled attention knows heads of a multiple of four features and degrees up to four only"
     return why_unavailable()
+
+
+def long_range_compiled(tables: tuple[TabulatedFilters, ...] | None) -> bool:
+    """Whether the long-range terms of a model with these tables run compiled, too: so far on CPUs only."""
+    return tables is not None and jax.default_backend() == "cpu"
 
 
 def filter_tables(network: SO3krates, settings: ForceFieldSettings) -> tuple[TabulatedFilters, ...]:

@@ -2,8 +2,8 @@
 
 | operation | plain version | where |
 |---|---|---|
-| attention of one layer: two sums over the neighbours of each atom | `helio.network.attention` | CPU, compiled C++ |
-| long-range terms: electrostatics and dispersion of each atom | `helio.physics.tiles` | CPU, compiled C++ |
+| attention of one layer: two sums over each atom's neighbours | `helio.network.attention` | CPU: C++; GPU: Pallas |
+| long-range terms: electrostatics and dispersion of each atom | `helio.physics.tiles` | CPU: C++ |
 
 In: arrays of all atoms, a padded full list (or the rows of it that a device owns), filters tabulated once from a
 model's parameters. Out: sums over the rows, and gradients for the atoms of these rows. Pair vectors are measured
@@ -11,6 +11,7 @@ inside, pairs beyond the cutoff count nothing, no array over pairs is ever store
 version to round-off, except for the table's error, which is measured when it is made.
 
 The library is compiled when Helio is installed (`hatch_build.py`); `why_unavailable` says why it cannot be used here.
+Programs for GPUs are compiled by JAX where they run.
 Operations differentiate once, in positions, cell and values per atom: neither in parameters nor twice, which the
 plain version does. May import `helio.rows`, `helio.errors` and numerical libraries only.
 """
@@ -25,7 +26,7 @@ from helio.kernels.long_range import (
     long_range_energies,
     long_range_forward,
 )
-from helio.kernels.tables import FilterParameters, TabulatedFilters, supports, tabulate
+from helio.kernels.tables import FilterParameters, TabulatedFilters, supports, supports_on_gpu, tabulate
 
 __all__ = [
     "DrudeOscillators",
@@ -40,6 +41,7 @@ __all__ = [
     "long_range_energies",
     "long_range_forward",
     "supports",
+    "supports_on_gpu",
     "tabulate",
     "tabulated_attention",
     "why_unavailable",

@@ -1,4 +1,7 @@
-"""Attention of one layer on the CPU, as compiled operations; what it computes stands in `helio.network.attention`.
+"""Attention of one layer as compiled operations; what it computes stands in `helio.network.attention`.
+
+On CPUs the library runs (`csrc/`), on GPUs what JAX compiles from `gpu_forward` and `gpu_backward`: the default backend
+of JAX decides while a program is traced.
 
 `attention_forward` and `attention_backward` are the bare operations on the rows of a list that one device owns: atoms
 `row_start` to `row_start + R - 1` of N. What they read of neighbours are arrays of all N atoms, and the backward
@@ -9,20 +12,21 @@ nothing is scattered to other devices. `tabulated_attention` is the differentiab
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.custom_derivatives import CustomVJPPrimal, SymbolicZero
 from jaxtyping import Array, Float, Int
 
 from helio.errors import HelioError
 from helio.kernels.library import call
+from helio.kernels.settings import AttentionSettings
 from helio.kernels.tables import TabulatedFilters
 from helio.rows import ALL_ROWS, Rows
 
 Two = tuple[Float[Array, "N F"], Float[Array, "N F"]]
+Runner = Literal["cpu", "gpu", "interpreted"]
 
 
 class AttentionGradients(NamedTuple):
@@ -47,6 +51,8 @@ def attention_forward(
     index: Int[Array, "R K"],
     shift: Int[Array, "R K 3"] | None,
     row_start: Int[Array, ""] | int = 0,
+    *,
+    on: Runner | None = None,
 ) -> tuple[Float[Array, "R F"], Float[Array, "R M"]]:
     """The two sums over neighbours, X and C of the own rows.
 
@@ -61,9 +67,11 @@ def attention_forward(
         index: int32, the own rows of a full list; N stands for no neighbour.
         shift: int16, periodic shifts of the own rows; None where nothing is periodic.
         row_start: number of the own first atom; may be traced.
+        on: "cpu" the library, "gpu" the programs for GPUs, "interpreted" the same on any machine, slowly, to test them;
+            by default as JAX's default backend demands.
     """
     operands = _operands(filters, query, key, value, chi, positions, cell, index, shift, row_start)
-    return _forward(_settings(filters), *operands)
+    return _forward(on or _runner(), AttentionSettings.of(filters), *operands)
 
 
 def attention_backward(
@@ -80,34 +88,17 @@ def attention_backward(
     *,
     features_cotangent: Float[Array, "N F"],
     euclidean_cotangent: Float[Array, "N M"],
+    on: Runner | None = None,
 ) -> AttentionGradients:
     """Gradients of the own rows from the cotangents dL/dX and dL/dC of all atoms; arguments as in the forward."""
     operands = _operands(filters, query, key, value, chi, positions, cell, index, shift, row_start)
-    q1, q2, k1, k2, v, c, r, h = _backward(_settings(filters), *operands, features_cotangent, euclidean_cotangent)
+    settings, cotangents = AttentionSettings.of(filters), (features_cotangent, euclidean_cotangent)
+    q1, q2, k1, k2, v, c, r, h = _backward(on or _runner(), settings, *operands, *cotangents)
     return AttentionGradients((q1, q2), (k1, k2), v, None if chi is None else c, r, h)
 
 
-class _Settings(NamedTuple):
-    """What is fixed in a compiled program."""
-
-    heads: int
-    degrees: tuple[int, ...]
-    cutoff: float
-    decay: float
-    average_neighbors: float
-
-    def attributes(self) -> dict[str, Any]:
-        return {
-            "heads": np.int64(self.heads),
-            "degrees": np.array(self.degrees, np.int64),
-            "cutoff": np.float64(self.cutoff),
-            "decay": np.float64(self.decay),
-            "average_neighbors": np.float64(self.average_neighbors),
-        }
-
-
-def _settings(filters: TabulatedFilters) -> _Settings:
-    return _Settings(filters.num_heads, filters.degrees, filters.cutoff, filters.decay, filters.average_neighbors)
+def _runner() -> Runner:
+    return "cpu" if jax.default_backend() == "cpu" else "gpu"
 
 
 def _operands(
@@ -142,17 +133,27 @@ def _operands(
     )
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _forward(settings: _Settings, *operands: Array) -> tuple[Array, Array]:
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _forward(on: Runner, settings: AttentionSettings, *operands: Array) -> tuple[Array, Array]:
+    if on != "cpu":
+        from helio.kernels import gpu_forward  # takes long to import, and only GPUs need it
+
+        arguments = gpu_forward.Operands.of(*operands)
+        return gpu_forward.forward(settings, arguments, interpret=on == "interpreted")
     index, value = operands[2], operands[14]
-    components = sum(2 * degree + 1 for degree in settings.degrees)
-    shapes = [jax.ShapeDtypeStruct((index.shape[0], width), value.dtype) for width in (value.shape[1], components)]
+    widths = value.shape[1], settings.components
+    shapes = [jax.ShapeDtypeStruct((index.shape[0], width), value.dtype) for width in widths]
     features, euclidean = call("helio_attention_forward", shapes, operands, settings.attributes())
     return features, euclidean
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _backward(settings: _Settings, *operands: Array) -> tuple[Array, ...]:
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _backward(on: Runner, settings: AttentionSettings, *operands: Array) -> tuple[Array, ...]:
+    if on != "cpu":
+        from helio.kernels import gpu_backward
+
+        arguments = gpu_backward.Operands.of(*operands[:-2])
+        return gpu_backward.backward(settings, arguments, *operands[-2:], interpret=on == "interpreted")
     index, value, chi = operands[2], operands[14], operands[15]
     rows = index.shape[0]
     features = (rows, value.shape[1])

@@ -72,6 +72,17 @@ def supports(features: int, num_heads: int, degrees: Sequence[int]) -> bool:
     )
 
 
+def supports_on_gpu(features: int, num_heads: int, degrees: Sequence[int], hidden: int) -> bool:
+    """Whether the programs for GPUs know attention of these sizes: Triton takes powers of two, in products from 16 on.
+
+    `hidden` is the inner width of spherical filters.
+    """
+    counts = num_heads, len(degrees)
+    widths = [features // count for count in counts] + [hidden + -hidden % _LANES]
+    whole = all(features % count == 0 for count in counts)
+    return whole and all(width >= 16 and width & (width - 1) == 0 for width in widths) and max(degrees) <= 4
+
+
 def tabulate(
     filters: tuple[FilterParameters, FilterParameters],
     *,
