@@ -31,7 +31,7 @@ def why_plain(settings: ForceFieldSettings | None = None) -> str | None:
     if backend == "gpu":
         sizes = settings and (settings.features, settings.num_heads, settings.degrees, settings.spherical_hidden)
         if sizes and not supports_on_gpu(*sizes):
-            return "the attention for GPUs knows heads and filters whose width is a power of two from 16 on, degrees up to 4"
+            return "the attention for GPUs knows heads whose width is a power of two from 16 on, and degrees up to four"
         return None  # JAX compiles it
     if backend != "cpu":
         return f"the compiled attention is for CPUs and GPUs, and JAX computes on {backend}"
