@@ -117,7 +117,10 @@ def _save(force_field, model: str, level: str | None, out: Path) -> None:
     from helio.force_field.registry import model_path
 
     info = read_model_info(model_path(model)).info
-    save_model(force_field, out, info.at(level))
+    kept = info.at(level)
+    if len(info.levels) > 1:
+        typer.echo(f"Of the levels of theory {', '.join(info.levels)} only {', '.join(kept.levels)} is kept")
+    save_model(force_field, out, kept)
 
 
 def _chosen(
