@@ -37,6 +37,7 @@ def operations(model: str, repeats: int) -> list[dict[str, Any]]:
     print(f"{'atoms':>8}{'layer':>7}{'pairs':>7}{'warps':>7}{'forward':>9}{'backward':>10}   microseconds per atom")
     with numerics("float32"):
         force_field = load_model(model)
+        assert force_field.tables is not None
         for repeat in (2, 4):
             system = System.from_ase(water.repeat(repeat))
             for layer in (0, 1):
