@@ -36,7 +36,7 @@ def operations(model: str, repeats: int) -> list[dict[str, Any]]:
     rows = []
     print(f"{'atoms':>8}{'layer':>7}{'pairs':>7}{'warps':>7}{'forward':>9}{'backward':>10}   microseconds per atom")
     with numerics("float32"):
-        force_field = load_model(model)
+        force_field = load_model(model, kernels="compiled")
         assert force_field.tables is not None
         for repeat in (2, 4):
             system = System.from_ase(water.repeat(repeat))
@@ -134,7 +134,7 @@ def main() -> None:
         ["-m", "pytest", "-q", "-m", "gpu", "tests"],
         [str(here / "gpu.py"), "--operations", *model, "--repeats", str(arguments.repeats), "--out", str(out)],
         [str(here / "kernels.py"), *model, "--out", str(out / "kernels.json")],
-        [str(here / "system_size.py"), "--out", str(out / "system_size.json")],
+        [str(here / "system_size.py"), "--kernels", "compiled", "--out", str(out / "system_size.json")],
     ):
         print("python", *command, flush=True)
         subprocess.run([sys.executable, *command], check=True, cwd=ROOT)

@@ -49,7 +49,7 @@ def measure(case: str, model: str, repeats: int) -> dict[str, Any]:
     system = System.from_ase(atoms.repeat(repeat))
     row: dict[str, Any] = {"case": case, "atoms": len(system), "jax": jax.__version__}
     with numerics("float32"):
-        for kernels in ("plain", "auto"):
+        for kernels in ("plain", "compiled" if jax.default_backend() == "gpu" else "auto"):
             force_field = load_model(model, kernels=kernels).with_options(long_range_cutoff=12.0)
             name = "plain" if force_field.tables is None else "compiled"
             row |= {f"{name}_{key}": value for key, value in whole(force_field, system, repeats).items()}

@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--electrostatics", default="shifted", choices=("shifted", "ewald", "pme"))
     parser.add_argument("--largest", type=int, default=24_000, help="number of atoms")
     parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("--kernels", default="auto", choices=("auto", "plain"))
+    parser.add_argument("--kernels", default="auto", choices=("auto", "compiled", "plain"))
     parser.add_argument("--box", type=int, nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()

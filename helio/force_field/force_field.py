@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from helio.errors import HelioError
 from helio.force_field.arrangement import deformed, in_order_of_atoms, network_pairs, own_part, plan_lists
 from helio.force_field.checks import check_system
 from helio.force_field.settings import ForceFieldSettings
@@ -102,12 +103,16 @@ class ForceField(eqx.Module):
     ) -> ForceField:
         """The same model with another long-range cutoff (A) and electrostatics.
 
-        `kernels` "auto" lets what is slow run compiled where it can (`why_plain` says why not), "plain" never; None
-        leaves it as it is.
+        `kernels` "auto" lets what is slow run compiled where it can (`why_plain` says why not), "plain" never;
+        "compiled" also where that is not proven, and raises `HelioError` where it cannot. None leaves it as it is.
         """
         tables = self.tables if kernels is None else None
-        if kernels == "auto" and why_plain(self.settings) is None:
-            tables = filter_tables(self.network, self.settings)
+        if kernels in ("auto", "compiled"):
+            problem = why_plain(self.settings, kernels=kernels)
+            if problem is None:
+                tables = filter_tables(self.network, self.settings)
+            elif kernels == "compiled":
+                raise HelioError(f"the model cannot run compiled: {problem}; --kernels auto runs it all the same")
         return replace(
             self,
             long_range_cutoff=long_range_cutoff,

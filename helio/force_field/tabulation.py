@@ -22,13 +22,18 @@ if TYPE_CHECKING:
     from helio.network import SO3krates
     from helio.network.attention import Filter
 
-Kernels = Literal["auto", "plain"]
+# "compiled" also where that has not been proven: on GPUs.
+Kernels = Literal["auto", "compiled", "plain"]
 
 
-def why_plain(settings: ForceFieldSettings | None = None) -> str | None:
+def why_plain(settings: ForceFieldSettings | None = None, *, kernels: Kernels = "auto") -> str | None:
     """One sentence that says why a model of these settings, or any, runs uncompiled here; None if it need not."""
+    if kernels == "plain":
+        return "as asked for"
     backend = jax.default_backend()
     if backend == "gpu":
+        if kernels != "compiled":
+            return "the attention for GPUs has not been proven on one yet; --kernels compiled tries it"
         sizes = settings and (settings.features, settings.num_heads, settings.degrees, settings.spherical_hidden)
         if sizes and not supports_on_gpu(*sizes):
             return "the attention for GPUs knows heads whose width is a power of two from 16 on, and degrees up to four"

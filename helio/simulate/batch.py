@@ -63,7 +63,7 @@ class Batch:
         """Why the force field does not run compiled; None if it does."""
         if self.force_field.tables is not None:
             return None
-        return "as asked for" if self.settings.kernels == "plain" else why_plain(self.force_field.settings)
+        return why_plain(self.force_field.settings, kernels=self.settings.kernels)
 
     def look(self, state: State, lists: ActiveLists) -> list[Seen] | None:
         """The uncertainty of each replica, whose lists belong to the state; None where it is not due at this step."""

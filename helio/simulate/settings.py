@@ -73,8 +73,10 @@ class MDSettings(BaseModel):
         None, description="level of theory, of a model that has several; by default the one that it names first"
     )
     precision: Literal["float32", "float64"] = Field("float32", description="of all arithmetic")
-    kernels: Literal["auto", "plain"] = Field(
-        "auto", description="auto: the network's attention runs compiled where it can; plain: never"
+    kernels: Literal["auto", "compiled", "plain"] = Field(
+        "auto",
+        description="auto: the network's attention runs compiled where that is proven; compiled: on GPUs, too; "
+        "plain: never",
     )
     long_range_cutoff: float | None = Field(
         None, gt=0, description="in A; by default 12 with periodicity and 1000 (all pairs of a molecule) without"

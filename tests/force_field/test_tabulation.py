@@ -86,12 +86,16 @@ def test_choice(small_force_field: ForceField, monkeypatch: pytest.MonkeyPatch):
     assert chosen.with_options(kernels="plain").tables is None
     assert long_range_compiled(chosen.tables) and not long_range_compiled(None)
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert why_plain() is None and why_plain(small_force_field.settings) is None
-    assert "power of two" in str(why_plain(replace(small_force_field.settings, num_heads=4)))  # heads of 8 features
+    assert "not been proven" in str(why_plain(small_force_field.settings))
+    assert why_plain(small_force_field.settings, kernels="compiled") is None
+    narrow = replace(small_force_field.settings, num_heads=4)  # heads of 8 features
+    assert "power of two" in str(why_plain(narrow, kernels="compiled"))
     assert not long_range_compiled(chosen.tables)
     monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
     assert "CPU" in str(why_plain())
     assert small_force_field.with_options(kernels="auto").tables is None
+    with pytest.raises(HelioError, match=r"cannot run compiled: .*tpu; --kernels auto"):
+        small_force_field.with_options(kernels="compiled")
 
 
 def test_tables_are_no_parameters(small_force_field: ForceField, tmp_path):
