@@ -59,7 +59,7 @@ def distribution(model: str, picoseconds: float) -> tuple[np.ndarray, np.ndarray
         edges = np.linspace(frames // 5, frames, BLOCKS + 1).astype(int)
         found = []
         for first, last in pairwise(edges):
-            rdf = InterRDF(oxygens, oxygens, nbins=120, range=(1.0, 6.2), exclude_same="residue")
+            rdf = InterRDF(oxygens, oxygens, nbins=120, range=(1.0, 6.2))
             rdf.run(start=int(first), stop=int(last))
             found.append(rdf.results.rdf)
         return rdf.results.bins, np.array(found)

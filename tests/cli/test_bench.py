@@ -38,7 +38,7 @@ def test_structures_are_what_they_are_called(case):
 
 
 def test_measures_and_writes(small_model, tmp_path):
-    output = helio("hexane", "--model", small_model, "--out", tmp_path / "bench.json")
+    output = helio("hexane", "--no-plain", "--model", small_model, "--out", tmp_path / "bench.json")
     assert "hexane" in output and "ns/day" in output
     record = json.loads((tmp_path / "bench.json").read_text())
     for row in record["rows"]:

@@ -84,6 +84,7 @@ def _without_cache(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.chdir(folder)
 
 
+@pytest.mark.slow
 def test_fit_file_figure_and_comparison(folder: Path) -> None:
     options = ("--data", "train.h5", "--validation", "0.5", "--members", "8", "--out", "known.safetensors")
     done = run("tiny.safetensors", *options)

@@ -70,7 +70,9 @@ def assert_equal(first: Any, second: Any, tolerance: float) -> None:
         assert float(jnp.abs(a - b).max()) <= tolerance * max(float(jnp.abs(a).max()), 1e-3)
 
 
-@pytest.mark.parametrize(("sizes", "periodic", "owners"), [(TINY, True, 1), (TINIER, False, 2)])
+@pytest.mark.parametrize(
+    ("sizes", "periodic", "owners"), [pytest.param(TINY, True, 1, marks=pytest.mark.slow), (TINIER, False, 2)]
+)
 def test_equals_plain(sizes: Sizes, periodic: bool, owners: int):
     """With images, an atom without neighbours, free rows, several blocks; the first row of an owner is traced."""
     with numerics("float64"):
