@@ -61,8 +61,9 @@ def environment(folder: Path) -> Path:
     """The Python of the peer's environment, made if it is not there."""
     python = folder / "bin" / "python"
     if not python.exists():
-        print(f"Installing {' and '.join(PACKAGES)} in {folder} ...", flush=True)
         venv.create(folder, with_pip=True)
+    if subprocess.run([python, "-c", "import so3krates_torch"], capture_output=True).returncode:
+        print(f"Installing {' and '.join(PACKAGES)} in {folder} ...", flush=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
     return python
 

@@ -91,7 +91,7 @@ def run(case: Case, model: str, picoseconds: float) -> dict[str, Any]:
         "why": "" if done.returncode == 0 else done.stderr.strip().splitlines()[-1],
         "mean_temperature": float(kelvin[late].mean()),
         "drift": 1e3 * float(np.polyfit(time[late], total[late], 1)[0]) if case.ensemble == "nve" else None,
-        "ns_per_day": float(rows[-1]["ns_per_day"]) if "ns_per_day" in rows[-1] else None,
+        "ns_per_day": float(rows[-1]["ns_per_day"]),
     }
 
 
@@ -108,13 +108,15 @@ def main() -> None:
         drift = "" if one["drift"] is None else f"  drift {one['drift']:+.2f} meV/atom/ns"
         print(
             f"{one['case']:32} {one['atoms']:4} atoms  {one['picoseconds']:6.1f} ps  "
-            f"{'stable' if one['stable'] else 'NOT STABLE: ' + one['why']}  {one['mean_temperature']:.0f} K{drift}",
+            f"{'stable' if one['stable'] else 'NOT STABLE: ' + one['why']}  {one['mean_temperature']:.0f} K{drift}  "
+            f"{one['ns_per_day']:.2f} ns/day",
             flush=True,
         )
     print(f"{sum(one['stable'] for one in found)} of {len(found)} runs reached {arguments.picoseconds:g} ps")
     if arguments.out:
-        about = {"date": str(date.today()), "machine": platform.machine(), "cores": os.cpu_count()}
-        arguments.out.write_text(json.dumps(about | vars(arguments) | {"out": None, "runs": found}, indent=1) + "\n")
+        record = {"date": date.today().isoformat(), "machine": platform.machine(), "cores": os.cpu_count()}
+        record |= {"model": arguments.model, "picoseconds": arguments.picoseconds, "runs": found}
+        arguments.out.write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,12 @@ def main() -> None:
     parser.add_argument("--figure", type=Path)
     arguments = parser.parse_args()
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
-    record: dict[str, Any] = {"picoseconds": arguments.picoseconds, "density": DENSITY, "models": {}}
+    record: dict[str, Any] = {
+        "date": date.today().isoformat(),
+        "picoseconds": arguments.picoseconds,
+        "density": DENSITY,
+        "models": {},
+    }
     first: np.ndarray | None = None
     for model in arguments.model:
         distances, blocks = distribution(model, arguments.picoseconds)

@@ -18,6 +18,8 @@ import jax
 import numpy as np
 from ase import Atoms
 
+from helio.build.packing import cube_for
+from helio.build.water import DENSITY, water
 from helio.errors import HelioError
 from helio.force_field import ForceField
 from helio.force_field.tabulation import Kernels
@@ -30,10 +32,9 @@ from helio.simulate.settings import checked_settings
 from helio.simulate.setup import set_up
 from helio.simulate.state import State
 
-_DENSITY = 0.997  # of water, g/cm3
 _WARMING = 20  # steps before the clock starts, in which lists find their sizes
 _SECONDS = 3.0  # that steps are timed for
-_REPEATS = 5  # of what is timed alone; the fastest counts
+_REPEATS = 10  # of what is timed alone
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Measurement:
     ns_per_day: float  # with steps of 0.5 fs
     compile_seconds: float  # of everything before the first step has ended, model and lists included
     memory_bytes: int  # most that the process held, or the accelerator
-    shares: dict[str, float]  # of a step: network, long-range, lists, the rest
+    shares: dict[str, float]  # of a step: network, long-range, lists, each timed alone, and the rest
 
 
 def hexane() -> Atoms:
@@ -64,21 +65,21 @@ def hexane() -> Atoms:
     return Atoms("C6H14", [*carbons, *hydrogens, *ends])
 
 
-def water(edge: int) -> Atoms:
+def water_lattice(edge: int) -> Atoms:
     """A cube of edge^3 molecules of water, at its density, on a lattice that dynamics melts."""
-    molecule = np.array([[0.0, 0, 0], [0.757, 0.586, 0], [-0.757, 0.586, 0]])
-    spacing = (18.015 / _DENSITY / 0.602214) ** (1 / 3)
+    molecule = water()
+    spacing = cube_for(molecule.get_masses().sum(), DENSITY)[0]
     corners = spacing * np.array(list(product(range(edge), repeat=3)), float)
-    positions = (corners[:, None, :] + molecule[None]).reshape(-1, 3)
+    positions = (corners[:, None, :] + molecule.positions[None]).reshape(-1, 3)
     return Atoms("OH2" * edge**3, positions, cell=[edge * spacing] * 3, pbc=True)
 
 
 CASES: dict[str, Callable[[], Atoms]] = {
     "hexane": hexane,
-    "water-64": lambda: water(4),
-    "water-512": lambda: water(8),
-    "water-1728": lambda: water(12),
-    "water-8000": lambda: water(20),
+    "water-64": lambda: water_lattice(4),
+    "water-512": lambda: water_lattice(8),
+    "water-1728": lambda: water_lattice(12),
+    "water-8000": lambda: water_lattice(20),
 }
 
 
@@ -141,23 +142,22 @@ def _shares(force_field: ForceField, state: State, lists: ActiveLists, made: dic
     where = state.system, lists.neighbors
     bare = replace(force_field, settings=replace(force_field.settings, electrostatics=False, dispersion=False))
     evaluate = eqx.filter_jit(lambda model, system, neighbors: model(system, neighbors).forces)
-    whole, network = (_fastest(evaluate, model, *where) for model in (force_field, bare))
+    whole, network = (_seconds(evaluate, model, *where) for model in (force_field, bare))
     system, lists_seconds = state.system, 0.0
     for name, each_step in made.items():
         plan = getattr(lists.plans, name)
         make = eqx.filter_jit(lambda s, plan=plan: device_list(s.positions, s.cell, s.atom_mask, s.pbc, plan))
-        lists_seconds += each_step * _fastest(make, system)
+        lists_seconds += each_step * _seconds(make, system)
     return {"network": network, "long-range": max(0.0, whole - network), "lists": lists_seconds}
 
 
-def _fastest(function: Callable[..., Any], *arguments: Any) -> float:
+def _seconds(function: Callable[..., Any], *arguments: Any) -> float:
+    """The mean time of a call, as that of a step is one."""
     jax.block_until_ready(function(*arguments))
-    seconds = []
+    began = time.perf_counter()
     for _ in range(_REPEATS):
-        began = time.perf_counter()
         jax.block_until_ready(function(*arguments))
-        seconds.append(time.perf_counter() - began)
-    return min(seconds)
+    return (time.perf_counter() - began) / _REPEATS
 
 
 def _most_memory() -> int:

@@ -80,6 +80,19 @@ def so3lr() -> ForceField:
         pytest.skip(f"needs the published weights: {error}")
 
 
+# Of the network alone, on whose last layer all depends.
+TINY = ForceFieldSettings(
+    num_layers=1,
+    features=8,
+    num_heads=2,
+    degrees=(1, 2),
+    num_radial=6,
+    spherical_hidden=4,
+    hirshfeld_width=4,
+    zbl=False,
+    electrostatics=False,
+    dispersion=False,
+)
 SMALL = ForceFieldSettings(
     num_layers=2, features=32, num_heads=2, degrees=(1, 2), num_radial=8, spherical_hidden=8, hirshfeld_width=8
 )

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from helio.errors import HelioError
 from helio.force_field import ForceField
 from helio.force_field.arrangement import deformed
 from helio.neighbors import Neighbors
@@ -43,9 +44,13 @@ def estimate_uncertainty(
         system: the whole system.
         neighbors: its lists, of the rows that are here.
         rows: which these are.
+
+    Raises:
+        HelioError: the model has no uncertainty.
     """
     uncertainty = force_field.uncertainty
-    assert uncertainty is not None
+    if uncertainty is None:
+        raise HelioError("the model does not say how uncertain it is: make one that does with helio calibrate")
     order = neighbors.order
     listed = system if order is None else system.taken(order)
 

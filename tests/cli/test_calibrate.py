@@ -18,23 +18,12 @@ from helio import System
 from helio.cli import app
 from helio.cli.calibrate import _timed
 from helio.evaluate.uncertainty import UncertaintyCheck
-from helio.force_field import ForceField, ForceFieldSettings, ModelInfo, load_model, read_model_info, save_model
+from helio.force_field import ForceField, ModelInfo, load_model, read_model_info, save_model
 from helio.neighbors.widening import Sizes, sizes, widened
 from helio.train.importing import ImportSettings, write_store
 from helio.train.labels import LabelledStructure
+from tests.conftest import TINY
 
-TINY = ForceFieldSettings(
-    num_layers=1,
-    features=8,
-    num_heads=2,
-    degrees=(1, 2),
-    num_radial=6,
-    spherical_hidden=4,
-    hirshfeld_width=4,
-    zbl=False,
-    electrostatics=False,
-    dispersion=False,
-)
 # Of about one size: one shape of batches.
 MOLECULES = ("CH4", "CH4", "NH3", "CH4", "NH3")
 

@@ -20,33 +20,20 @@ from helio import System
 from helio.errors import HelioError
 from helio.files.log import read_log
 from helio.files.structures import read_structures
-from helio.force_field import ForceField, ForceFieldSettings
+from helio.force_field import ForceField
 from helio.force_field.model_file import ModelInfo, save_model
 from helio.force_field.uncertainty import Uncertainty
 from helio.simulate.run import Progress, resume_md, run_md
 from helio.simulate.settings import MDSettings, checked_settings
 from helio.simulate.watch import Seen, UncertainStructures
 from helio.uncertainty import estimate_uncertainty
+from tests.conftest import TINY
 
 COLUMNS = ("energy_uncertainty_eV", "force_uncertainty_eV_per_A", "extrapolates")
 
 
 def nothing(progress: Progress) -> None:
     """A report that nobody reads."""
-
-
-TINY = ForceFieldSettings(
-    num_layers=1,
-    features=8,
-    num_heads=2,
-    degrees=(1, 2),
-    num_radial=6,
-    spherical_hidden=4,
-    hirshfeld_width=4,
-    zbl=False,
-    electrostatics=False,
-    dispersion=False,
-)
 
 
 @pytest.fixture(scope="module")

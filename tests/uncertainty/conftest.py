@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -14,25 +15,18 @@ import pytest
 from ase.build import molecule
 
 from helio import System
-from helio.force_field import ForceField, ForceFieldSettings
+from helio.force_field import ForceField
 from helio.neighbors.widening import Sizes, sizes, widened
+from tests.conftest import TINY
 
 
 def tiny_force_field(features: int = 8) -> ForceField:
-    """In float64, with scales of its own for each element; of the network alone, on whose last layer all depends."""
-    settings = ForceFieldSettings(
-        num_layers=1,
-        features=features,
-        num_heads=2,
-        degrees=(1, 2),
-        num_radial=6,
-        spherical_hidden=4,
-        hirshfeld_width=4,
-        zbl=False,
-        electrostatics=False,
-        dispersion=False,
+    """In float64, with scales of its own for each element."""
+    force_field = (
+        ForceField.initialise(replace(TINY, features=features), 5)
+        .with_options(long_range_cutoff=None)
+        .astype("float64")
     )
-    force_field = ForceField.initialise(settings, 5).with_options(long_range_cutoff=None).astype("float64")
     scale = jnp.asarray(np.linspace(0.5, 1.5, 119))
     return eqx.tree_at(lambda model: model.energy_head.scale, force_field, scale)
 
