@@ -1,0 +1,71 @@
+"""All analyses by name, in the order in which they are listed and reported."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from helio.analyse.analysis import Analysis
+from helio.analyse.frames import Frames
+from helio.analyse.observable import Observable
+from helio.errors import HelioError
+
+CATALOGUE: dict[str, Analysis] = {analysis.name: analysis for analysis in ()}
+
+
+def find(name: str) -> Analysis:
+    """The analysis of this name; `HelioError` with all names if there is none."""
+    if name not in CATALOGUE:
+        raise HelioError(f"there is no analysis {name!r}; there are {', '.join(CATALOGUE)}")
+    return CATALOGUE[name]
+
+
+def fitting(frames: Frames) -> list[Analysis]:
+    """The analyses that fit what the frames hold."""
+    return [analysis for analysis in CATALOGUE.values() if analysis.fits(frames)]
+
+
+def analyse(name: str, frames: Frames, **options: Any) -> Observable:
+    """Run the analysis of this name; its options are keyword arguments of its function.
+
+    Raises:
+        HelioError: there is no such analysis or no such option, or the frames do not fit.
+    """
+    analysis = find(name)
+    known = analysis.options()
+    for option in options:
+        if option not in known:
+            told = ", ".join(known) or "none"
+            raise HelioError(f"the analysis {name} has no option {option!r}; its options: {told}")
+    return analysis.function(frames, **options)
+
+
+def parsed_options(name: str, words: list[str]) -> dict[str, Any]:
+    """Options given as OPTION=VALUE, turned into the types that the analysis declares.
+
+    Raises:
+        HelioError: a word is not of that form, or a value not of its option's type. Unknown options pass; `analyse`
+            tells of them.
+    """
+    known, options = find(name).options(), {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        key = key.strip().replace("-", "_")
+        if not equals:
+            raise HelioError(f"options of an analysis are given as OPTION=VALUE, not {word!r}")
+        options[key] = _value(key, text.strip(), known[key]) if key in known else text
+    return options
+
+
+def _value(key: str, text: str, parameter: inspect.Parameter) -> Any:
+    kind = str(parameter.annotation).replace("Literal", "str")
+    if text.lower() == "none" and "None" in kind:
+        return None
+    try:
+        if "bool" in kind:
+            return {"true": True, "yes": True, "false": False, "no": False}[text.lower()]
+        if "float" in kind:
+            return float(text)
+        return int(text) if "int" in kind else text
+    except (ValueError, KeyError):
+        raise HelioError(f"the option {key} takes {kind.replace(' | None', '')}, not {text!r}") from None

@@ -1,0 +1,137 @@
+"""A run's `trajectory.h5md` as a reader of MDAnalysis.
+
+MDAnalysis has a reader of its own for H5MD. This one also hands out charges and Hirshfeld ratios, turns cells of any
+orientation into the one that MDAnalysis assumes (positions, velocities and forces along with them), says where
+frames are missing, and reads many frames at once, which is what makes going through small systems fast.
+
+In `Timestep.data`: `charge` (n,) in e, `hirshfeld_ratio` (n,), `energy_...` in eV, `step`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import h5py
+import numpy as np
+from MDAnalysis.coordinates.base import ReaderBase
+from MDAnalysis.lib.mdamath import triclinic_box, triclinic_vectors
+
+from helio.errors import HelioError
+
+_BUFFER_BYTES = 16_000_000
+_VECTORS = {"position": "positions", "velocity": "velocities", "force": "forces"}
+_MORE = ("charge", "hirshfeld_ratio")
+
+
+class RunReader(ReaderBase):
+    """Frames of a run folder; given as `format` to `MDAnalysis.Universe`."""
+
+    format = "HELIO"
+    units: ClassVar[dict[str, str]] = {
+        "time": "ps",
+        "length": "Angstrom",
+        "velocity": "Angstrom/ps",
+        "force": "kJ/(mol*Angstrom)",
+    }
+
+    def __init__(self, filename: str | Path, **settings: Any) -> None:
+        super().__init__(str(filename), **settings)
+        self._open()
+        self.ts = self._Timestep(
+            self.n_atoms, velocities=self.has("velocity"), forces=self.has("force"), **self._ts_kwargs
+        )
+        self._read_next_timestep()
+
+    def has(self, name: str) -> bool:
+        """Whether frames hold the quantity `name` (of `helio.files.trajectory`)."""
+        return name in self._datasets
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames."""
+        return len(self.times)
+
+    @staticmethod
+    def parse_n_atoms(filename: str, **_: Any) -> int:
+        """Number of atoms in a frame."""
+        with h5py.File(filename) as file:
+            return int(_dataset(file, "particles/all/position/value").shape[1])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _open(self) -> None:
+        try:
+            self._file: Any = h5py.File(self.filename)
+            group = self._file["particles/all"]
+            self._datasets = {name: group[f"{name}/value"] for name in (*_VECTORS, *_MORE) if name in group}
+            self.times = np.asarray(group["position/time"], float)
+            self._steps = np.asarray(group["position/step"])
+            self.n_atoms = int(self._datasets["position"].shape[1])
+        except (OSError, KeyError) as error:
+            raise HelioError(f"{self.filename} cannot be read as the trajectory of a run: {error}") from error
+        if "edges" in group["box"]:
+            self._datasets["edges"] = group["box/edges/value"]
+        for name, observable in (self._file.get("observables") or {}).items():
+            self._datasets[name] = observable["value"]
+        self._per_read = max(1, int(_BUFFER_BYTES / sum(d.nbytes / max(1, len(d)) for d in self._datasets.values())))
+        self._buffer: dict[str, np.ndarray] = {}
+        self._buffered = range(0)
+        self._last = -1
+
+    def _reopen(self) -> None:
+        self._last = -1
+
+    def _read_next_timestep(self, ts: Any = None) -> Any:
+        return self._read_frame(self._last + 1)
+
+    def _read_frame(self, i: int) -> Any:
+        if i >= self.n_frames:
+            raise OSError("beyond the last frame")  # what MDAnalysis expects of a reader
+        if i not in self._buffered:
+            count = self._per_read if i == self._last + 1 and i > 0 else 1
+            self._buffered = range(i, min(i + count, self.n_frames))
+            try:
+                self._buffer = {name: data[i : self._buffered.stop] for name, data in self._datasets.items()}
+            except OSError as error:
+                raise HelioError(f"frames from {i} on of {self.filename} cannot be read: {error}") from error
+        self._last = i
+        self._fill(i, {name: array[i - self._buffered.start] for name, array in self._buffer.items()})
+        return self.ts
+
+    def _fill(self, i: int, arrays: dict[str, np.ndarray]) -> None:
+        ts = self.ts
+        ts.frame, ts.time = i, float(self.times[i])
+        if not np.isfinite(arrays["position"]).all():
+            folder = Path(self.filename).parent / "trajectory"
+            raise HelioError(f"frame {i} of {self.filename} is not there: a file in {folder} is missing or cut off")
+        turn = None
+        ts.dimensions = None
+        if "edges" in arrays:
+            edges = arrays.pop("edges")
+            ts.dimensions = triclinic_box(*edges)
+            turn = _turn(edges.astype(float), ts.dimensions)
+        for name, attribute in _VECTORS.items():
+            if name in arrays:
+                vectors = arrays.pop(name)
+                setattr(ts, attribute, vectors if turn is None else vectors @ turn)
+        ts.data.update(arrays, step=int(self._steps[i]))
+
+
+def _turn(edges: np.ndarray, dimensions: np.ndarray) -> np.ndarray | None:
+    """The rotation (3, 3), from the right, that brings the cell into the orientation of MDAnalysis; None if it is.
+
+    A left-handed cell is mirrored, which changes no distance.
+    """
+    standard = triclinic_vectors(dimensions).astype(float)
+    if np.allclose(edges, standard, atol=1e-4):
+        return None
+    return np.linalg.solve(edges, standard)
+
+
+def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
+    found = file[name]
+    assert isinstance(found, h5py.Dataset)
+    return found
