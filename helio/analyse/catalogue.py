@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from helio.analyse import rdf
 from helio.analyse.analysis import Analysis
 from helio.analyse.frames import Frames
 from helio.analyse.observable import Observable
 from helio.errors import HelioError
 
-CATALOGUE: dict[str, Analysis] = {analysis.name: analysis for analysis in ()}
+_MODULES = (rdf,)
+CATALOGUE: dict[str, Analysis] = {module.ANALYSIS.name: module.ANALYSIS for module in _MODULES}
 
 
 def find(name: str) -> Analysis:

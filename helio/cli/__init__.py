@@ -14,6 +14,8 @@ from typer.core import TyperGroup
 
 from helio import __version__
 from helio.cli import build, data, model, template
+from helio.cli.analyse import EPILOG as ANALYSE_EPILOG
+from helio.cli.analyse import analyse
 from helio.cli.bench import EPILOG as BENCH_EPILOG
 from helio.cli.bench import bench
 from helio.cli.calibrate import EPILOG as CALIBRATE_EPILOG
@@ -78,6 +80,7 @@ def _helio(
 app.command(cls=MDCommand)(md)
 app.command(epilog="Example: helio resume run")(resume)
 app.command(epilog="Example: helio export run --format xtc")(export)
+app.command(epilog=ANALYSE_EPILOG)(analyse)
 app.add_typer(template.app, name="template")
 app.command(epilog="Example: helio opt peptide.xyz --fmax 0.01")(opt)
 app.command("eval")(evaluate)

@@ -1,0 +1,219 @@
+"""Radial distribution functions and coordination numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+
+import numpy as np
+from scipy.signal import find_peaks, savgol_filter
+
+from helio.analyse.analysis import Analysis
+from helio.analyse.frames import Frames
+from helio.analyse.observable import Curve, Observable, Value
+from helio.analyse.statistics import Blocks
+from helio.errors import HelioError
+
+# Elements of which all pairs are taken where none are named: the most frequent ones.
+_ELEMENTS = 3
+_FARTHEST = 10.0  # A; the default range ends here or at half the box
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """One kind of pairs: atoms by their places among the chosen ones, and how often each pair is met."""
+
+    name: str
+    first: np.ndarray
+    second: np.ndarray
+    pairs: int  # that are counted, each once if both sides are the same
+    same: bool
+
+
+def rdf(
+    frames: Frames,
+    *,
+    pairs: str | None = None,
+    range_A: float | None = None,
+    width_A: float = 0.05,
+    within_molecules: bool = False,
+) -> Observable:
+    """Radial distribution functions g(r) between elements, and coordination numbers.
+
+    g_ab(r) = V n_ab(r) / (P_ab 4 pi r^2 dr), with n_ab the pairs found at a distance r of P_ab pairs there are: 1 for
+    atoms without interaction. The coordination number is the mean number of b around a within r.
+
+    Args:
+        frames: of a periodic system.
+        pairs: such as "O-O,O-H"; by default all of the three most frequent elements.
+        range_A: largest distance; at most, and by default, half of the shortest height of the box (but 10 A).
+        width_A: of a bin.
+        within_molecules: also count pairs of one molecule.
+
+    Raises:
+        HelioError: there is no box, `range_A` is beyond half of it, or an element is not there.
+    """
+    frames.need_box()
+    frames.need_frames(2)
+    reach = _reach(frames, range_A)
+    kinds = _kinds(frames, pairs, within_molecules)
+    edges = np.arange(0, reach + 1e-9, width_A)
+    if len(edges) < 10:
+        raise HelioError(f"bins of {width_A} A are too wide for a range of {reach:.2f} A")
+    blocks = [Blocks() for _ in kinds]
+    volumes = Blocks()
+    labels = frames.molecules[frames.atoms.ix]
+    for moment in frames:
+        volumes.add(moment.volume)
+        for kind, block in zip(kinds, blocks, strict=True):
+            block.add(_counts(frames.atoms.positions, moment.dimensions, kind, edges, labels, within_molecules))
+    found = [_one(kind, block, edges, float(volumes.mean())) for kind, block in zip(kinds, blocks, strict=True)]
+    return Observable(
+        name="rdf",
+        title="Radial distribution functions",
+        values=tuple(value for values, _ in found for value in values),
+        curves=tuple(curve for _, curves in found for curve in curves),
+        notes=(
+            f"{len(frames)} frames; distances up to {edges[-1]:.2f} Å in bins of {width_A:g} Å; pairs "
+            f"{'with' if within_molecules else 'without'} those of one molecule.",
+        ),
+        method="Histograms of minimum-image distances; errors by blocking.",
+        runs=(frames.label,),
+    )
+
+
+def _reach(frames: Frames, wanted: float | None) -> float:
+    """Half of the smallest height of the box in any of the frames looked at, or what is wanted."""
+    heights = []
+    for number in {frames.numbers[0], frames.numbers[len(frames) // 2], frames.numbers[-1]}:
+        cell = np.asarray(frames.moment(number).triclinic_dimensions, float)
+        heights.append((1 / np.linalg.norm(np.linalg.inv(cell), axis=0)).min())
+    half = min(heights) / 2
+    if wanted is not None and wanted > half + 1e-3:
+        raise HelioError(f"a range of {wanted:g} A is beyond half of the box, {half:.2f} A")
+    return min(half, _FARTHEST) if wanted is None else wanted
+
+
+def _kinds(frames: Frames, pairs: str | None, within_molecules: bool) -> list[_Kind]:
+    from ase.data import chemical_symbols
+
+    symbols = np.array([chemical_symbols[number] for number in frames.atomic_numbers[frames.atoms.ix]])
+    if pairs is None:
+        names, counts = np.unique(symbols, return_counts=True)
+        frequent = sorted(names[np.argsort(-counts, kind="stable")][:_ELEMENTS].tolist(), reverse=True)
+        chosen = list(combinations_with_replacement(frequent, 2))
+    else:
+        chosen = [tuple(pair.strip().split("-")) for pair in pairs.split(",")]
+    kinds = []
+    for pair in chosen:
+        if len(pair) != 2 or not all(symbol in symbols for symbol in pair):
+            raise HelioError(f"{'-'.join(pair)} is no pair of elements of {frames.label}; give pairs such as O-O,O-H")
+        first, second = (np.flatnonzero(symbols == symbol) for symbol in pair)
+        same = pair[0] == pair[1]
+        count = len(first) * (len(first) - 1) // 2 if same else len(first) * len(second)
+        if not within_molecules:
+            count -= _inside_molecules(frames.molecules[frames.atoms.ix], first, second, same)
+        if count > 0:
+            kinds.append(_Kind("-".join(pair), first, second, count, same))
+    if not kinds:
+        raise HelioError(f"{frames.label} has no two atoms of different molecules; count pairs within_molecules")
+    return kinds
+
+
+def _inside_molecules(labels: np.ndarray, first: np.ndarray, second: np.ndarray, same: bool) -> int:
+    one, other = (np.bincount(labels[part], minlength=labels.max() + 1) for part in (first, second))
+    return int((one * (one - 1) // 2).sum() if same else (one * other).sum())
+
+
+def _counts(
+    positions: np.ndarray, box: np.ndarray, kind: _Kind, edges: np.ndarray, labels: np.ndarray, within: bool
+) -> np.ndarray:
+    from MDAnalysis.lib.distances import capped_distance, self_capped_distance
+
+    if kind.same:
+        pairs, distances = self_capped_distance(positions[kind.first], max_cutoff=edges[-1], box=box)
+    else:
+        pairs, distances = capped_distance(positions[kind.first], positions[kind.second], max_cutoff=edges[-1], box=box)
+    if not within:
+        distances = distances[labels[kind.first[pairs[:, 0]]] != labels[kind.second[pairs[:, 1]]]]
+    return np.histogram(distances, edges)[0]
+
+
+def _one(kind: _Kind, block: Blocks, edges: np.ndarray, volume: float) -> tuple[list[Value], list[Curve]]:
+    middles = 0.5 * (edges[1:] + edges[:-1])
+    to_g = volume / (kind.pairs * 4 / 3 * np.pi * np.diff(edges**3))
+    around = (2 if kind.same else 1) / len(kind.first)
+    running = Blocks()
+    for counts in block.means():
+        running.add(np.cumsum(counts) * around)
+    mean = block.mean()
+    curves = [
+        Curve(kind.name, middles, mean * to_g, block.error() * to_g, "r (Å)", "g(r)"),
+        Curve(
+            f"{kind.name} number", edges[1:], np.cumsum(mean) * around, running.error(), "r (Å)", "neighbours within r"
+        ),
+    ]
+    return _features(kind, block, middles, to_g, around), curves
+
+
+def _features(kind: _Kind, block: Blocks, middles: np.ndarray, to_g: np.ndarray, around: float) -> list[Value]:
+    """First peak, first minimum and coordination number, where there is a peak."""
+    smooth = _smoothed(block.mean() * to_g, middles)
+    peaks, _ = find_peaks(smooth, height=0.3, prominence=max(0.15, 0.05 * smooth.max()))
+    if len(peaks) == 0:
+        return []
+    peak = float(middles[peaks[0]])
+    behind = (middles > peak) & (middles < (middles[peaks[1]] if len(peaks) > 1 else 1.8 * peak))
+    if not behind.any():
+        return []
+    lowest = float(middles[behind][np.argmin(smooth[behind])])
+
+    def features(counts: np.ndarray) -> np.ndarray:
+        g = _smoothed(counts * to_g, middles)
+        top, bottom = _extremum(middles, g, peak, 1), _extremum(middles, g, lowest, -1)
+        return np.array([*top, *bottom, np.interp(bottom[0], middles, np.cumsum(counts) * around)])
+
+    values, errors = block.jackknife(features)
+    sides = kind.name.split("-")
+    names = (
+        ("first peak at", "Å"),
+        ("height of the first peak", ""),
+        ("first minimum at", "Å"),
+        ("depth of the first minimum", ""),
+        (f"{sides[1]} around {sides[0]} up to the minimum", ""),
+    )
+    return [
+        Value(f"{kind.name} {name}", float(value), float(error), unit)
+        for (name, unit), value, error in zip(names, values, errors, strict=True)
+    ]
+
+
+def _smoothed(g: np.ndarray, middles: np.ndarray) -> np.ndarray:
+    """By a cubic over 0.3 A, so that noise makes no peaks; heights of peaks change by about a percent."""
+    window = max(5, 2 * round(0.15 / (middles[1] - middles[0])) + 1)
+    return np.asarray(savgol_filter(g, min(window, len(g) // 2 * 2 - 1), 3))
+
+
+def _extremum(middles: np.ndarray, g: np.ndarray, near: float, sign: int) -> tuple[float, float]:
+    """Place and height of the maximum (minimum) within 0.3 A of `near`, by a parabola through three points."""
+    inside = np.flatnonzero(np.abs(middles - near) < 0.3)
+    best = int(inside[np.argmax(sign * g[inside])])
+    best = min(max(best, 1), len(g) - 2)
+    left, middle, right = g[best - 1 : best + 2]
+    curvature = left - 2 * middle + right
+    shift = 0.0 if curvature == 0 else float(np.clip(0.5 * (left - right) / curvature, -1, 1))
+    height = middle - 0.25 * (left - right) * shift
+    return float(middles[best] + shift * (middles[1] - middles[0])), float(height)
+
+
+def _fits(frames: Frames) -> bool:
+    return frames.has_box() and len(frames) > 1 and int(frames.molecules.max()) >= 9
+
+
+ANALYSIS = Analysis(
+    name="rdf",
+    title="Radial distribution functions",
+    help="Distances between elements of different molecules, and coordination numbers.",
+    function=rdf,
+    fits=_fits,
+)
