@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from helio.analyse import rdf
+from helio.analyse import density, diffusion, energies, rdf
 from helio.analyse.analysis import Analysis
 from helio.analyse.frames import Frames
 from helio.analyse.observable import Observable
 from helio.errors import HelioError
 
-_MODULES = (rdf,)
+_MODULES = (energies, density, rdf, diffusion)
 CATALOGUE: dict[str, Analysis] = {module.ANALYSIS.name: module.ANALYSIS for module in _MODULES}
 
 

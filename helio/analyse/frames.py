@@ -13,7 +13,6 @@ import numpy as np
 
 from helio.analyse.topology import molecules_of, open_run, open_universe
 from helio.errors import HelioError
-from helio.files.log import read_log
 from helio.files.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ class Frames:
         """Columns of the run's log between the first and the last chosen time; empty without a log."""
         if self.run is None or not self.run.log.exists():
             return {}
-        columns = {name: np.array(column) for name, column in read_log(self.run.log).items()}
+        columns = _read_columns(self.run.log)
         if not len(columns.get("time_ps", ())):
             return {}
         inside = (columns["time_ps"] >= (-np.inf if self.begin_ps is None else self.begin_ps - 1e-9)) & (
@@ -225,6 +224,20 @@ def open_all(
                 f"({len(other.universe.atoms)} atoms) are not of the same atoms; analyse them one by one"
             )
     return opened
+
+
+def _read_columns(path: Path) -> dict[str, np.ndarray]:
+    """Of a log, without a last row that is cut off."""
+    header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
+    names = header.strip().split(",")
+    whole = [row for row in rows if row.endswith("\n") and row.strip()]
+    if not whole:
+        return {}
+    try:
+        table = np.loadtxt(whole, delimiter=",", ndmin=2)
+    except ValueError as error:
+        raise HelioError(f"the log {path} cannot be read: {error}") from error
+    return dict(zip(names, table.T, strict=True))
 
 
 def _replicas(path: Path) -> list[Path]:
