@@ -28,6 +28,8 @@ from helio.cli.finetune import finetune
 from helio.cli.generate import generate
 from helio.cli.md import MDCommand, md
 from helio.cli.opt import opt
+from helio.cli.report import EPILOG as REPORT_EPILOG
+from helio.cli.report import report
 from helio.cli.resume import resume
 from helio.cli.train import train
 from helio.cli.tune_damping import tune_damping
@@ -80,6 +82,7 @@ def _helio(
 app.command(cls=MDCommand)(md)
 app.command(epilog="Example: helio resume run")(resume)
 app.command(epilog="Example: helio export run --format xtc")(export)
+app.command(epilog=REPORT_EPILOG)(report)
 app.command(epilog=ANALYSE_EPILOG)(analyse)
 app.add_typer(template.app, name="template")
 app.command(epilog="Example: helio opt peptide.xyz --fmax 0.01")(opt)

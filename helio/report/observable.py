@@ -142,9 +142,7 @@ def write_observable(
         HelioError: one of the files exists and `overwrite` is not set, or cannot be written.
     """
     folder = make_folder(folder)
-    texts = {f"{observable.name}.csv": _values_text(observable)}
-    texts |= {f"{observable.name}-{_word(curve.name)}.csv": _curve_text(curve) for curve in observable.curves}
-    texts |= {f"{observable.name}-{_word(surface.name)}.csv": _map_text(surface) for surface in observable.maps}
+    texts = tables_of(observable)
     drawn = bool(observable.curves or observable.maps)
     figures = [folder / f"{observable.name}.{kind}" for kind in ("png", "svg")] if drawn else []
     files = [folder / name for name in texts] + figures
@@ -155,6 +153,13 @@ def write_observable(
     for figure in figures:
         plot_observable(observable, figure, runs=runs)
     return files
+
+
+def tables_of(observable: Observable) -> dict[str, str]:
+    """The CSV files of `write_observable` by their names: first the numbers, then each curve, then each map."""
+    texts = {f"{observable.name}.csv": _values_text(observable)}
+    texts |= {f"{observable.name}-{_word(curve.name)}.csv": _curve_text(curve) for curve in observable.curves}
+    return texts | {f"{observable.name}-{_word(surface.name)}.csv": _map_text(surface) for surface in observable.maps}
 
 
 def _values_text(observable: Observable) -> str:

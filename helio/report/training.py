@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,8 @@ from helio.evaluate.training import TrainingErrors, evaluate_training
 from helio.files.atomic import write_text
 from helio.files.log import read_log
 from helio.files.run_folder import RunFolder
+from helio.report.page.document import Section, document, table
+from helio.report.page.figures import figure, image, page_style
 from helio.report.parity import Panel, plot_parity, unit_text
 from helio.train.logs import SKIPPED, VALIDATION
 from helio.train.loop import Progress
@@ -41,26 +41,30 @@ def progress_line(progress: Progress) -> str:
 
 def progress_table(progress: Progress) -> Table:
     """The errors of training and validation, and how long it will take."""
-    table = Table(
+    shown = Table(
         title=f"step {progress.step}/{progress.steps}, epoch {progress.epoch}, "
         f"{progress.structures_per_second:.0f} structures/s, {_clock(progress.seconds_left)} left",
         caption=f"best at step {progress.best_step}" + (f", {progress.skipped} skipped" if progress.skipped else ""),
     )
     for heading in ("", "training MAE", "RMSE", "validation MAE", "RMSE"):
-        table.add_column(heading, justify="right" if heading else "left")
+        shown.add_column(heading, justify="right" if heading else "left")
     training, validation = progress.training, progress.validation
     if training is None:
-        return table
-    table.add_row("loss", "", f"{training.loss:.5g}", "", "" if validation is None else f"{validation.loss:.5g}")
+        return shown
+    shown.add_row("loss", "", f"{training.loss:.5g}", "", "" if validation is None else f"{validation.loss:.5g}")
     for name in training.mae:
         own = ("", "") if validation is None else (f"{validation.mae[name]:.5g}", f"{validation.rmse[name]:.5g}")
         label = f"{_words(name)}{f' ({UNITS[name]})' if UNITS[name] else ''}"
-        table.add_row(label, f"{training.mae[name]:.5g}", f"{training.rmse[name]:.5g}", *own)
-    return table
+        shown.add_row(label, f"{training.mae[name]:.5g}", f"{training.rmse[name]:.5g}", *own)
+    return shown
 
 
-def write_report(path: str | Path) -> Path:
-    """Write the page of a training into its run folder: curves, parity plots, worst structures, settings.
+def write_report(path: str | Path, out: str | Path | None = None) -> Path:
+    """Write the page of a training: curves, parity plots, worst structures, settings.
+
+    Args:
+        path: folder of the training.
+        out: the HTML file, by default `report.html` in that folder.
 
     Raises `HelioError` where the folder holds no model yet, or its data are gone.
     """
@@ -68,16 +72,17 @@ def write_report(path: str | Path) -> Path:
     errors = evaluate_training(path)
     log, checked = read_log(folder.log), read_log(folder.path / VALIDATION)
     settings = folder.read_settings()
-    parts = [f"<h1>{html.escape(str(settings['name']))}</h1>", f"<p>{html.escape(_summary(folder, log, checked))}</p>"]
+    sections = []
     if log["step"]:
-        parts += ["<h2>Curves</h2>", _curves(log, checked)]
+        sections.append(Section("curves", "Curves", _curves(log, checked)))
     if errors is not None:
-        parts += ["<h2>Validated structures</h2>", _table_of_errors(errors), _parity(errors)]
-        parts += ["<h2>Worst structures</h2>", _worst(errors)]
+        sections.append(Section("validated", "Validated structures", _table_of_errors(errors) + _parity(errors)))
+        sections.append(Section("worst", "Worst structures", _worst(errors)))
     rows = [[str(name), str(value)] for name, value in settings.items()]
-    parts += ["<h2>Settings</h2>", _html_table(["setting", "value"], rows)]
-    where = folder.path / REPORT
-    write_text(where, _PAGE.format(title=html.escape(str(settings["name"])), body="\n".join(parts)))
+    sections.append(Section("settings", "Settings", table(["setting", "value"], rows)))
+    where = folder.path / REPORT if out is None else Path(out)
+    lead = html.escape(_summary(folder, log, checked))
+    write_text(where, document(str(settings["name"]), kind="Training", lead=lead, sections=sections, foot=""))
     return where
 
 
@@ -95,14 +100,20 @@ def _summary(folder: RunFolder, log: dict[str, list[float]], checked: dict[str, 
 
 
 def _curves(log: dict[str, list[float]], checked: dict[str, list[float]]) -> str:
-    from matplotlib.figure import Figure
-
     labels = [name.removesuffix("_mae") for name in log if name.endswith("_mae")]
     panels = ["loss", *(f"{label}_mae" for label in labels), "learning_rate", "structures_per_second"]
+    description = f"Against steps: {', '.join(_words(name) for name in panels)}"
+    with page_style():
+        return figure(_drawn_curves(panels, log, checked), name="curves", description=description)
+
+
+def _drawn_curves(panels: list[str], log: dict[str, list[float]], checked: dict[str, list[float]]) -> Any:
+    from matplotlib.figure import Figure
+
     rows = -(-len(panels) // 2)
-    figure = Figure(figsize=(9, 3 * rows), layout="constrained")
+    drawn = Figure(figsize=(9, 3 * rows), layout="constrained")
     for place, name in enumerate(panels, start=1):
-        axes = figure.add_subplot(rows, 2, place)
+        axes = drawn.add_subplot(rows, 2, place)
         axes.plot(log["step"], log[name], label="training", linewidth=1)
         if checked["step"] and name in checked:
             axes.plot(checked["step"], checked[name], label="validation", marker=".", linewidth=1)
@@ -112,8 +123,7 @@ def _curves(log: dict[str, list[float]], checked: dict[str, list[float]]) -> str
         axes.set(xlabel="step", ylabel=f"{name.replace('_', ' ')}{unit}")
         if min(log[name], default=0) > 0 and name != "structures_per_second":
             axes.set_yscale("log")
-        axes.grid(alpha=0.3)
-    return _image(figure)
+    return drawn
 
 
 def _parity(errors: TrainingErrors) -> str:
@@ -125,7 +135,7 @@ def _parity(errors: TrainingErrors) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "parity.png"
         plot_parity(path, panels)
-        return _embedded(path.read_bytes())
+        return image(path.read_bytes(), "Predictions against labels")
 
 
 def _table_of_errors(errors: TrainingErrors) -> str:
@@ -134,7 +144,7 @@ def _table_of_errors(errors: TrainingErrors) -> str:
         for name, found in errors.labels.items()
         if found.sums.count
     ]
-    return _html_table(["label", "unit", "MAE", "RMSE", "values"], rows)
+    return table(["label", "unit", "MAE", "RMSE", "values"], rows)
 
 
 def _worst(errors: TrainingErrors) -> str:
@@ -146,27 +156,7 @@ def _worst(errors: TrainingErrors) -> str:
         for found in errors.worst(label, _WORST)
     ]
     headings = [f"{_words(name)} MAE{f' ({UNITS[name]})' if UNITS[name] else ''}" for name in names]
-    return _html_table(["number in store", "source", "number in source", "formula", *headings], rows)
-
-
-def _html_table(headings: list[str], rows: list[list[str]]) -> str:
-    def line(cells: list[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-    return "<table>" + line(headings, "th") + "".join(line(row, "td") for row in rows) + "</table>"
-
-
-def _image(figure: Any) -> str:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    FigureCanvasAgg(figure)
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=120)
-    return _embedded(content.getvalue())
-
-
-def _embedded(png: bytes) -> str:
-    return f'<img alt="" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+    return table(["number in store", "source", "number in source", "formula", *headings], rows)
 
 
 def _words(name: str) -> str:
@@ -177,22 +167,3 @@ def _clock(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:d}:{minutes:02d}:{seconds:02d}"
-
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>{title}</title>
-<style>
-body {{ font-family: sans-serif; max-width: 1100px; margin: 2em auto; padding: 0 1em; }}
-img {{ max-width: 100%; }}
-table {{ border-collapse: collapse; margin: 1em 0; }}
-th, td {{ border-bottom: 1px solid #ccc; padding: 0.25em 0.8em; text-align: left; }}
-</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
