@@ -116,7 +116,7 @@ class Blocks:
         return blocked_error(self.means())
 
     def jackknife(
-        self, function: Callable[[np.ndarray], np.ndarray], *, blocks: int = 10
+        self, function: Callable[[np.ndarray], np.ndarray], *, blocks: int = 20
     ) -> tuple[np.ndarray, np.ndarray]:
         """Value and standard error of a function of the mean: it is evaluated with one block left out at a time."""
         means = self.means()
