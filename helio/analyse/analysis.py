@@ -19,6 +19,7 @@ class Analysis:
     help: str  # one line
     function: Callable[..., Observable]  # (frames, *, options of str, int, float or bool)
     fits: Callable[[Frames], bool]  # whether the frames hold what it needs; looks at the first frame alone
+    together: bool = False  # whether several runs are given to the function as one list, and not combined behind it
 
     def options(self) -> dict[str, inspect.Parameter]:
         """The keyword-only arguments of the function."""

@@ -3,15 +3,50 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
-from helio.analyse import density, diffusion, energies, rdf
+from helio.analyse import (
+    charges,
+    density,
+    dielectric,
+    diffusion,
+    embedding,
+    energies,
+    glycosidic,
+    hydrogen_bonds,
+    infrared,
+    membrane,
+    ramachandran,
+    rdf,
+    rmsd,
+    secondary_structure,
+    spectrum,
+    viscosity,
+)
 from helio.analyse.analysis import Analysis
 from helio.analyse.frames import Frames
 from helio.analyse.observable import Observable
 from helio.errors import HelioError
 
-_MODULES = (energies, density, rdf, diffusion)
+_MODULES = (
+    energies,
+    density,
+    rdf,
+    diffusion,
+    viscosity,
+    dielectric,
+    spectrum,
+    infrared,
+    rmsd,
+    hydrogen_bonds,
+    secondary_structure,
+    ramachandran,
+    glycosidic,
+    membrane,
+    embedding,
+    charges,
+)
 CATALOGUE: dict[str, Analysis] = {module.ANALYSIS.name: module.ANALYSIS for module in _MODULES}
 
 
@@ -27,8 +62,10 @@ def fitting(frames: Frames) -> list[Analysis]:
     return [analysis for analysis in CATALOGUE.values() if analysis.fits(frames)]
 
 
-def analyse(name: str, frames: Frames, **options: Any) -> Observable:
+def analyse(name: str, frames: Frames | Sequence[Frames], **options: Any) -> Observable:
     """Run the analysis of this name; its options are keyword arguments of its function.
+
+    Several runs at once are for analyses that take them together.
 
     Raises:
         HelioError: there is no such analysis or no such option, or the frames do not fit.

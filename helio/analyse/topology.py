@@ -49,7 +49,7 @@ def open_run(run: RunFolder) -> tuple[Any, Periodic]:
 def open_universe(path: Path, topology: Path | None) -> tuple[Any, Periodic]:
     """Atoms and frames of any other trajectory; what the file does not say is guessed.
 
-    Bonds are those of the topology, or else guessed from the distances in the first frame.
+    Bonds are those of the topology, completed by what the distances in the first frame say.
     """
     need("MDAnalysis")
     import MDAnalysis
@@ -70,8 +70,7 @@ def open_universe(path: Path, topology: Path | None) -> tuple[Any, Periodic]:
         _guess(universe, path)
     dimensions = universe.trajectory[0].dimensions
     boxed = dimensions is not None and bool((dimensions[:3] > 0).all())
-    if not hasattr(universe, "bonds"):
-        _set_bonds(universe, _bonded(universe, boxed))
+    _set_bonds(universe, _completed(universe, boxed))
     return universe, (boxed, boxed, boxed)
 
 
@@ -102,6 +101,19 @@ def _guess(universe: Any, path: Path) -> None:
         )
     _set(universe, "elements", np.array(symbols, object))
     _set(universe, "masses", np.array([atomic_masses[atomic_numbers[symbol]] for symbol in symbols]))
+
+
+def _completed(universe: Any, boxed: bool) -> np.ndarray:
+    """Bonds (P, 2) of the file, and of atoms of which it names none those guessed from the first frame.
+
+    PDB files name those of special residues alone.
+    """
+    known = np.asarray(universe.bonds.indices if hasattr(universe, "bonds") else (), int).reshape(-1, 2)
+    lonely = np.isin(np.arange(len(universe.atoms)), known, invert=True)
+    if not lonely.any():
+        return known
+    guessed = _bonded(universe, boxed)
+    return np.concatenate([known, guessed[lonely[guessed].any(axis=1)]])
 
 
 def _bonded(universe: Any, boxed: bool) -> np.ndarray:

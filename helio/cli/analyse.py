@@ -61,12 +61,12 @@ def analyse(
     if name == "list":
         _print_list(open_all(paths or [], topology, **chosen))  # pyright: ignore[reportArgumentType]
         return
-    find(name)
+    together = find(name).together
     if not paths:
         raise HelioError(f"which runs? Give folders: helio analyse {name} DIR...")
     options = parsed_options(name, settings or [])
     opened = open_all(paths, topology, **chosen)  # pyright: ignore[reportArgumentType]
-    results = [compute(name, frames, **options) for frames in opened]
+    results = [compute(name, runs, **options) for runs in ([opened] if together else opened)]
     result = combine(results)
     for word in references or []:
         curve, equals, file = word.partition("=")
