@@ -136,6 +136,10 @@ class Frames:
 
     def has_box(self) -> bool:
         """Whether the frames are periodic in all directions."""
+        return self._boxed
+
+    @cached_property
+    def _boxed(self) -> bool:
         dimensions = self.first().dimensions
         return all(self.periodic) and dimensions is not None and bool((dimensions[:3] > 0).all())
 
