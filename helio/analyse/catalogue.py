@@ -22,6 +22,7 @@ from helio.analyse import (
     rmsd,
     secondary_structure,
     spectrum,
+    structure_factor,
     viscosity,
 )
 from helio.analyse.analysis import Analysis
@@ -33,6 +34,7 @@ _MODULES = (
     energies,
     density,
     rdf,
+    structure_factor,
     diffusion,
     viscosity,
     dielectric,
