@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from helio.train.compiling import Compiling
     from helio.train.loop import Outcome, Progress
     from helio.train.settings import TrainSettings
 
@@ -100,7 +103,7 @@ def is_training(folder: Path) -> bool:
 
 
 @contextmanager
-def live_report(*, quiet: bool = False) -> Iterator[Callable[[Progress], None]]:
+def live_report(*, quiet: bool = False) -> Iterator[Callable[[Progress | Compiling], None]]:
     """A function that shows where a training stands: a table that changes on a terminal, else a line now and then."""
     if quiet:
         yield lambda progress: None
@@ -110,19 +113,27 @@ def live_report(*, quiet: bool = False) -> Iterator[Callable[[Progress], None]]:
         from rich.live import Live
         from rich.text import Text
 
-        from helio.report.training import progress_table
+        from helio.report.training import compiling_line, progress_table
+        from helio.train.compiling import Compiling
+
+        def shown(progress: Progress | Compiling) -> RenderableType:
+            return Text(compiling_line(progress)) if isinstance(progress, Compiling) else progress_table(progress)
 
         with Live(Text("Preparing and compiling ..."), refresh_per_second=4) as live:
-            yield lambda progress: live.update(progress_table(progress))
+            yield lambda progress: live.update(shown(progress))
 
 
-def _plain_report() -> Callable[[Progress], None]:
-    from helio.report.training import progress_line
+def _plain_report() -> Callable[[Progress | Compiling], None]:
+    from helio.report.training import compiling_line, progress_line
+    from helio.train.compiling import Compiling
 
     last = -_PLAIN_PERIOD
 
-    def show(progress: Progress) -> None:
+    def show(progress: Progress | Compiling) -> None:
         nonlocal last
+        if isinstance(progress, Compiling):
+            print(compiling_line(progress), flush=True)
+            return
         now = time.monotonic()
         if now - last >= _PLAIN_PERIOD or progress.step == progress.steps:
             last = now

@@ -16,6 +16,7 @@ from helio.files.run_folder import RunFolder
 from helio.report.page.document import Section, document, table
 from helio.report.page.figures import figure, image, page_style
 from helio.report.parity import Panel, plot_parity, unit_text
+from helio.train.compiling import Compiling
 from helio.train.logs import SKIPPED, VALIDATION
 from helio.train.loop import Progress
 from helio.train.loss import UNITS
@@ -37,6 +38,12 @@ def progress_line(progress: Progress) -> str:
     if progress.skipped:
         parts.append(f"{progress.skipped} skipped")
     return "  ".join([*parts, f"{_clock(progress.seconds_left)} left"])
+
+
+def compiling_line(found: Compiling) -> str:
+    """What is waited for before a step with batches of a new shape."""
+    atoms = f" of {found.batch[1]} atoms" if len(found.batch) > 1 else ""
+    return f"Compiling for batches of {found.batch[0]} structures{atoms}: shape {found.shape} of {found.shapes} ..."
 
 
 def progress_table(progress: Progress) -> Table:

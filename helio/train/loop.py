@@ -26,6 +26,7 @@ import numpy as np
 from helio.errors import HelioError
 from helio.files.checkpoint import write_checkpoint
 from helio.simulate.processes import is_first
+from helio.train.compiling import Compiling, SeenShapes
 from helio.train.logs import Logs
 from helio.train.optimiser import Rate
 from helio.train.step import Step, StepReport, TrainState
@@ -92,6 +93,7 @@ class Work:
     validate: Validate | None  # of a model
     release: Callable[[Any], None]  # writes a model to be used; called with the averaged weights
     checkpoint: Path
+    shapes: int = 1  # of batches that are to come
     info: dict[str, Any] = field(default_factory=dict)  # plain values kept with each checkpoint
 
 
@@ -121,7 +123,7 @@ class Outcome:
     skipped: int
 
 
-Report = Callable[[Progress], None]
+Report = Callable[[Progress | Compiling], None]
 
 
 def run_loop(
@@ -164,6 +166,7 @@ class _Loop:
         self.work, self.state, self.rhythm, self.position = work, state, rhythm, position
         self._logs, self._report = logs, report
         self._began = time.monotonic() - position.seconds
+        self._shapes = SeenShapes(work.shapes)
         self._pending: deque[tuple[int, StepReport, Any]] = deque()
         self._window = Window(work.batches.waited)
         self._saved = -1
@@ -173,7 +176,12 @@ class _Loop:
 
     def take(self, batch: Any) -> None:
         """One step, and what was found in an earlier one."""
+        compiling, began = self._shapes.met(batch), time.monotonic()
+        if compiling is not None:
+            self._report(compiling)
         self.state, found = self.work.step(self.state, batch)
+        if compiling is not None:  # says nothing about how fast steps are
+            self._window.began += time.monotonic() - began
         self.position = replace(self.position, step=self.position.step + 1)
         self._pending.append((self.position.step, found, batch))
         self._read(keep=_AHEAD)

@@ -199,6 +199,7 @@ def _go_on(
         validate=setup.validate,
         release=release,
         checkpoint=folder.checkpoint,
+        shapes=len(setup.training.shapes),
         info={"settings": settings.model_dump(mode="json")},
     )
     assert settings.steps is not None

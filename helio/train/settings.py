@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt
 from helio.errors import HelioError
 from helio.force_field import ForceFieldSettings
 from helio.train.loss import LABELS
+from helio.train.shapes import MOST_SHAPES
 
 _PUBLISHED = ForceFieldSettings()
 
@@ -97,6 +98,7 @@ class TrainSettings(_Settings):
     split_seed: int = Field(0, ge=0, lt=2**32, description="of the draw of both")
     structures_per_batch: PositiveInt = Field(16, description="most structures of a batch")
     atoms_per_batch: PositiveInt | None = Field(None, description="most atoms of a batch, padding included")
+    most_shapes: PositiveInt = Field(MOST_SHAPES, description="of batches; fewer compile sooner, and pad more")
     level_weights: dict[str, NonNegativeFloat] = Field({}, description="in the loss, by level of theory; by default 1")
     source_weights: dict[str, NonNegativeFloat] = Field({}, description="in the loss, by source; by default 1")
     reference_energies: Literal["fitted", "atoms", "none"] = Field(

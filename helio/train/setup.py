@@ -27,6 +27,7 @@ from helio.train.parts import leaf_factors, part_factors
 from helio.train.reference_energies import Table, as_mapping, given_energies
 from helio.train.replay import ReplayLoader, renumbered
 from helio.train.settings import TrainSettings
+from helio.train.shapes import FEW_SHAPES
 from helio.train.split import split
 from helio.train.start import Start, all_levels, labelling, read_start, reference_table
 from helio.train.step import make_measure
@@ -156,7 +157,7 @@ def _with_replay(
                 f"{other.path} has none of the labels that the loss weighs: set replay_labels to start, or import them"
             )
         table = reference_table(settings, other, train, start)
-    replay = make_loader(settings, other, train, start.force_field, mesh, table, weighted=False)
+    replay = make_loader(settings, other, train, start.force_field, mesh, table, replayed=True)
     label = labelling(model, mesh, long_range_cutoff=settings.long_range_cutoff)
     numbers = np.array([levels.index(level) for level in other.levels], np.int32)
 
@@ -186,13 +187,17 @@ def make_loader(
     table: Table,
     *,
     once: bool = False,
-    weighted: bool = True,
+    replayed: bool = False,
 ) -> Loader:
-    """A loader as the settings ask for it, for training or, `once`, for passes in order; `weighted` by source."""
+    """A loader as the settings ask for it, for training or, `once`, for passes in order.
+
+    Structures that are `replayed` all weigh the same. These and passes now and then have the fewest shapes: every one
+    needs another program.
+    """
 
     def weights(given: Mapping[str, float], names: tuple[str, ...]) -> dict[str, float]:
         """Those of this store; a validation store need not have all that the training store has."""
-        return {name: weight for name, weight in given.items() if weighted and (name in names or not once)}
+        return {name: weight for name, weight in given.items() if not replayed and (name in names or not once)}
 
     return Loader(
         store,
@@ -210,6 +215,7 @@ def make_loader(
         level_weights=weights(settings.level_weights, store.levels),
         source_weights=weights(settings.source_weights, store.sources),
         workers=settings.workers,
+        most_shapes=min(settings.most_shapes, FEW_SHAPES) if once or replayed else settings.most_shapes,
         place=partial(place_blocks, mesh=mesh, precision=settings.precision),
     )
 

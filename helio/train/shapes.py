@@ -16,8 +16,10 @@ import numpy as np
 
 from helio.errors import HelioError
 
-TARGET = 0.13
+TARGET = 0.145
 MOST_SHAPES = 16
+# For passes that are few: compiling for more shapes would take longer than their padding.
+FEW_SHAPES = 4
 # Places per structure with which a batch counts as full.
 _FULL = 1.02
 # What the padding of an atom costs, in units of the mean number of pairs of an atom: the best of these is used.

@@ -21,11 +21,13 @@ from helio.force_field.model_file import read_levels, read_model
 from helio.force_field.registry import model_path
 from helio.precision import Precision
 from helio.train.batches import Batch, Known, Labels
+from helio.train.compiling import quick
 from helio.train.devices import AXIS, replicated
 from helio.train.loader import Loader
 from helio.train.loss import predictions
 from helio.train.reference_energies import Table, compositions, fitted_energies, given_energies, isolated_atoms
 from helio.train.settings import TrainSettings
+from helio.train.shapes import FEW_SHAPES
 from helio.train.store import Store
 
 # Structures whose energies a start predicts, to find by what constants they differ from the labels.
@@ -100,6 +102,7 @@ def energies_of(
         structures_per_batch=structures_per_batch,
         shuffle=False,
         epochs=1,
+        most_shapes=FEW_SHAPES,
     )
     with closing(loader):
         for batch in loader:
@@ -155,7 +158,8 @@ def labelling(model: ForceField | ManyLevels, mesh: Mesh, *, long_range_cutoff: 
             in_specs=(everywhere, blocks),
             out_specs=blocks,
             check_vma=False,
-        )
+        ),
+        compiler_options=quick(mesh),
     )
     everywhere_model = replicated(model, mesh)
     return lambda batch: labelled(everywhere_model, batch)

@@ -18,6 +18,7 @@ import optax
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from helio.train.compiling import quick
 from helio.train.devices import AXIS
 from helio.train.loss import Term, total
 
@@ -100,7 +101,7 @@ def make_step(
         after = TrainState(model, average, inner, state.step + 1, state.skipped + (1 - finite.astype(jnp.int32)))
         return after, StepReport(loss, terms, norm, inner.gradient_step, finite)
 
-    return jax.jit(step, donate_argnums=0)
+    return jax.jit(step, donate_argnums=0, compiler_options=quick(mesh))
 
 
 def make_measure(objective: Objective, *, mesh: Mesh) -> Callable[[Any, Any], dict[str, Term]]:
@@ -109,7 +110,7 @@ def make_measure(objective: Objective, *, mesh: Mesh) -> Callable[[Any, Any], di
     def measure(model: Any, batch: Any) -> dict[str, Term]:
         return jax.lax.psum(objective(model, batch), AXIS)
 
-    return jax.jit(_on_blocks(measure, mesh))
+    return jax.jit(_on_blocks(measure, mesh), compiler_options=quick(mesh))
 
 
 def _gradient(objective: Objective, factors: Any, model: Any, batch: Any) -> tuple[Any, Array, dict[str, Term]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from helio.report.training import progress_line, progress_table
+from helio.report.training import compiling_line, progress_line, progress_table
+from helio.train.compiling import Compiling
 from helio.train.loop import Progress
 from helio.train.summary import Summary
 
@@ -18,6 +19,12 @@ def test_line_names_errors_speed_and_time_left() -> None:
         " 25.0 %  step 250/1000  epoch 3  loss 0.5  forces MAE 0.05 eV/A  dipole MAE 0.025 e A  190 structures/s  "
         "2 skipped  1:02:05 left"
     )
+
+
+def test_compiling_is_announced() -> None:
+    line = compiling_line(Compiling(3, 7, (8, 24)))
+    assert line == "Compiling for batches of 8 structures of 24 atoms: shape 3 of 7 ..."
+    assert "of 8 structures: shape 1 of 1" in compiling_line(Compiling(1, 1, (8,)))
 
 
 def test_table_holds_training_and_validation() -> None:

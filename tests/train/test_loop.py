@@ -15,6 +15,7 @@ import pytest
 from helio.errors import HelioError
 from helio.files.checkpoint import read_arrays, read_checkpoint
 from helio.files.log import read_log
+from helio.train.compiling import Compiling
 from helio.train.devices import make_mesh
 from helio.train.logs import Logs, TensorBoard, Tracker
 from helio.train.loop import Outcome, Position, Progress, Rhythm, Work, run_loop
@@ -76,7 +77,7 @@ def run(
         release=lambda model: released.append(jax.device_get(model)),
         checkpoint=folder / "checkpoint.npz",
     )
-    shown: list[Progress] = []
+    shown: list[Progress | Compiling] = []
     logs = Logs(folder, ["fit"], trackers, last_step=position.step or None)
     try:
         state, outcome = run_loop(
@@ -90,7 +91,9 @@ def run(
         )
     finally:
         logs.close()
-    return state, outcome, shown, released
+    compiled = [each for each in shown if isinstance(each, Compiling)]
+    assert compiled == ([Compiling(1, 1, (8,))] if outcome.step > position.step else [])  # the toy has one shape
+    return state, outcome, [each for each in shown if isinstance(each, Progress)], released
 
 
 def same(one: Any, other: Any) -> bool:
