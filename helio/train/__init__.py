@@ -7,6 +7,7 @@ What the loop may rely on:
 
 - `import_files` and `write_store` (`helio.train.importing`) make a store from files, or from structures as they come.
 - `Store(path)` opens a store; `len(store)`, `store.levels` and `store.sources` (names, by number), `store.close()`.
+  `store.verify()` finds bytes that have changed since it was written.
 - `Loader(store, indices, short_cutoff=, long_cutoff=, structures_per_batch=, atoms_per_batch=None, seed=0,
   shuffle=True, epochs=None, blocks=1, host=(0, 1), reference_energies=None, level_weights={}, source_weights={},
   workers=0, place=None)` is an iterator of `Batch`es. `indices` are numbers of structures in the store. `epochs` None

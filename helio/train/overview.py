@@ -105,7 +105,8 @@ class Overview:
 
 
 def overview(store: Store) -> Overview:
-    """Read through a store."""
+    """Read through a store; raises `HelioError` where it has changed since it was written."""
+    store.verify()
     everyone = np.arange(len(store))
     elements: dict[int, tuple[int, int]] = {}
     ranges = {name: Range(structures=int(store.known(name).sum())) for name in LABELS}

@@ -70,6 +70,8 @@ def prepare(settings: TrainSettings, *, reference_energies: Mapping[str, Mapping
     """
     mesh = make_mesh(settings.devices)
     (store, train), (others, validation) = chosen_structures(settings)
+    for each in {store.path: store, others.path: others}.values():
+        each.verify()
     start = _start(settings, store, train)
     force_field = start.force_field
     for where, chosen in ((store, train), (others, validation)):
@@ -147,6 +149,7 @@ def _with_replay(
 ) -> tuple[Loader | ReplayLoader, dict[str, dict[str, float]]]:
     """The batches of both stores, and the reference energies that the labels of replay have."""
     other, train, _ = replay_structures(settings)
+    other.verify()
     check_elements(other, start.force_field)
     if settings.replay_share == 0:
         return own, {}

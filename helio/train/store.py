@@ -3,7 +3,7 @@
 Structures stand one after another. `structures/` holds a row per structure, `atoms/` a row per atom; those of structure
 s are the rows `first_atom[s]` to `first_atom[s + 1]`. Data sets are contiguous and not compressed, so they are mapped
 into memory: any structure is read without reading others, sets may be larger than memory, and processes share what the
-system caches.
+system caches. HDF5 keeps checksums of data sets in pieces alone, so the store has one of its own over all of them.
 
 | structures/ | |
 |---|---|
@@ -24,7 +24,9 @@ system caches.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,8 @@ from helio.train.pair_counts import CUTOFFS, most_within
 
 FORMAT = "helio training data"
 VERSION = 1
+# Bytes that are read or written at once.
+_BLOCK = 2**25
 NAMES = tuple(LABELS)
 
 # Every data set: folder, type, shape of a row.
@@ -161,6 +165,22 @@ class Store:
             licence=source.get("licence"),
         )
 
+    def verify(self) -> None:
+        """Read everything, about a second for each GB, and compare it with the checksum from when it was written.
+
+        Raises:
+            HelioError: something in the file has changed.
+        """
+        found = blake2b(digest_size=16)
+        for name in ("first_atom", *COLUMNS):
+            for block in blocks(self._columns.get(name, np.empty(0))):
+                found.update(block.tobytes())
+        if found.hexdigest() != self.content:
+            raise HelioError(
+                f"the store {self.path} is damaged: its data no longer have the checksum that they were written with; "
+                "import the data again"
+            )
+
     def check(self, indices: np.ndarray) -> None:
         """Raise `HelioError` where `indices` name structures that the store does not have, or none."""
         if len(indices) == 0:
@@ -205,6 +225,13 @@ class Store:
         if offset is None:  # no rows
             return np.empty(dataset.shape, dataset.dtype)
         return np.asarray(np.memmap(self.path, dataset.dtype, mode="r", offset=offset, shape=dataset.shape))
+
+
+def blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows of a data set, some at a time."""
+    step = max(1, _BLOCK // max(1, rows[:1].nbytes))
+    for start in range(0, len(rows), step):
+        yield rows[start : start + step]
 
 
 def is_store(path: Path) -> bool:

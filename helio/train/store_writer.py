@@ -17,10 +17,8 @@ import numpy as np
 from helio import __version__
 from helio.files.atomic import atomic_path, disk_errors
 from helio.train.labels import LABELS
-from helio.train.store import COLUMNS, FORMAT, NAMES, VERSION
+from helio.train.store import COLUMNS, FORMAT, NAMES, VERSION, blocks
 
-# Bytes that are copied at once.
-_BLOCK = 2**25
 _UNITS = {"charge": "e", "cell": "A", "positions": "A", "closest": "A"} | {
     name: kind.unit for name, kind in LABELS.items()
 }
@@ -78,10 +76,11 @@ class StoreWriter:
                 rows = self._column(name, self._files[name], dtype, shape)
                 dataset = file.create_dataset(f"{folder}/{name}", rows.shape, dtype)
                 dataset.attrs["unit"] = _UNITS.get(name, "")
-                step = max(1, _BLOCK // max(1, rows[:1].nbytes))
-                for start in range(0, len(rows), step):
-                    dataset[start : start + step] = rows[start : start + step]
-                    digest.update(rows[start : start + step].tobytes())
+                place = 0
+                for block in blocks(rows):
+                    dataset[place : place + len(block)] = block
+                    digest.update(block.tobytes())
+                    place += len(block)
             header = {"helio": __version__, "labels": NAMES, "levels": levels, "sources": sources}
             file.attrs["header"] = json.dumps(header | {"content": digest.hexdigest()})
 

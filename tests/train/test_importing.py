@@ -6,6 +6,7 @@ import errno
 from pathlib import Path
 
 import ase.io
+import h5py
 import numpy as np
 import pytest
 from ase import Atoms
@@ -16,6 +17,9 @@ from helio.train.filters import FilterSettings
 from helio.train.importers import ImportChoices
 from helio.train.importing import ImportSettings, import_files, write_store
 from helio.train.labels import LabelledStructure
+from helio.train.overview import overview
+from helio.train.settings import checked_settings
+from helio.train.setup import prepare
 from helio.train.store import Store
 
 
@@ -197,6 +201,28 @@ def test_a_store_cut_short(mixed, tmp_path):
         Store(store)
     with pytest.raises(HelioError, match="there is no store"):
         Store(tmp_path / "absent.h5")
+
+
+def test_a_store_with_altered_bytes(mixed, tmp_path):
+    """Anywhere in its data, and where it would not be seen: the numbers stay plausible."""
+    path = tmp_path / "store.h5"
+    import_files([mixed], path)
+    whole = path.read_bytes()
+    with h5py.File(path, "r") as file:
+        groups = [group for group in file.values() if isinstance(group, h5py.Group)]
+        places = {name: item.id.get_offset() for group in groups for name, item in group.items()}
+    assert {"first_atom", "positions", "forces", "known"} <= set(places)
+    for name, place in places.items():
+        altered = bytearray(whole)
+        altered[place] ^= 1
+        path.write_bytes(altered)
+        for use in (overview, lambda store: prepare(checked_settings({"data": str(store.path)}))):
+            with pytest.raises(HelioError, match=r"store.h5 is damaged: its data no longer have the checksum"):
+                use(Store(path))
+        with pytest.raises(HelioError, match="is damaged"):
+            import_files([path], tmp_path / f"{name}.h5")
+    path.write_bytes(whole)
+    Store(path).verify()
 
 
 def test_pair_counts_of_other_cutoffs(mixed, tmp_path):
