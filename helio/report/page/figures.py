@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_FEW = 6  # links that are shown without being asked for
 _INK, _GRID = "#22262d", "#d5d9e0"
 # Told apart by the colour-blind (spacing in lightness, too), and seen on white and on black.
 COLORS = ("#2f7ed8", "#e8842c", "#1f9e78", "#a86fdc", "#d9534f", "#8a8f98", "#c2a11e", "#20a6c4")
@@ -69,6 +70,9 @@ def figure(drawn: Figure, *, name: str, description: str, data: Mapping[str, str
         description: for those who cannot see it.
         data: tables as CSV by the words of their links.
     """
+    with page_style():
+        drawn.draw_without_rendering()  # arranges the figure once for both files
+    drawn.set_layout_engine("none")
     svg, png = _svg(drawn), io.BytesIO()
     with page_style():
         drawn.savefig(png, format="png", dpi=160)
@@ -83,8 +87,14 @@ def figure(drawn: Figure, *, name: str, description: str, data: Mapping[str, str
 
 def saving(*groups: tuple[str, list[str]]) -> str:
     """A line of links to files in groups, each after its word; groups without links are left out."""
-    parts = [f"<span>{word} {' '.join(links)}</span>" for word, links in groups if links]
-    return f'<p class="files">{" ".join(parts)}</p>'
+    parts = [
+        f"<span>{word} {' '.join(links)}</span>"
+        if len(links) <= _FEW
+        else f"<details><summary>{word}, {len(links)} files</summary>{' '.join(links)}</details>"
+        for word, links in groups
+        if links
+    ]
+    return f'<div class="files">{" ".join(parts)}</div>'
 
 
 def csv_link(text: str, words: str, name: str) -> str:

@@ -233,7 +233,7 @@
     }
 
     resize() {
-      const ratio = Math.min(2, window.devicePixelRatio || 1);
+      const ratio = Math.min(2, window.devicePixelRatio || 1); // finer is not seen, but paid for
       const { clientWidth, clientHeight } = this.canvas;
       if (clientWidth === 0) return; // not shown, as in a closed <details>
       this.ratio = ratio;
@@ -265,12 +265,30 @@
       this.drawEdges(edges, false);
     }
 
+    /** Pixels per A that fill the canvas with the first frame as it is turned at first, so that no turn hides much. */
+    fitting(width, height) {
+      const { frames, atoms, origin, step, center, radius, filling, rotation, boxes } = this.scene;
+      const round = (filling * Math.min(width, height)) / radius;
+      if (boxes.length > 0) return round;
+      if (this.extent === undefined) {
+        this.extent = [0, 1].map((row) => {
+          let most = 1;
+          for (let i = 0; i < 3 * atoms; i += 3) {
+            const along = [0, 1, 2].map((k) => rotation[row][k] * ((frames[i + k] + 32768) * step + origin[k] - center[k]));
+            most = Math.max(most, Math.abs(along[0] + along[1] + along[2]) + 1);
+          }
+          return most;
+        });
+      }
+      return Math.min((0.46 * width) / this.extent[0], (0.46 * height) / this.extent[1], 1.8 * round);
+    }
+
     /** Where each atom is on the screen; x, y in pixels, depth in A towards the eye. */
     project(width, height) {
-      const { frames, atoms, origin, step, center, radius, filling } = this.scene;
+      const { frames, atoms, origin, step, center, radius } = this.scene;
       const [r0, r1, r2] = this.rotation;
       const eye = PERSPECTIVE * radius;
-      this.scale = (filling * Math.min(width, height) * this.zoom) / radius;
+      this.scale = this.fitting(width, height) * this.zoom;
       this.eye = eye;
       this.middle = [width / 2 + this.shift[0] * this.ratio, height / 2 + this.shift[1] * this.ratio];
       const [cx, cy, cz] = center.map((value, i) => value - origin[i]);

@@ -76,7 +76,7 @@ def _single(observable: Observable) -> list[str]:
 
 def _several(analysis: Analysis, good: Mapping[str, Observable]) -> list[str]:
     """A figure for each curve, with all runs in it, and one for each map."""
-    parts = []
+    figures = []
     names = dict.fromkeys(curve.name for one in good.values() for curve in one.curves if not curve.reference)
     for number, name in enumerate(names):
         curves = {label: c for label, one in good.items() for c in one.curves if c.name == name}
@@ -87,7 +87,8 @@ def _several(analysis: Analysis, good: Mapping[str, Observable]) -> list[str]:
             curves=(*(replace(curve, name=label) for label, curve in curves.items()), *reference),
         )
         title = f"<h3>{html.escape(name)}</h3>" if len(names) > 1 else ""
-        parts.append(title + _figure(shown, name=f"{analysis.name}-{number + 1}", data=_links(shown)))
+        figures.append(f"<div>{title}{_figure(shown, name=f'{analysis.name}-{number + 1}', data=_links(shown))}</div>")
+    parts = [f'<div class="plots">{"".join(figures)}</div>']
     maps = tuple(replace(m, name=f"{label}: {m.name}") for label, one in good.items() for m in one.maps)
     if maps:
         shown = Observable(analysis.name, analysis.title, maps=maps)
@@ -106,11 +107,8 @@ def _figure(observable: Observable, *, name: str, data: Mapping[str, str]) -> st
 
 def _links(observable: Observable) -> dict[str, str]:
     """CSV of curves and maps by the words of their links; the numbers have a link of their own."""
-    texts = list(tables_of(observable).values())[1:]
-    names = [curve.name for curve in observable.curves] + [one.name for one in observable.maps]
-    if len(names) == 1:
-        return {"CSV": texts[0]}
-    return {name: text for name, text in zip(names, texts, strict=True)}
+    texts = list(tables_of(observable).items())[1:]
+    return {file.removeprefix(f"{observable.name}-").removesuffix(".csv"): text for file, text in texts}
 
 
 def _values(analysis: Analysis, good: Mapping[str, Observable], *, alike: bool) -> list[str]:

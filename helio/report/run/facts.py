@@ -20,7 +20,7 @@ def lead(frames: Frames) -> str:
     """What a run is, in a line of HTML."""
     asked = settings_of(frames)
     parts = [composition_html(composition(frames)), f"{len(frames.atoms):,} atoms", time(_length(frames))]
-    if asked:
+    if "ensemble" in asked:
         parts += [_ensemble(asked), html.escape(str(asked["model"]).rsplit("/", 1)[-1])]
     return " · ".join(parts)
 
@@ -30,7 +30,7 @@ def run_facts(frames: Frames) -> list[tuple[str, str]]:
     asked, log = settings_of(frames), frames.log
     found = [("Composition", composition_html(composition(frames)))]
     found.append(("Atoms", f"{len(frames.universe.atoms):,}"))
-    if asked:
+    if "ensemble" in asked:
         found.append(("Model", html.escape(str(asked["model"]).rsplit("/", 1)[-1])))
         if asked.get("level"):
             found.append(("Level of theory", html.escape(str(asked["level"]))))
