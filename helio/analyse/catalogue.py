@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from helio.analyse import (
     charges,
     density,
@@ -25,7 +27,7 @@ from helio.analyse import (
     structure_factor,
     viscosity,
 )
-from helio.analyse.analysis import Analysis
+from helio.analyse.analysis import Analysis, kind_of
 from helio.analyse.frames import Frames
 from helio.analyse.observable import Observable
 from helio.errors import HelioError
@@ -99,14 +101,8 @@ def parsed_options(name: str, words: list[str]) -> dict[str, Any]:
 
 
 def _value(key: str, text: str, parameter: inspect.Parameter) -> Any:
-    kind = str(parameter.annotation).replace("Literal", "str")
-    if text.lower() == "none" and "None" in kind:
-        return None
     try:
-        if "bool" in kind:
-            return {"true": True, "yes": True, "false": False, "no": False}[text.lower()]
-        if "float" in kind:
-            return float(text)
-        return int(text) if "int" in kind else text
-    except (ValueError, KeyError):
-        raise HelioError(f"the option {key} takes {kind.replace(' | None', '')}, not {text!r}") from None
+        value = None if text.lower() == "none" else text
+        return TypeAdapter(parameter.annotation).validate_python(value)
+    except ValidationError:
+        raise HelioError(f"the option {key} is {kind_of(parameter)}, not {text!r}") from None

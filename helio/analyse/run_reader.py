@@ -72,6 +72,8 @@ class RunReader(ReaderBase):
             self.n_atoms = int(self._datasets["position"].shape[1])
         except (OSError, KeyError) as error:
             raise HelioError(f"{self.filename} cannot be read as the trajectory of a run: {error}") from error
+        if (lost := np.flatnonzero(np.isnan(self.times))).size:
+            raise self._lost(int(lost[0]))
         if "edges" in group["box"]:
             self._datasets["edges"] = group["box/edges/value"]
         for name, observable in (self._file.get("observables") or {}).items():
@@ -105,8 +107,7 @@ class RunReader(ReaderBase):
         ts = self.ts
         ts.frame, ts.time = i, float(self.times[i])
         if not np.isfinite(arrays["position"]).all():
-            folder = Path(self.filename).parent / "trajectory"
-            raise HelioError(f"frame {i} of {self.filename} is not there: a file in {folder} is missing or cut off")
+            raise self._lost(i)
         turn = None
         ts.dimensions = None
         if "edges" in arrays:
@@ -118,6 +119,10 @@ class RunReader(ReaderBase):
                 vectors = arrays.pop(name)
                 setattr(ts, attribute, vectors if turn is None else vectors @ turn)
         ts.data.update(arrays, step=int(self._steps[i]))
+
+    def _lost(self, i: int) -> HelioError:
+        folder = Path(self.filename).parent / "trajectory"
+        return HelioError(f"frame {i} of {self.filename} is not there: a file in {folder} is missing or cut off")
 
 
 def _turn(edges: np.ndarray, dimensions: np.ndarray) -> np.ndarray | None:

@@ -90,6 +90,8 @@ def _guess(universe: Any, path: Path) -> None:
     """Fill in elements and masses where they are missing."""
     from ase.data import atomic_masses, atomic_numbers
 
+    if not hasattr(universe.atoms, "names") and not hasattr(universe.atoms, "elements"):
+        raise HelioError(f"{path} does not say which atoms it holds; give --topology")
     elements = getattr(universe.atoms, "elements", np.array([""]))
     if not all(str(element).strip() for element in elements):
         universe.guess_TopologyAttrs(to_guess=["elements"], force_guess=["elements"])

@@ -66,7 +66,7 @@ def analyse(
         raise HelioError(f"which runs? Give folders: helio analyse {name} DIR...")
     options = parsed_options(name, settings or [])
     opened = open_all(paths, topology, **chosen)  # pyright: ignore[reportArgumentType]
-    results = [compute(name, runs, **options) for runs in ([opened] if together else opened)]
+    results = [compute(name, opened, **options)] if together else [compute(name, one, **options) for one in opened]
     result = combine(results)
     for word in references or []:
         curve, equals, file = word.partition("=")
@@ -83,12 +83,13 @@ def analyse(
 
 def _print_list(opened: list) -> None:
     """All analyses, their options and, where there are frames, whether they fit."""
+    from helio.analyse.analysis import kind_of
     from helio.analyse.catalogue import CATALOGUE
 
     for analysis in CATALOGUE.values():
         if opened and not all(analysis.fits(frames) for frames in opened):
             continue
         typer.echo(f"{analysis.name:20} {analysis.help}")
-        for key, parameter in analysis.options().items():
-            kind = str(parameter.annotation).replace(" | None", "")
-            typer.echo(f"{'':22}{key} ({kind}, default {parameter.default})")
+        for key, option in analysis.options().items():
+            default = "" if option.default is None else f", by default {option.default}"
+            typer.echo(f"{'':22}{key}: {kind_of(option)}{default}")

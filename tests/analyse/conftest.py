@@ -23,6 +23,7 @@ def write_run(
     *,
     interval_ps: float = 1.0,
     pairs: np.ndarray | None = None,
+    commit_every: int = 10_000,
     log: Mapping[str, Sequence[float] | np.ndarray] | None = None,
     **arrays: np.ndarray,
 ) -> Path:
@@ -39,6 +40,8 @@ def write_run(
         if atoms.pbc.any() and "edges" not in content:
             content["edges"] = atoms.cell.array
         writer.append(Frame(number, number * interval_ps, content))
+        if (number + 1) % commit_every == 0:
+            writer.commit()
     writer.commit()
     (folder / "topology.pdb").write_text(topology_text(atoms))
     (folder / "settings.yaml").write_text("model: none\n")
