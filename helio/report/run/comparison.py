@@ -23,7 +23,7 @@ def about_all(runs: list[Run]) -> list[Section]:
         for i, run in enumerate(runs)
     )
     views = "".join(
-        f"<details><summary>{html.escape(run.label)}: {lead(run.frames)}</summary>"
+        f"<details{' open' if i == 0 else ''}><summary>{html.escape(run.label)}: {lead(run.frames)}</summary>"
         f"{viewer(run.shown.scene, name=f'view-{i}', description=run.description)}{facts(run_facts(run.frames))}"
         "</details>"
         for i, run in enumerate(runs)
