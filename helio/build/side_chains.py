@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
+from itertools import product
 
 import numpy as np
 from ase import Atoms
@@ -12,10 +13,11 @@ from helio.build.packages import need
 from helio.errors import HelioError
 
 _BACKBONE = ("N", "CA", "C", "O", "OXT")
-# Staggered turns of a side chain about its first two bonds, in degrees.
+# Turns of a side chain about its first two bonds, in degrees: staggered ones, and where these leave no room, others.
 _TURNS = (0.0, 120.0, 240.0)
-# Beyond this distance (A) to other atoms a side chain has room enough.
-_ROOM = 4.0
+_FINE_TURNS = tuple(float(angle) for angle in range(0, 360, 30))
+# Heavy atoms that are closer (A) have no room: somewhat less than nitrogen and oxygen in a hydrogen bond.
+_CLOSE = 2.6
 
 
 @cache
@@ -61,7 +63,9 @@ def _correct_names(atoms: Atoms, letter: str) -> None:
 
 
 def side_chain(letter: str, residue: BackboneResidue, others: np.ndarray) -> Atoms:
-    """The side chain of an amino acid, in the staggered arrangement that keeps farthest from `others`.
+    """The side chain of an amino acid, turned so that its own backbone and `others` repel it least: sum of d^-12.
+
+    It is staggered, unless that would leave atoms too close to `others`.
 
     Args:
         letter: of the amino acid.
@@ -70,17 +74,24 @@ def side_chain(letter: str, residue: BackboneResidue, others: np.ndarray) -> Ato
     """
     atoms = residue_template(letter)[1].copy()
     _superpose(atoms, residue)
-    best = _kept(atoms)
-    if letter in "GAP" or len(others) == 0:
+    if letter in "GAP":
+        return _kept(atoms)
+    around = np.vstack([residue.n, residue.c, residue.o, others])
+    best = min((_kept(_turned(atoms, *turns)) for turns in product(_TURNS, _TURNS)), key=partial(_repulsion, around))
+    if len(others) == 0 or _distances(others, best).min() > _CLOSE:
         return best
-    most = -1.0
-    for first in _TURNS:
-        for second in _TURNS:
-            turned = _kept(_turned(atoms, first, second))
-            room = min(_ROOM, float(np.linalg.norm(turned.positions[1:, None] - others[None], axis=-1).min()))
-            if room > most:
-                best, most = turned, room
-    return best
+    return min(
+        (_kept(_turned(atoms, *turns)) for turns in product(_FINE_TURNS, _FINE_TURNS)), key=partial(_repulsion, around)
+    )
+
+
+def _repulsion(around: np.ndarray, atoms: Atoms) -> float:
+    return float(np.sum(_distances(around, atoms) ** -12))
+
+
+def _distances(around: np.ndarray, atoms: Atoms) -> np.ndarray:
+    """In A, without CB, which does not turn."""
+    return np.linalg.norm(atoms.positions[1:, None] - around[None], axis=-1)
 
 
 def _kept(atoms: Atoms) -> Atoms:

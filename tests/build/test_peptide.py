@@ -11,7 +11,7 @@ from ase import Atoms
 from ase.geometry import get_dihedrals
 
 from helio.build import peptide, write_built
-from helio.build.peptide import EXTENDED, HELIX
+from helio.build.peptide import EXTENDED, HELIX, _heavy_atoms
 from helio.errors import HelioError
 from helio.files.structures import read_structure
 from helio.system import System
@@ -86,7 +86,7 @@ def test_composition_and_charge(sequence: str, caps: bool, ph: float, formula: s
 
 @pytest.mark.parametrize("shape", [HELIX, EXTENDED])
 def test_atoms_keep_apart(shape: tuple[float, float]) -> None:
-    atoms = peptide(ALL.replace("P", ""), caps=False, phi=shape[0], psi=shape[1])
+    atoms = peptide(ALL, caps=False, phi=shape[0], psi=shape[1])
     distances = atoms.get_all_distances() + 10 * np.eye(len(atoms))
     assert distances.min() > 0.95
     residues = atoms.arrays["residuenumbers"]
@@ -94,6 +94,29 @@ def test_atoms_keep_apart(shape: tuple[float, float]) -> None:
     heavy = (atoms.numbers[:, None] > 1) & (atoms.numbers[None] > 1)
     assert distances[apart & heavy].min() > 2.4
     assert distances[apart].min() > 1.5
+
+
+@pytest.mark.parametrize("shape", [HELIX, EXTENDED])
+@pytest.mark.parametrize("sequence", [ALL * 2, ALL[::-1], "W" * 12, "IVTIVTIVTF", "GFWHYLLMRWKNFWPYLHMRY"])
+@pytest.mark.parametrize("caps", [True, False])
+def test_residues_do_not_clash_in_long_chains(sequence: str, shape: tuple[float, float], caps: bool) -> None:
+    """Heavy atoms of different residues, but for those three bonds apart or fewer."""
+    from openmm import unit
+
+    topology, positions = _heavy_atoms(sequence, caps, *shape)
+    places = np.array(positions.value_in_unit(unit.angstrom))
+    bonded = np.eye(len(places), dtype=int)
+    for one, other in topology.bonds():
+        bonded[one.index, other.index] = bonded[other.index, one.index] = 1
+    residue = np.array([atom.residue.index for atom in topology.atoms()])
+    far = (np.linalg.matrix_power(bonded, 3) == 0) & (residue[:, None] != residue[None])
+    assert np.linalg.norm(places[:, None] - places[None], axis=-1)[far].min() > 2.6
+
+
+def test_a_helix_goes_on_after_a_proline() -> None:
+    atoms = peptide("A" * 9 + "P" + "A" * 9, caps=True, phi=HELIX[0], psi=HELIX[1])
+    ends = [position(atoms, residue, "CA") for residue in (2, 20)]
+    assert np.linalg.norm(ends[1] - ends[0]) > 22  # were it straight: 27, 1.5 A for each residue
 
 
 def test_helix_has_its_hydrogen_bonds() -> None:
