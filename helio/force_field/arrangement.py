@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from helio.force_field.settings import ForceFieldSettings
+from helio.force_field.tabulation import physics_compiled
 from helio.kernels import TabulatedFilters
 from helio.neighbors import (
     NeighborPlans,
@@ -76,13 +77,19 @@ def network_pairs(
     system: System,
     neighbors: Neighbors,
     rows: Rows,
-) -> tuple[pair.MeasuredPairs, PairGeometry | TabulatedPairs, Bool[Array, ""]]:
-    """The pairs of the short list each once, what the network sees of them, and whether there were too many."""
-    pairs = half_pairs(neighbors.short, system.positions, system.cell, rows)
+) -> tuple[pair.MeasuredPairs | None, PairGeometry | TabulatedPairs, Bool[Array, ""]]:
+    """The pairs of the short list each once, what the network sees of them, and whether there were too many.
+
+    Where the physical terms run compiled, too, nothing needs the pairs themselves.
+    """
+    overflow = jnp.zeros((), bool)
     if tables is not None:
         listed = TabulatedPairs(tables, system.positions, system.cell, neighbors.short, rows)
-        return pair.measure(pairs, settings.cutoff, rows), listed, jnp.zeros((), bool)
-    overflow = jnp.zeros((), bool)
+        if physics_compiled(tables):
+            return None, listed, overflow
+    pairs = half_pairs(neighbors.short, system.positions, system.cell, rows)
+    if tables is not None:
+        return pair.measure(pairs, settings.cutoff, rows), listed, overflow
     if neighbors.short_within:
         pairs, overflow = trimmed(pairs, cutoff=settings.cutoff, size=neighbors.short_within, count=len(system))
     short = pair.measure(pairs, settings.cutoff, rows)

@@ -15,7 +15,7 @@ from helio.errors import HelioError
 from helio.force_field.arrangement import deformed, in_order_of_atoms, network_pairs, own_part, plan_lists
 from helio.force_field.checks import check_system
 from helio.force_field.settings import ForceFieldSettings
-from helio.force_field.tabulation import Kernels, filter_tables, long_range_compiled, why_plain
+from helio.force_field.tabulation import Kernels, filter_tables, physics_compiled, why_plain
 from helio.force_field.uncertainty import Uncertainty
 from helio.kernels import TabulatedFilters
 from helio.neighbors import (
@@ -32,7 +32,7 @@ from helio.neighbors import (
 )
 from helio.network import ChargeHead, EnergyHead, HirshfeldHead, SO3krates
 from helio.physics import dispersion, ewald, pair, pme
-from helio.physics.compiled import compiled_atomic_energies
+from helio.physics.compiled import compiled_atomic_energies, compiled_repulsion
 from helio.physics.free_atoms import free_atom_table
 from helio.physics.tiles import LongRangePair, tiled_atomic_energies
 from helio.physics.zbl import ZBL
@@ -255,11 +255,7 @@ class ForceField(eqx.Module):
 
         terms = {"network": jnp.where(mask, self.energy_head(x, numbers), 0)}
         if settings.zbl:
-            terms["zbl"] = pair.per_atom(
-                pair.zbl_energies(self.zbl, numbers, short, cutoff=settings.cutoff, reach=settings.zbl_reach),
-                short,
-                len(own),
-            )
+            terms["zbl"] = self._repulsion(system, neighbors, short, rows)
         terms |= self._long_range(system, neighbors, charges, ratios, rows)
         atomic = jnp.where(overflow, jnp.nan, jnp.sum(jnp.stack(list(terms.values())), axis=0))
         return Prediction(
@@ -272,6 +268,18 @@ class ForceField(eqx.Module):
             hirshfeld_ratios=jnp.where(mask, ratios, 0),
             dipole=rows.sum(charges @ own.positions),
         )
+
+    def _repulsion(
+        self, system: System, neighbors: Neighbors, short: pair.MeasuredPairs | None, rows: Rows
+    ) -> Float[Array, " N"]:
+        """Of the rows here; over `short` where there is one."""
+        numbers, settings = system.atomic_numbers, self.settings
+        reach = {"cutoff": settings.cutoff, "reach": settings.zbl_reach}
+        if short is None:
+            where = system.positions, system.cell, neighbors.short
+            return compiled_repulsion(self.zbl, numbers, *where, **reach, rows=rows)
+        own = rows.own(numbers)
+        return pair.per_atom(pair.zbl_energies(self.zbl, own, short, **reach), short, len(own))
 
     def _charges(self, x: Float[Array, "N F"], system: System, rows: Rows) -> Float[Array, " N"]:
         groups, group_charges = system.fragments, system.fragment_charges
@@ -297,7 +305,7 @@ class ForceField(eqx.Module):
         if in_pairs or settings.dispersion:
             atomic = {"charge": charges, "polarizability": polarizability, "c6": c6}
             where = atomic, positions, cell, neighbors.long
-            if not long_range_compiled(self.tables):
+            if not physics_compiled(self.tables):
                 terms = tiled_atomic_energies(energy, *where, cutoff=self.long_range_cutoff, rows=rows)
             else:
                 terms = compiled_atomic_energies(energy, *where, rows=rows)

@@ -45,8 +45,8 @@ def why_plain(settings: ForceFieldSettings | None = None, *, kernels: Kernels = 
     return why_unavailable()
 
 
-def long_range_compiled(tables: tuple[TabulatedFilters, ...] | None) -> bool:
-    """Whether the long-range terms of a model with these tables run compiled, too: so far on CPUs only."""
+def physics_compiled(tables: tuple[TabulatedFilters, ...] | None) -> bool:
+    """Whether the physical terms of a model with these tables run compiled, too: so far on CPUs only."""
     return tables is not None and jax.default_backend() == "cpu"
 
 

@@ -3,7 +3,9 @@
 | operation | plain version | where |
 |---|---|---|
 | attention of one layer: two sums over each atom's neighbours | `helio.network.attention` | CPU: C++; GPU: Pallas |
+| what a layer does to single atoms: projections, residual network, exchange | `helio.network.layer` | CPU: C++ |
 | long-range terms: electrostatics and dispersion of each atom | `helio.physics.tiles` | CPU: C++ |
+| repulsion of nuclei, of each atom | `helio.physics.zbl` | CPU: C++ |
 
 In: arrays of all atoms, a padded full list (or the rows of it that a device owns), filters tabulated once from a
 model's parameters. Out: sums over the rows, and gradients for the atoms of these rows. Pair vectors are measured
@@ -16,6 +18,7 @@ Operations differentiate once, in positions, cell and values per atom: neither i
 plain version does. May import `helio.rows`, `helio.errors` and numerical libraries only.
 """
 
+from helio.kernels.atoms import UpdateSettings, UpdateWeights, projected, updated
 from helio.kernels.attention import attention_backward, attention_forward, tabulated_attention
 from helio.kernels.library import available, why_unavailable
 from helio.kernels.long_range import (
@@ -26,23 +29,31 @@ from helio.kernels.long_range import (
     long_range_energies,
     long_range_forward,
 )
+from helio.kernels.repulsion import RepulsionSettings, Screening, repulsion_energies
 from helio.kernels.tables import FilterParameters, TabulatedFilters, supports, supports_on_gpu, tabulate
 
 __all__ = [
     "DrudeOscillators",
     "FilterParameters",
     "LongRangeTerms",
+    "RepulsionSettings",
+    "Screening",
     "SmearedCharges",
     "TabulatedFilters",
+    "UpdateSettings",
+    "UpdateWeights",
     "attention_backward",
     "attention_forward",
     "available",
     "long_range_backward",
     "long_range_energies",
     "long_range_forward",
+    "projected",
+    "repulsion_energies",
     "supports",
     "supports_on_gpu",
     "tabulate",
     "tabulated_attention",
+    "updated",
     "why_unavailable",
 ]

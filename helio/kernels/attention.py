@@ -16,10 +16,9 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.custom_derivatives import CustomVJPPrimal, SymbolicZero
 from jaxtyping import Array, Float, Int
 
-from helio.errors import HelioError
+from helio.kernels.derivatives import constants, numbers, refuse, values
 from helio.kernels.library import call
 from helio.kernels.settings import AttentionSettings
 from helio.kernels.tables import TabulatedFilters
@@ -162,15 +161,8 @@ def _backward(on: Runner, settings: AttentionSettings, *operands: Array) -> tupl
     return tuple(call("helio_attention_backward", results, operands, settings.attributes()))
 
 
-def _refuse(*_: Any) -> Any:
-    raise HelioError(
-        "the compiled attention has first derivatives only, in positions, cell and values per atom: for second "
-        'derivatives and for gradients in parameters use the plain version, force_field.with_options(kernels="plain")'
-    )
-
-
-_forward.defjvp(_refuse)
-_backward.defjvp(_refuse)
+_forward.defjvp(refuse)
+_backward.defjvp(refuse)
 
 
 def tabulated_attention(
@@ -206,32 +198,18 @@ _attention = jax.custom_vjp(_sums, nondiff_argnums=(0,))
 
 
 def _attention_forward(rows: Rows, filters: Any, *arguments: Any) -> tuple[tuple[Array, Array], tuple]:
-    if any(leaf.perturbed for leaf in jax.tree.leaves(filters, is_leaf=_is_primal)):
-        _refuse()
-    plain = jax.tree.map(lambda leaf: leaf.value, (filters, *arguments), is_leaf=_is_primal)
+    plain = (constants(filters), *values(arguments))
     return _sums(rows, *plain), plain
-
-
-def _is_primal(leaf: Any) -> bool:
-    return isinstance(leaf, CustomVJPPrimal)
 
 
 def _attention_backward(rows: Rows, residuals: tuple, cotangents: tuple) -> tuple:
     filters, arguments = residuals[0], residuals[1:]
     nodes, where = rows.gather(arguments[:4]), arguments[4:]
-    features, euclidean = rows.gather(tuple(map(_numbers, cotangents)))
+    features, euclidean = rows.gather(tuple(map(numbers, cotangents)))
     everything: Any = (filters, *nodes, *where, rows.first(len(where[2])))
     gradients = attention_backward(*everything, features_cotangent=features, euclidean_cotangent=euclidean)
     gradients = gradients._replace(positions=rows.placed(gradients.positions))
     return (jax.tree.map(lambda _: None, filters), *gradients, None, None)
-
-
-def _numbers(cotangent: Any) -> Array:
-    """An array, for zeros that are known as such, too."""
-    if isinstance(cotangent, SymbolicZero):
-        kind: Any = cotangent.aval
-        return jnp.zeros(kind.shape, kind.dtype)
-    return cotangent
 
 
 _attention.defvjp(_attention_forward, _attention_backward, symbolic_zeros=True)

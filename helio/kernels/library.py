@@ -19,6 +19,12 @@ OPERATIONS = (
     "helio_attention_backward",
     "helio_long_range_forward",
     "helio_long_range_backward",
+    "helio_project_forward",
+    "helio_project_backward",
+    "helio_repulsion_forward",
+    "helio_repulsion_backward",
+    "helio_update_forward",
+    "helio_update_backward",
 )
 _REINSTALL = "install Helio again on this machine (pip install --force-reinstall --no-deps)"
 
@@ -53,7 +59,10 @@ def why_unavailable() -> str | None:
 
 
 def call(
-    operation: str, results: Sequence[jax.ShapeDtypeStruct], operands: Sequence[Array], attributes: dict[str, Any]
+    operation: str,
+    results: jax.ShapeDtypeStruct | Sequence[jax.ShapeDtypeStruct],
+    operands: Sequence[Array],
+    attributes: dict[str, Any],
 ) -> Any:
     """The results of one of `OPERATIONS`; under vmap all operands get the leading axes of the batch.
 

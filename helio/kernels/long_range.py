@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from helio.errors import HelioError
+from helio.kernels.derivatives import refuse
 from helio.kernels.library import call
 from helio.rows import ALL_ROWS, Rows
 
@@ -143,15 +143,8 @@ def _backward(terms: LongRangeTerms, *operands: Array) -> tuple[Array, ...]:
     return tuple(call("helio_long_range_backward", results, operands, terms.attributes()))
 
 
-def _refuse(*_: Any) -> Any:
-    raise HelioError(
-        "the compiled long-range terms have first derivatives only: for second derivatives use the plain version, "
-        'force_field.with_options(kernels="plain")'
-    )
-
-
-_forward.defjvp(_refuse)
-_backward.defjvp(_refuse)
+_forward.defjvp(refuse)
+_backward.defjvp(refuse)
 
 
 def long_range_energies(

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from helio.kernels import UpdateSettings, UpdateWeights, projected, updated
 from helio.network.attention import Filter, attention
 from helio.network.dense import Dense, LayerNorm, TwoLayers, normal
 from helio.network.geometry import PairGeometry
@@ -85,21 +86,38 @@ class Layer(eqx.Module):
         self, x: Float[Array, "N F"], chi: Float[Array, "N M"] | None, pairs: PairGeometry | TabulatedPairs, number: int
     ) -> tuple[Float[Array, "N F"], Float[Array, "N M"]]:
         """New features and Euclidean variables; `chi` None stands for zero, `number` is that of the layer."""
-        query, key = (self.query[0](x), self.query[1](x)), (self.key[0](x), self.key[1](x))
+        compiled = isinstance(pairs, TabulatedPairs) and pairs.compiled_atoms
+        projections = (*self.query, *self.key, self.value)
+        if compiled:
+            q1, q2, k1, k2, value = projected([projection.blocks for projection in projections], x)
+        else:
+            q1, q2, k1, k2, value = (projection(x) for projection in projections)
         if isinstance(pairs, TabulatedPairs):
-            dx, dchi = pairs.attention(number, query, key, self.value(x), chi)
+            dx, dchi = pairs.attention(number, (q1, q2), (k1, k2), value, chi)
         else:
             dx, dchi = attention(
                 self.filters,
-                query,
-                key,
-                self.value(x),
+                (q1, q2),
+                (k1, k2),
+                value,
                 chi,
                 pairs,
                 num_heads=self.num_heads,
                 degrees=self.degrees,
                 average_neighbors=self.average_neighbors,
             )
+        if compiled:
+            return updated(self._update_weights(), self._update_settings(), x, dx, chi, dchi)
+        return self._updated(x, dx, chi, dchi)
+
+    def _updated(
+        self,
+        x: Float[Array, "N F"],
+        dx: Float[Array, "N F"],
+        chi: Float[Array, "N M"] | None,
+        dchi: Float[Array, "N M"],
+    ) -> tuple[Float[Array, "N F"], Float[Array, "N M"]]:
+        """The residual network, and the exchange between features and Euclidean variables."""
         x = self.norm_attention(x + dx)
         chi = dchi if chi is None else chi + dchi
         x = x + self.residual(jax.nn.silu(x))
@@ -109,3 +127,22 @@ class Layer(eqx.Module):
         x = self.norm_exchange(x + mixed[:, :features])
         chi = chi + scale @ spread_over_components(self.degrees, chi.dtype) * chi
         return x, chi
+
+    def _update_weights(self) -> UpdateWeights:
+        first, second = self.residual.first, self.residual.second
+        assert first.bias is not None and second.bias is not None and self.exchange.bias is not None
+        return UpdateWeights(
+            self.norm_attention.scale,
+            self.norm_attention.bias,
+            first.kernel,
+            first.bias,
+            second.kernel,
+            second.bias,
+            self.exchange.kernel,
+            self.exchange.bias,
+            self.norm_exchange.scale,
+            self.norm_exchange.bias,
+        )
+
+    def _update_settings(self) -> UpdateSettings:
+        return UpdateSettings(self.degrees, self.norm_attention.epsilon)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import equinox as eqx
+import jax
 from jaxtyping import Array, Float
 
 from helio.kernels import TabulatedFilters, tabulated_attention
@@ -20,6 +21,11 @@ class TabulatedPairs(eqx.Module):
     cell: Float[Array, "3 3"]  # A
     neighbors: NeighborList
     rows: Rows = eqx.field(static=True, default=ALL_ROWS)
+
+    @property
+    def compiled_atoms(self) -> bool:
+        """Whether what layers do to single atoms is compiled, too: on CPUs; XLA does that well on GPUs."""
+        return jax.default_backend() == "cpu"
 
     def attention(
         self, layer: int, query: Two, key: Two, value: Float[Array, "N F"], chi: Float[Array, "N M"] | None

@@ -1,13 +1,23 @@
-"""The long-range terms of `tiles` by the compiled operation of `helio.kernels`, which gets its constants here."""
+"""Terms over pairs by the compiled operations of `helio.kernels`, which get their constants here."""
 
 from __future__ import annotations
 
-from jaxtyping import Array, Float
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
 
-from helio.kernels import DrudeOscillators, LongRangeTerms, SmearedCharges, long_range_energies
+from helio.kernels import (
+    DrudeOscillators,
+    LongRangeTerms,
+    RepulsionSettings,
+    Screening,
+    SmearedCharges,
+    long_range_energies,
+    repulsion_energies,
+)
 from helio.neighbors import NeighborList
 from helio.physics import coulomb, dispersion
 from helio.physics.tiles import LongRangePair
+from helio.physics.zbl import ZBL
 from helio.rows import ALL_ROWS, Rows
 from helio.units import BOHR, COULOMB, HARTREE
 
@@ -43,3 +53,21 @@ def compiled_terms(pair: LongRangePair) -> LongRangeTerms:
             switch_width=pair.switch_width,
         )
     return LongRangeTerms(cutoff=pair.cutoff, electrostatics=charges, dispersion=drude)
+
+
+def compiled_repulsion(
+    zbl: ZBL,
+    atomic_numbers: Int[Array, " N"],
+    positions: Float[Array, "N 3"],
+    cell: Float[Array, "3 3"],
+    neighbors: NeighborList,
+    *,
+    cutoff: float,
+    reach: float,
+    rows: Rows = ALL_ROWS,
+) -> Float[Array, " R"]:
+    """Nuclear repulsion of each atom in eV, as `pair.zbl_energies` shared equally; differentiable once."""
+    charge = jnp.maximum(atomic_numbers, 1).astype(positions.dtype)
+    settings = RepulsionSettings(cutoff=cutoff, reach=reach, coulomb=COULOMB)
+    screening = Screening(charge, zbl.screening(charge), *zbl.terms())
+    return repulsion_energies(settings, screening, positions, cell, neighbors.index, neighbors.shift, rows)

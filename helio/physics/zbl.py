@@ -50,11 +50,17 @@ class ZBL(eqx.Module):
 
         `cutoff` is that of c(d), `reach` (A) the distance from which on w(d) is zero.
         """
-        weights = jax.nn.softplus(self.weights)
-        weights = weights / weights.sum()
-        exponents = jax.nn.softplus(self.exponents)
-        power = jax.nn.softplus(self.power)
-        screened = distance * (charge_i**power + charge_j**power) * jax.nn.softplus(self.inverse_length)
+        weights, exponents = self.terms()
+        screened = distance * (self.screening(charge_i) + self.screening(charge_j))
         screening = sum(weights[n] * jnp.exp(-exponents[n] * screened) for n in range(4))
         window = exponential_switch(distance / reach) * quintic_cutoff(distance, cutoff)
         return window * COULOMB * charge_i * charge_j / distance * screening
+
+    def terms(self) -> tuple[Float[Array, " 4"], Float[Array, " 4"]]:
+        """c_n and a_n."""
+        weights = jax.nn.softplus(self.weights)
+        return weights / weights.sum(), jax.nn.softplus(self.exponents)
+
+    def screening(self, charge: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Z^p D in 1/A."""
+        return charge ** jax.nn.softplus(self.power) * jax.nn.softplus(self.inverse_length)

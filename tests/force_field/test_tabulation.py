@@ -16,7 +16,7 @@ from helio.errors import HelioError
 from helio.force_field import ForceField, load_model, save_model
 from helio.force_field.model_file import ModelInfo, named_tensors
 from helio.force_field.sharded import everywhere, sharded
-from helio.force_field.tabulation import long_range_compiled, why_plain
+from helio.force_field.tabulation import physics_compiled, why_plain
 from helio.kernels import available, why_unavailable
 from helio.neighbors import sizes, widened
 from helio.precision import Precision, numerics
@@ -84,13 +84,13 @@ def test_choice(small_force_field: ForceField, monkeypatch: pytest.MonkeyPatch):
     assert chosen.tables is not None and len(chosen.tables) == 2
     assert chosen.with_options().tables is not None
     assert chosen.with_options(kernels="plain").tables is None
-    assert long_range_compiled(chosen.tables) and not long_range_compiled(None)
+    assert physics_compiled(chosen.tables) and not physics_compiled(None)
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert "not been proven" in str(why_plain(small_force_field.settings))
     assert why_plain(small_force_field.settings, kernels="compiled") is None
     narrow = replace(small_force_field.settings, num_heads=4)  # heads of 8 features
     assert "power of two" in str(why_plain(narrow, kernels="compiled"))
-    assert not long_range_compiled(chosen.tables)
+    assert not physics_compiled(chosen.tables)
     monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
     assert "CPU" in str(why_plain())
     assert small_force_field.with_options(kernels="auto").tables is None

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "filter.h"
+#include "heads.h"
 
 namespace helio {
 
@@ -62,27 +63,23 @@ class Backward {
       filters_.template add_spherical<true>(tile_);
     }
     gather_euclidean(i);
-    V along[kTile] = {};
-    for (int n = 0; n < pairs; ++n) {
-      prefetch(n + 1);
-      weigh(i, n);
-      along[n] = add_filters(row, i, n);
-      finish_scores(n);
-      add_values(row, i, n);
-    }
+    rows_.find(tile_, shape_.features, atoms_.row_start);
+    int head = 0;
+    over_heads<S>(shape_, 0, head, [&](auto width, int from, int h, bool more) { weigh<width()>(i, from, h, more); });
+    finish_weights();
+    std::fill_n(along_, kTile, V{});
+    head = 0;
+    for (int g = 0; g < 2; ++g)
+      over_heads<S>(shape_, g, head,
+                    [&](auto width, int from, int h, bool more) { add_filters<width()>(row, i, g, from, h, more); });
+    for (int n = 0; n < pairs; ++n) finish_scores(n);
     for (int n = pairs; n < kTile; ++n) clear_lane(n);
+    head = 0;
+    over_heads<S>(shape_, 0, head, [&](auto width, int from, int h, bool) { add_values<width()>(row, i, from, h); });
     for (int n = 0; n < kTile; n += S::L)
-      S::store(distance_gradient_ + n, S::load(distance_gradient_ + n) + sums_of_rows<S>(along + n));
+      S::store(distance_gradient_ + n, S::load(distance_gradient_ + n) + sums_of_rows<S>(along_ + n));
     if (atoms_.chi) add_chi(row);
     add_positions(row, i);
-  }
-
-  // Asks for the rows of a neighbour, which lie anywhere, while the pair before it is worked on.
-  void prefetch(int n) const {
-    if (n >= tile_.count) return;
-    const int64_t j = int64_t(tile_.neighbor[n].atom) * shape_.features;
-    for (const T* row : {atoms_.query[0], atoms_.query[1], atoms_.key[0], atoms_.key[1], atoms_.value, dx_})
-      prefetch_row(row + j, shape_.features);
   }
 
   // c'_j with the parity of Y, and A^2 in both directions.
@@ -108,107 +105,118 @@ class Backward {
     }
   }
 
-  // A of both attentions and directions, and P = A c/n.
-  void weigh(int64_t i, int n) {
-    const int features = shape_.features, heads = shape_.heads, width = features / heads;
-    const int64_t j = tile_.neighbor[n].atom;
-    const T *xi = dx_ + i * features, *xj = dx_ + j * features;
-    const T *vi = atoms_.value + i * features, *vj = atoms_.value + j * features;
-    V sums[2 * kMaxHeads];
-    for (int head = 0; head < heads; ++head) {
-      V forward{}, backward{};
-      for (int c = head * width; c < (head + 1) * width; c += S::L) {
-        forward += S::load(xi + c) * S::load(vj + c);
-        backward += S::load(xj + c) * S::load(vi + c);
+  int sums_stride() const { return whole_vectors<S>(2 * shape_.all_heads()); }
+
+  // Lanes whose sums are A^1 of both directions, of one head.
+  template <int kVectors>
+  void weigh(int64_t i, int from, int head, bool more) {
+    const int features = shape_.features, heads = shape_.heads;
+    const T *gradient = dx_ + from, *value = atoms_.value + from;
+    const Vectors<S, kVectors> xi(gradient + i * features), vi(value + i * features);
+    for (int n = 0; n < tile_.count; ++n) {
+      const T *xj = gradient + rows_.there[n], *vj = value + rows_.there[n];
+      V* sum = sums_ + n * sums_stride();
+      V forward = more ? sum[head] : V{}, backward = more ? sum[heads + head] : V{};
+      for (int v = 0; v < kVectors; ++v) {
+        forward += xi[v] * S::load(vj + v * S::L);
+        backward += vi[v] * S::load(xj + v * S::L);
       }
-      sums[head] = forward;
-      sums[heads + head] = backward;
-    }
-    store_sums<S>(sums, 2 * heads, towards_);
-    const T envelope = tile_.envelope[n];
-    for (int h = 0; h < heads; ++h) {
-      p_ij_[h] = towards_[h] * envelope;
-      p_ji_[h] = towards_[heads + h] * envelope;
-    }
-    for (int l = 0; l < shape_.degrees; ++l) {
-      p_ij_[heads + l] = towards_i_[l][n] * envelope;
-      p_ji_[heads + l] = towards_j_[l][n] * envelope;
+      sum[head] = forward;
+      sum[heads + head] = backward;
     }
   }
 
-  // q', k', w' (in the place of w) and a of one pair in one pass; returns lanes whose sum is sum w' R'.
-  V add_filters(int64_t row, int64_t i, int n) {
-    const int features = shape_.features, all_heads = shape_.all_heads();
-    const Neighbor<T>& neighbor = tile_.neighbor[n];
-    const int64_t j = neighbor.atom, row_j = j - atoms_.row_start;
-    T* w = filters_.value(n);
-    const T* slope = filters_.slope(n);
-    V along{}, sums[2 * kMaxHeads];
-    for (int g = 0, head = 0; g < 2; ++g, w += features, slope += features) {
-      const T *qi = atoms_.query[g] + i * features, *qj = atoms_.query[g] + j * features;
-      const T *ki = atoms_.key[g] + i * features, *kj = atoms_.key[g] + j * features;
-      T *dqi = result_.query[g] + row * features, *dki = result_.key[g] + row * features;
-      T *dqj = result_.query[g] + row_j * features, *dkj = result_.key[g] + row_j * features;
-      const int width = features / (g ? shape_.degrees : shape_.heads);
-      for (int from = 0; from < features; from += width, ++head) {
-        const V p_ij = S::all(p_ij_[head]), p_ji = S::all(p_ji_[head]);
-        V forward{}, backward{};
-        for (int c = from; c < from + width; c += S::L) {
-          V filter = S::load(w + c), q = S::load(qi + c), k = S::load(ki + c);
-          V other_q = S::load(qj + c), other_k = S::load(kj + c);
-          V weighted_ij = p_ij * filter, weighted_ji = p_ji * filter;
-          S::add(dqi + c, weighted_ij * other_k);
-          S::add(dki + c, weighted_ji * other_q);
-          if (neighbor.both) {
-            S::add(dqj + c, weighted_ji * k);
-            S::add(dkj + c, weighted_ij * q);
-          }
-          V product_ij = q * other_k, product_ji = k * other_q;
-          forward += product_ij * filter;
-          backward += product_ji * filter;
-          V gradient = p_ij * product_ij + p_ji * product_ji;
-          S::store(w + c, gradient);
-          along += gradient * S::load(slope + c);
-        }
-        sums[head] = forward;
-        sums[all_heads + head] = backward;
+  // P = A c/n of both attentions and directions.
+  void finish_weights() {
+    const int heads = shape_.heads;
+    for (int n = 0; n < tile_.count; ++n) {
+      store_sums<S>(sums_ + n * sums_stride(), 2 * heads, towards_[n]);
+      const T envelope = tile_.envelope[n];
+      for (int h = 0; h < heads; ++h) {
+        p_ij_[h][n] = towards_[n][h] * envelope;
+        p_ji_[h][n] = towards_[n][heads + h] * envelope;
+      }
+      for (int l = 0; l < shape_.degrees; ++l) {
+        p_ij_[heads + l][n] = towards_i_[l][n] * envelope;
+        p_ji_[heads + l][n] = towards_j_[l][n] * envelope;
       }
     }
-    store_sums<S>(sums, 2 * all_heads, scores_);
-    return along;
+  }
+
+  // q', k', w' (in the place of w), and lanes whose sums are a and sum w' R', of one head.
+  template <int kVectors>
+  void add_filters(int64_t row, int64_t i, int g, int from, int head, bool more) {
+    const int features = shape_.features, all_heads = shape_.all_heads();
+    const T *query = atoms_.query[g] + from, *key = atoms_.key[g] + from;
+    T *to_query = result_.query[g] + from, *to_key = result_.key[g] + from;
+    const Vectors<S, kVectors> qi(query + i * features), ki(key + i * features);
+    Vectors<S, kVectors> dqi(to_query + row * features), dki(to_key + row * features);
+    for (int n = 0; n < tile_.count; ++n) {
+      const V p_ij = S::all(p_ij_[head][n]), p_ji = S::all(p_ji_[head][n]);
+      T* w = filters_.value(n) + g * features + from;
+      const T* slope = filters_.slope(n) + g * features + from;
+      const T *qj = query + rows_.there[n], *kj = key + rows_.there[n];
+      T *dqj = rows_.target(to_query, n), *dkj = rows_.target(to_key, n);
+      V* sum = sums_ + n * sums_stride();
+      V forward = more ? sum[head] : V{}, backward = more ? sum[all_heads + head] : V{}, along = along_[n];
+      for (int v = 0; v < kVectors; ++v) {
+        const int c = v * S::L;
+        const V filter = S::load(w + c), other_q = S::load(qj + c), other_k = S::load(kj + c);
+        const V weighted_ij = p_ij * filter, weighted_ji = p_ji * filter;
+        dqi[v] += weighted_ij * other_k;
+        dki[v] += weighted_ji * other_q;
+        S::add(dqj + c, weighted_ji * ki[v]);
+        S::add(dkj + c, weighted_ij * qi[v]);
+        const V product_ij = qi[v] * other_k, product_ji = ki[v] * other_q;
+        forward += product_ij * filter;
+        backward += product_ji * filter;
+        const V gradient = p_ij * product_ij + p_ji * product_ji;
+        S::store(w + c, gradient);
+        along += gradient * S::load(slope + c);
+      }
+      sum[head] = forward;
+      sum[all_heads + head] = backward;
+      along_[n] = along;
+    }
+    dqi.store(to_query + row * features);
+    dki.store(to_key + row * features);
   }
 
   // The part of d' that comes from the cutoff function; a with c/n.
   void finish_scores(int n) {
     const int heads = shape_.heads, all_heads = shape_.all_heads();
-    const T envelope = tile_.envelope[n];
-    T *a_ij = scores_, *a_ji = scores_ + all_heads;
+    const T envelope = tile_.envelope[n], *towards = towards_[n];
+    T *a_ij = scores_[n], *a_ji = a_ij + all_heads;
+    store_sums<S>(sums_ + n * sums_stride(), 2 * all_heads, a_ij);
     T cutoff_part = 0;
-    for (int h = 0; h < heads; ++h) cutoff_part += towards_[h] * a_ij[h] + towards_[heads + h] * a_ji[h];
+    for (int h = 0; h < heads; ++h) cutoff_part += towards[h] * a_ij[h] + towards[heads + h] * a_ji[h];
     for (int l = 0; l < shape_.degrees; ++l)
       cutoff_part += towards_i_[l][n] * a_ij[heads + l] + towards_j_[l][n] * a_ji[heads + l];
     distance_gradient_[n] = cutoff_part * tile_.envelope_slope[n];
-    for (int h = 0; h < 2 * all_heads; ++h) scores_[h] *= envelope;
+    for (int h = 0; h < 2 * all_heads; ++h) a_ij[h] *= envelope;
     for (int l = 0; l < shape_.degrees; ++l) {
       to_i_[l][n] = a_ij[heads + l];
       to_j_[l][n] = a_ji[heads + l];
     }
   }
 
-  void add_values(int64_t row, int64_t i, int n) {
-    const int features = shape_.features, width = features / shape_.heads;
-    const Neighbor<T>& neighbor = tile_.neighbor[n];
-    const int64_t j = neighbor.atom;
-    const T *a_ij = scores_, *a_ji = scores_ + shape_.all_heads();
-    T* to_i = result_.value + row * features;
-    const T* xj = dx_ + j * features;
-    for (int head = 0; head < shape_.heads; ++head)
-      for (int c = head * width; c < (head + 1) * width; c += S::L) S::add(to_i + c, a_ji[head] * S::load(xj + c));
-    if (!neighbor.both) return;
-    T* to_j = result_.value + (j - atoms_.row_start) * features;
-    const T* xi = dx_ + i * features;
-    for (int head = 0; head < shape_.heads; ++head)
-      for (int c = head * width; c < (head + 1) * width; c += S::L) S::add(to_j + c, a_ij[head] * S::load(xi + c));
+  template <int kVectors>
+  void add_values(int64_t row, int64_t i, int from, int head) {
+    const int features = shape_.features;
+    const T* gradient = dx_ + from;
+    T* to_value = result_.value + from;
+    const Vectors<S, kVectors> xi(gradient + i * features);
+    Vectors<S, kVectors> dvi(to_value + row * features);
+    for (int n = 0; n < tile_.count; ++n) {
+      const V a_ij = S::all(scores_[n][head]), a_ji = S::all(scores_[n][shape_.all_heads() + head]);
+      const T* xj = gradient + rows_.there[n];
+      T* dvj = rows_.target(to_value, n);
+      for (int v = 0; v < kVectors; ++v) {
+        dvi[v] += a_ji * S::load(xj + v * S::L);
+        S::add(dvj + v * S::L, a_ij * xi[v]);
+      }
+    }
+    dvi.store(to_value + row * features);
   }
 
   void clear_lane(int n) {
@@ -281,8 +289,10 @@ class Backward {
   alignas(64) T towards_i_[kMaxDegrees][kTile], towards_j_[kMaxDegrees][kTile];  // A^2
   alignas(64) T to_i_[kMaxDegrees][kTile], to_j_[kMaxDegrees][kTile];            // a^2
   alignas(64) T distance_gradient_[kTile];
-  alignas(64) T towards_[2 * kMaxHeads], scores_[2 * kMaxHeads];  // A^1; a of both attentions
-  T p_ij_[kMaxHeads], p_ji_[kMaxHeads];
+  PairedRows<T> rows_;
+  V sums_[kTile * 2 * kMaxHeads], along_[kTile];
+  alignas(64) T towards_[kTile][2 * kMaxHeads], scores_[kTile][2 * kMaxHeads];  // A^1; a of both attentions
+  T p_ij_[kMaxHeads][kTile], p_ji_[kMaxHeads][kTile];
 };
 
 }  // namespace helio

@@ -56,7 +56,7 @@ class TileFilters {
       for (int c = 0; c < width_; c += S::L) {
         V x = S::load(filters_.bias + c);
         for (int l = 0; l < shape_.degrees; ++l) x += tile.invariant[l][n] * S::load(filters_.first + l * width_ + c);
-        V sigmoid = 1 / (1 + exponential<S>(-x));
+        V sigmoid = reciprocal<S>(1 + exponential<S>(-x));
         V silu = x * sigmoid;
         S::store(hidden_.data() + n * width_ + c, silu);
         if constexpr (WithSlope) S::store(hidden_slope_.data() + n * width_ + c, sigmoid + silu * (1 - sigmoid));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "filter.h"
+#include "heads.h"
 
 namespace helio {
 
@@ -41,68 +42,69 @@ class Forward {
       tile_.compare(shape_, atoms_.chi, atoms_.chi + i * shape_.components);
       filters_.template add_spherical<false>(tile_);
     }
-    for (int n = 0; n < kTile; ++n) {
-      if (n < pairs) {
-        prefetch(n + 1);
-        score(i, n);
-        add_values(row, i, n);
-      } else {
-        for (int l = 0; l < shape_.degrees; ++l) to_i_[l][n] = to_j_[l][n] = 0;
-      }
-    }
+    rows_.find(tile_, shape_.features, atoms_.row_start);
+    for (int g = 0, head = 0; g < 2; ++g)
+      over_heads<S>(shape_, g, head, [&](auto width, int from, int h, bool more) { score<width()>(i, g, from, h, more); });
+    finish_scores(pairs);
+    int head = 0;
+    over_heads<S>(shape_, 0, head, [&](auto width, int from, int h, bool) { add_values<width()>(row, i, from, h); });
     add_harmonics(row, pairs);
   }
 
-  // Asks for the rows of a neighbour, which lie anywhere, while the pair before it is worked on.
-  void prefetch(int n) const {
-    if (n >= tile_.count) return;
-    const int64_t j = int64_t(tile_.neighbor[n].atom) * shape_.features;
-    for (const T* row : {atoms_.query[0], atoms_.query[1], atoms_.key[0], atoms_.key[1], atoms_.value})
-      prefetch_row(row + j, shape_.features);
+  // Lanes whose sums are q_i w k_j and q_j w k_i, of one head: what belongs to i stays in registers.
+  template <int kVectors>
+  void score(int64_t i, int g, int from, int head, bool more) {
+    const int features = shape_.features, all_heads = shape_.all_heads();
+    const T *query = atoms_.query[g] + from, *key = atoms_.key[g] + from;
+    const Vectors<S, kVectors> qi(query + i * features), ki(key + i * features);
+    for (int n = 0; n < tile_.count; ++n) {
+      const T *w = filters_.value(n) + g * features + from, *qj = query + rows_.there[n], *kj = key + rows_.there[n];
+      V* sum = sums_ + n * sums_stride();
+      V forward = more ? sum[head] : V{}, backward = more ? sum[all_heads + head] : V{};
+      for (int v = 0; v < kVectors; ++v) {
+        const V filter = S::load(w + v * S::L);
+        forward += qi[v] * filter * S::load(kj + v * S::L);
+        backward += ki[v] * filter * S::load(qj + v * S::L);
+      }
+      sum[head] = forward;
+      sum[all_heads + head] = backward;
+    }
   }
+
+  int sums_stride() const { return whole_vectors<S>(2 * shape_.all_heads()); }
 
   // a_ij and a_ji of both attentions.
-  void score(int64_t i, int n) {
-    const int features = shape_.features, all_heads = shape_.all_heads();
-    const int64_t j = tile_.neighbor[n].atom;
-    const T* w = filters_.value(n);
-    V sums[2 * kMaxHeads];
-    for (int g = 0, head = 0; g < 2; ++g, w += features) {
-      const T *qi = atoms_.query[g] + i * features, *qj = atoms_.query[g] + j * features;
-      const T *ki = atoms_.key[g] + i * features, *kj = atoms_.key[g] + j * features;
-      const int width = features / (g ? shape_.degrees : shape_.heads);
-      for (int from = 0; from < features; from += width, ++head) {
-        V forward{}, backward{};
-        for (int c = from; c < from + width; c += S::L) {
-          V filter = S::load(w + c);
-          forward += S::load(qi + c) * filter * S::load(kj + c);
-          backward += S::load(qj + c) * filter * S::load(ki + c);
-        }
-        sums[head] = forward;
-        sums[all_heads + head] = backward;
+  void finish_scores(int pairs) {
+    const int all_heads = shape_.all_heads();
+    for (int n = 0; n < kTile; ++n) {
+      T* scores = scores_[n];
+      if (n < pairs) store_sums<S>(sums_ + n * sums_stride(), 2 * all_heads, scores);
+      const T envelope = n < pairs ? tile_.envelope[n] : T(0);
+      for (int head = 0; head < 2 * all_heads; ++head) scores[head] = n < pairs ? scores[head] * envelope : T(0);
+      for (int l = 0; l < shape_.degrees; ++l) {
+        to_i_[l][n] = scores[shape_.heads + l];
+        to_j_[l][n] = scores[all_heads + shape_.heads + l] * (shape_.degree[l] % 2 ? -1 : 1);
       }
-    }
-    store_sums<S>(sums, 2 * all_heads, scores_);
-    for (int head = 0; head < 2 * all_heads; ++head) scores_[head] *= tile_.envelope[n];
-    for (int l = 0; l < shape_.degrees; ++l) {
-      to_i_[l][n] = scores_[shape_.heads + l];
-      to_j_[l][n] = scores_[all_heads + shape_.heads + l] * (shape_.degree[l] % 2 ? -1 : 1);
     }
   }
 
-  void add_values(int64_t row, int64_t i, int n) {
-    const int features = shape_.features, width = features / shape_.heads;
-    const Neighbor<T>& neighbor = tile_.neighbor[n];
-    const int64_t j = neighbor.atom;
-    const T *vi = atoms_.value + i * features, *vj = atoms_.value + j * features;
-    T* xi = result_.features + row * features;
-    for (int head = 0; head < shape_.heads; ++head)
-      for (int c = head * width; c < (head + 1) * width; c += S::L) S::add(xi + c, scores_[head] * S::load(vj + c));
-    if (!neighbor.both) return;
-    T* xj = result_.features + (j - atoms_.row_start) * features;
-    const T* backward = scores_ + shape_.all_heads();
-    for (int head = 0; head < shape_.heads; ++head)
-      for (int c = head * width; c < (head + 1) * width; c += S::L) S::add(xj + c, backward[head] * S::load(vi + c));
+  template <int kVectors>
+  void add_values(int64_t row, int64_t i, int from, int head) {
+    const int features = shape_.features;
+    const T* value = atoms_.value + from;
+    T* result = result_.features + from;
+    const Vectors<S, kVectors> vi(value + i * features);
+    Vectors<S, kVectors> xi(result + row * features);
+    for (int n = 0; n < tile_.count; ++n) {
+      const V forward = S::all(scores_[n][head]), backward = S::all(scores_[n][shape_.all_heads() + head]);
+      const T* vj = value + rows_.there[n];
+      T* xj = rows_.target(result, n);
+      for (int v = 0; v < kVectors; ++v) {
+        xi[v] += forward * S::load(vj + v * S::L);
+        S::add(xj + v * S::L, backward * vi[v]);
+      }
+    }
+    xi.store(result + row * features);
   }
 
   void add_harmonics(int64_t row, int pairs) {
@@ -129,7 +131,9 @@ class Forward {
   TileFilters<S> filters_;
   Tile<S> tile_;
   std::vector<Neighbor<T>> neighbors_;
-  alignas(64) T scores_[2 * kMaxHeads];
+  PairedRows<T> rows_;
+  V sums_[kTile * 2 * kMaxHeads];
+  alignas(64) T scores_[kTile][2 * kMaxHeads];
   alignas(64) T to_i_[kMaxDegrees][kTile], to_j_[kMaxDegrees][kTile];  // a^2_ij, and a^2_ji with its parity
 };
 

@@ -53,12 +53,6 @@ void find_neighbors(const Atoms<T>& atoms, const Order& order, int chunk, int64_
   }
 }
 
-// Asks for a row of numbers to be brought into the first cache.
-template <class T>
-inline void prefetch_row(const T* row, int count) {
-  for (int c = 0; c < count; c += 64 / int(sizeof(T))) __builtin_prefetch(row + c);
-}
-
 // Geometry of up to kTile pairs, one lane each; lanes without a pair have an envelope of zero.
 template <class S>
 struct Tile {
@@ -93,8 +87,8 @@ void Tile<S>::measure(const Shape& shape, const Neighbor<T>* first, int pairs) {
   for (int n = 0; n < kTile; n += S::L) {
     V x = S::load(r[0] + n), y = S::load(r[1] + n), z = S::load(r[2] + n);
     V square = x * x + y * y + z * z;
-    V d = square_root<S>(square < tiny ? S::all(tiny) : square);
-    V inverse_d = 1 / d;
+    square = square < tiny ? S::all(tiny) : square;
+    V inverse_d = inverse_root<S>(square), d = square * inverse_d;
     S::store(inverse + n, inverse_d);
     x *= inverse_d, y *= inverse_d, z *= inverse_d;
     S::store(unit[0] + n, x), S::store(unit[1] + n, y), S::store(unit[2] + n, z);
