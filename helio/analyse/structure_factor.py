@@ -21,7 +21,8 @@ from helio.analyse.statistics import Blocks
 from helio.errors import HelioError
 
 _PER_BIN = 60  # wave vectors; more than this many of one length are chosen from at random
-_AT_ONCE = 8_000_000  # phases in memory
+_AT_ONCE = 4_000_000  # phases in memory
+_PHASES = 500_000_000  # in all; they take about ten seconds
 
 
 def structure_factor(
@@ -29,7 +30,7 @@ def structure_factor(
     *,
     highest_per_A: float = 12.0,
     width_per_A: float = 0.1,
-    most_frames: int = 100,
+    most_frames: int | None = None,
     deuterated: bool = False,
 ) -> Observable:
     """Structure factors of X-rays and neutrons in the form of Faber and Ziman: 1 far away, all pairs counted.
@@ -38,7 +39,7 @@ def structure_factor(
         frames: of a periodic system.
         highest_per_A: the range of q ends here, in 1/A.
         width_per_A: of a bin of q.
-        most_frames: evenly chosen where there are more.
+        most_frames: evenly chosen where there are more; by default 100, and fewer for large systems.
         deuterated: neutrons see hydrogen as deuterium.
 
     Raises:
@@ -56,7 +57,9 @@ def structure_factor(
     groups = [np.flatnonzero(symbols == element) for element in elements]
     edges = np.arange(0, highest_per_A + 1e-9, width_per_A)
     blocks = Blocks(most=128)
-    numbers = [frames.numbers[i] for i in np.unique(np.linspace(0, len(frames) - 1, most_frames).astype(int))]
+    affordable = _PHASES // (len(indices) * len(symbols))
+    most = max(8, min(100, affordable)) if most_frames is None else most_frames
+    numbers = [frames.numbers[i] for i in np.unique(np.linspace(0, len(frames) - 1, most).astype(int))]
     # A bin is filled or not: lengths are those in the first box, so that a changing box does not move them to and fro.
     place = np.digitize(np.linalg.norm(indices @ _reciprocal(cell), axis=1), edges) - 1
     filled = np.flatnonzero(np.bincount(place, minlength=len(edges) - 1))

@@ -52,6 +52,22 @@ def test_water_as_mdanalysis_has_it(make_frames: Callable[..., Frames]) -> None:
         np.testing.assert_allclose(found.curve(name).y, theirs.results.rdf, rtol=1e-4, atol=1e-6)
 
 
+def test_a_part_of_the_atoms_gives_the_same(make_frames: Callable[..., Frames]) -> None:
+    random = np.random.default_rng(0)
+    atoms = Atoms("Ne60Ar40", random.uniform(size=(100, 3)) * 15, cell=[15] * 3, pbc=True)
+    pairs = np.stack([np.arange(60, 99, 2), np.arange(61, 100, 2)], axis=1)  # argon in pairs
+    frames = make_frames(atoms, random.uniform(size=(60, 100, 3)) * 15, pairs=pairs)
+    whole, part = rdf(frames, width_A=0.5), rdf(frames, width_A=0.5, most_pairs=60 * 200)
+    assert "one in" not in " ".join(whole.notes) and "Ar-Ar: one in" in " ".join(part.notes)
+    for name in ("Ne-Ne", "Ne-Ar", "Ar-Ar"):
+        one, other = whole.curve(name), part.curve(name)
+        assert one.error is not None and other.error is not None
+        far = one.x > 3
+        assert np.abs((other.y - 1)[far] / other.error[far]).max() < 5
+        assert other.error[far].mean() > one.error[far].mean()
+        assert np.average(other.y[far], weights=one.x[far] ** 2) == pytest.approx(1, abs=0.05)
+
+
 def test_shells_of_a_crystal(make_frames: Callable[..., Frames]) -> None:
     """Twelve neighbours at a / sqrt 2 in a face-centred lattice, then six at a."""
     atoms = bulk("Cu", "fcc", a=3.6, cubic=True) * (4, 4, 4)
