@@ -36,8 +36,8 @@ def plot_observable(observable: Observable, path: str | Path, *, runs: Sequence[
         figure.savefig(temporary, dpi=150, metadata={"Date": None} if Path(path).suffix == ".svg" else None)
 
 
-def figure_of(observable: Observable, *, runs: Sequence[Observable] = (), dark: bool = False) -> Any:
-    """The figure of `plot_observable` (of matplotlib); `dark` draws light lines on nothing, for dark pages."""
+def figure_of(observable: Observable, *, runs: Sequence[Observable] = (), ink: str = "0.1") -> Any:
+    """The figure of `plot_observable` (of matplotlib); `ink` is the colour of text and axes."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -45,18 +45,14 @@ def figure_of(observable: Observable, *, runs: Sequence[Observable] = (), dark: 
     count = len(panels) + len(observable.maps)
     if count == 0:
         raise HelioError(f"{observable.name} has no curves to draw")
-    ink = "0.85" if dark else "0.1"
     colours = {f"{part}.color": ink for part in ("xtick", "ytick", "text")}
     style: Any = colours | {f"axes.{part}color": ink for part in ("edge", "label", "title")} | {"font.size": 9}
     columns = min(2, count)
     rows = -(-count // columns)
     with mpl.rc_context(style):
         figure = Figure(figsize=(5.6 * columns, 3.6 * rows), layout="constrained")
-        if dark:
-            figure.patch.set_alpha(0)
         places = [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
         for axes, panel in zip(places, panels, strict=False):
-            axes.patch.set_alpha(0 if dark else 1)
             _draw_curves(axes, panel, runs, ink)
         for axes, surface in zip(places[len(panels) :], observable.maps, strict=True):
             _draw_map(figure, axes, surface)

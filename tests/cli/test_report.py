@@ -12,14 +12,15 @@ from helio.cli import app
 from helio.files.structures import write_structure
 from helio.force_field import ForceField
 from helio.force_field.model_file import ModelInfo, save_model
+from tests.conftest import TINY
 
 
 @pytest.fixture
-def run(small_force_field: ForceField, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A run that has just been made, in the present folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("helio.cli.compiled.keep_compiled_programs", lambda: None)
-    save_model(small_force_field, "small.safetensors", ModelInfo(name="small"))
+    save_model(ForceField.initialise(TINY, 1), "small.safetensors", ModelInfo(name="small"))
     write_structure("water.xyz", molecule("H2O"))
     options = ["--steps", "6", "--timestep", "0.1", "--log-every", "1", "--save-every", "2", "--kernels", "plain"]
     done = CliRunner().invoke(app, ["md", "water.xyz", "--model", "small.safetensors", *options])

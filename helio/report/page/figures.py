@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _FEW = 6  # links that are shown without being asked for
-_INK, _GRID = "#22262d", "#d5d9e0"
+_LARGEST = 1.35  # pixels of the page for a point of the figure, at most
+INK, _GRID = "#22262d", "#d5d9e0"
 # Told apart by the colour-blind (spacing in lightness, too), and seen on white and on black.
 COLORS = ("#2f7ed8", "#e8842c", "#1f9e78", "#a86fdc", "#d9534f", "#8a8f98", "#c2a11e", "#20a6c4")
 _STYLE: dict[Any, Any] = {
     "axes.prop_cycle": f"cycler('color', {list(COLORS)!r})",
-    "axes.edgecolor": _INK,
-    "axes.labelcolor": _INK,
-    "axes.titlecolor": _INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
     "axes.titlesize": 11,
     "axes.labelsize": 10,
     "axes.spines.top": False,
@@ -35,9 +36,9 @@ _STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "grid.color": _GRID,
     "grid.linewidth": 0.6,
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "xtick.labelsize": 9,
     "ytick.labelsize": 9,
     "legend.fontsize": 9,
@@ -132,10 +133,11 @@ def _inline(svg: str, description: str) -> str:
     used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
     svg = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", svg)
     svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)  # its rules would hold for the whole page
-    svg = svg.replace(_INK, "currentColor").replace(_GRID, "var(--grid)")
+    svg = svg.replace(INK, "currentColor").replace(_GRID, "var(--grid)")
     svg = re.sub(r"font-family: [^;\"]*", "font-family: inherit", svg)
     svg = re.sub(r"font: ([^;\"]*?px) [^;\"]*", r"font-size: \1", svg)
-    opening = re.search(r'viewBox="[^"]*"', svg)
-    assert opening is not None
+    found = re.search(r'viewBox="0 0 ([\d.]+) [\d.]+"', svg)
+    assert found is not None
+    widest = f'style="max-width: {_LARGEST * float(found[1]):.0f}px"'
     body = svg[svg.index(">") + 1 :]
-    return f'<svg role="img" aria-label="{html.escape(description)}" {opening[0]}>{body}'
+    return f'<svg role="img" aria-label="{html.escape(description)}" {found[0]} {widest}>{body}'

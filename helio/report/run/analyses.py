@@ -10,7 +10,7 @@ from helio.analyse import Analysis, Frames, Observable, combine, fitting
 from helio.errors import HelioError
 from helio.report.observable import figure_of, tables_of
 from helio.report.page.document import Section, table
-from helio.report.page.figures import csv_link, figure, page_style, saving
+from helio.report.page.figures import INK, csv_link, figure, page_style, saving
 from helio.report.run.words import with_error
 
 Result = Observable | str  # or the sentence that says why there is none
@@ -101,7 +101,7 @@ def _figure(observable: Observable, *, name: str, data: Mapping[str, str]) -> st
     axes = [f"{curve.y_label} against {curve.x_label}" for curve in observable.curves]
     description = f"{observable.title}. {'; '.join(dict.fromkeys(axes))}. Drawn: {', '.join(dict.fromkeys(what))}."
     with page_style():
-        drawn = figure_of(observable)
+        drawn = figure_of(observable, ink=INK)
     return figure(drawn, name=name, description=description, data=data)
 
 
