@@ -91,15 +91,20 @@ def finetune(
 
 
 def show_changes(folder: Path) -> None:
-    """Print the errors before and after a fine-tuning."""
+    """Print the errors before and after a fine-tuning, and what of the start is no longer true."""
     from rich.console import Console
 
-    from helio.evaluate.finetuning import compare_with_start
+    from helio.evaluate.finetuning import compare_with_start, start_is_calibrated
     from helio.report.finetuning import change_table
 
     changes = compare_with_start(folder)
     if changes:
         Console().print(change_table(changes))
+    if start_is_calibrated(folder):
+        typer.echo(
+            "The uncertainty of the start belongs to its weights and is left out: "
+            f"helio calibrate {folder / 'model.safetensors'} --data STORE makes one for the new model"
+        )
 
 
 def _part(text: str) -> tuple[str, float]:

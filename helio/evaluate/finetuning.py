@@ -14,7 +14,8 @@ import numpy as np
 from helio.errors import HelioError
 from helio.evaluate.training import trained_model
 from helio.files.run_folder import RunFolder
-from helio.force_field import ForceField, ManyLevels
+from helio.force_field import ForceField, ManyLevels, read_model_info
+from helio.force_field.registry import model_path
 from helio.precision import numerics
 from helio.train.batches import Batch
 from helio.train.devices import make_mesh
@@ -69,6 +70,12 @@ def compare_with_start(path: str | Path) -> list[Change]:
         if settings.replay is not None:
             found += comparison.over_replay(levels)
     return found
+
+
+def start_is_calibrated(path: str | Path) -> bool:
+    """Whether the model that a training in a run folder started from has an uncertainty; its result has none."""
+    start = checked_settings(RunFolder(Path(path)).read_settings()).start
+    return start is not None and read_model_info(model_path(start)).uncertainty is not None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ class ManyLevels(eqx.Module):
     """A force field whose heads (energy, charges, Hirshfeld ratios) have a leading axis: one column per level.
 
     What the network learns of structures is shared; what a level of theory makes of it is its own. `at` gives the
-    force field of one level, which is a model like any other.
+    force field of one level, which is a model like any other. There is no uncertainty: it belongs to the head of one
+    level and the weights that it was made with.
     """
 
     trunk: ForceField  # its heads are None
@@ -29,7 +30,7 @@ class ManyLevels(eqx.Module):
     @classmethod
     def of(cls, models: Mapping[str, ForceField]) -> ManyLevels:
         """The heads of several models, by level, on the network of the first."""
-        first = replace(next(iter(models.values())), uncertainty=None)  # which is that of one level
+        first = replace(next(iter(models.values())), uncertainty=None)
         heads = jax.tree.map(lambda *leaves: jnp.stack(leaves), *map(_heads, models.values()))
         return cls(eqx.tree_at(_heads, first, (None, None, None)), heads, tuple(models))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import yaml
@@ -17,6 +19,7 @@ from helio.evaluate.finetuning import DRIFT, VALIDATION, compare_with_start
 from helio.files.log import read_log
 from helio.force_field import ForceField, ForceFieldSettings
 from helio.force_field.model_file import ModelInfo, named_tensors, read_model, save_model
+from helio.force_field.uncertainty import Uncertainty
 from helio.train.importing import import_files
 from helio.train.parts import part_of
 from helio.train.replay import ReplayLoader
@@ -69,9 +72,11 @@ def test_share_of_replay_and_going_on() -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model, water molecules with forces of springs and shifted energies, and others without labels of use."""
+    """A model with an uncertainty, water with forces of springs and shifted energies, and others without labels."""
     folder, rng = tmp_path_factory.mktemp("finetuning"), np.random.default_rng(0)
-    save_model(ForceField.initialise(START, 1), folder / "start.safetensors", ModelInfo("start"))
+    rigid = Uncertainty(jnp.eye(START.features), jnp.eye(START.features), limit=1.0)
+    start = replace(ForceField.initialise(START, 1), uncertainty=rigid)
+    save_model(start, folder / "start.safetensors", ModelInfo("start"))
     rest = np.array([[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
     for name, count in (("water", 40), ("others", 20)):
         positions = rest + 0.06 * rng.normal(size=(count, 3, 3))
@@ -91,10 +96,12 @@ def test_fine_tuning_keeps_the_rest_and_reports_what_changed(folder: Path) -> No
     done = helio("finetune", *arguments, "--learning-rate", 0.01)
     assert done.exit_code == 0, done.output
     assert "replay, from the start" in done.output and "ratio" in done.output
+    assert "The uncertainty of the start belongs to its weights and is left out" in done.output
 
     start, _ = read_model(folder / "start.safetensors")
     tuned, _ = read_model(folder / "run" / "model.safetensors")
     before, after = named_tensors(start), named_tensors(tuned)
+    assert start.uncertainty is not None and tuned.uncertainty is None
     changed = {part_of(name) for name in before if not np.array_equal(before[name], after[name])}
     assert changed == {"layer-1", "energy-head"}  # the other heads have no labels here
 
