@@ -179,7 +179,7 @@ def _maps(places: dict[str, np.ndarray], bins: int) -> list[Map]:
     maps = []
     for name, found in (several | places).items():
         energy, error = free_energy(found[:, 0], found[:, 1], *edges, thermal=1.0)
-        maps.append(Map(name, middles[0], middles[1], energy, *_AXES, "free energy (kT)", "kT", error))
+        maps.append(Map(name, middles[0], middles[1], energy, *_AXES, "free energy", "kT", error))
     return maps
 
 

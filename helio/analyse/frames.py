@@ -70,7 +70,9 @@ class Frames:
         trajectory = self.universe.trajectory
         if self.run is not None:
             return trajectory.times[self.numbers.start : self.numbers.stop : self.numbers.step]
-        return _start(trajectory) + np.array(self.numbers) * float(trajectory.dt)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about formats without times, where frames are taken as 1 ps apart
+            return _start(trajectory) + np.array(self.numbers) * float(trajectory.dt)
 
     @property
     def interval_ps(self) -> float:

@@ -119,13 +119,13 @@ def fit_umap(
     Raises:
         HelioError: umap-learn is missing, or there are fewer frames than neighbours.
     """
-    need("umap")
-    import umap
-
     joined = np.concatenate(series)
     known = joined[np.unique(np.linspace(0, len(joined) - 1, min(len(joined), _MOST_FITTED)).round().astype(int))]
     if len(known) <= neighbors:
         raise HelioError(f"UMAP with {neighbors} neighbours needs more frames than {len(known)}")
+    need("umap")
+    import umap
+
     fitted = umap.UMAP(n_components=2, n_neighbors=neighbors, random_state=seed, n_jobs=1)
     places = np.asarray(fitted.fit_transform(known), float)
     nothing = np.full(2, np.nan)

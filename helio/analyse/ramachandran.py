@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from helio.analyse.analysis import Analysis
 from helio.analyse.backbone import backbone, find_backbone
 from helio.analyse.frames import Frames
-from helio.analyse.observable import Observable, Value
-from helio.analyse.statistics import mean_and_error
-from helio.analyse.temperature import run_temperature
-from helio.analyse.torsions import free_energy_map, torsion_angles
+from helio.analyse.observable import Observable
+from helio.analyse.temperature import common_temperature
+from helio.analyse.torsions import free_energy_map, populations, torsion_pairs
 from helio.errors import HelioError
 
 # In degrees: phi from, to, psi from, to, going on beyond 180. Those of Best, Buchete and Hummer, Biophys. J. 95, L07
@@ -22,43 +23,47 @@ BASINS: dict[str, tuple[float, float, float, float]] = {
     "phi > 0": (0.0, 160.0, -180.0, 180.0),
 }
 
+# By default each residue has maps of its own where there are no more than this.
+_MOST_EACH = 8
+
 
 def ramachandran(
-    frames: Frames, *, bins: int = 36, each: bool = True, temperature_K: float | None = None
+    runs: Frames | Sequence[Frames], *, bins: int = 36, each: bool | None = None, temperature_K: float | None = None
 ) -> Observable:
     """Free-energy maps of phi and psi, in kcal/mol, of all residues together and of each, and populations of basins.
 
     Args:
-        frames: of a peptide or protein whose residues are named.
+        runs: of one peptide or protein whose residues are named; maps are of all their frames.
         bins: in each direction.
-        each: also maps of each residue.
-        temperature_K: by default that of the run.
+        each: also maps and populations of each residue; by default of up to eight.
+        temperature_K: by default that of the runs.
 
     Raises:
         HelioError: there is no residue with phi and psi, or nothing says the temperature.
     """
-    if bins < 4:
-        raise HelioError(f"a map needs at least 4 bins in each direction, not {bins}")
-    residues = [residue for residue in backbone(frames) if residue.phi_psi is not None]
-    if not residues:
-        raise HelioError(f"no residue of {frames.label} has both neighbours, which phi and psi need")
-    temperature, note = run_temperature(frames, temperature_K)
-    names = [residue.name for residue in residues]
-    torsions = [residue.phi_psi for residue in residues if residue.phi_psi is not None]
-    angles = torsion_angles(frames, [atoms for pair in torsions for atoms in pair])
-    phi, psi = angles[:, ::2], angles[:, 1::2]
+    trajectories = [runs] if isinstance(runs, Frames) else list(runs)
+    torsions = _torsions(trajectories[0])
+    temperature, note = common_temperature(trajectories, temperature_K)
+    angles = [torsion_pairs(frames, list(torsions.values())) for frames in trajectories]
+    phi, psi = (np.concatenate([pair[k] for pair in angles]) for k in range(2))
     settings = {"temperature_K": temperature, "bins": bins}
     maps = [free_energy_map("all residues", phi, psi, **settings)]
-    if each and len(names) > 1:
-        maps += [free_energy_map(name, phi[:, i], psi[:, i], **settings) for i, name in enumerate(names)]
+    series = {f"{basin}, all residues": [_inside(pair, basin).mean(axis=1) for pair in angles] for basin in BASINS}
+    if len(torsions) > 1 and (each if each is not None else len(torsions) <= _MOST_EACH):
+        maps += [free_energy_map(name, phi[:, i], psi[:, i], **settings) for i, name in enumerate(torsions)]
+        series |= {
+            f"{basin}, {name}": [_inside(pair, basin)[:, i].astype(float) for pair in angles]
+            for basin in BASINS
+            for i, name in enumerate(torsions)
+        }
     return Observable(
         name="ramachandran",
         title="Ramachandran maps",
-        values=tuple(_populations(names, phi, psi)),
+        values=populations(series),
         maps=tuple(maps),
-        notes=(note, f"{len(frames)} frames, {len(names)} residues, bins of {360 / bins:g}°; zero is the lowest bin."),
+        notes=(note, f"{len(phi)} frames, {len(torsions)} residues, bins of {360 / bins:g}°; zero is the lowest bin."),
         method="Torsions C-N-CA-C and N-CA-C-N; basins after Best, Buchete and Hummer, Biophys. J. 95, L07 (2008).",
-        runs=(frames.label,),
+        runs=tuple(frames.label for frames in trajectories),
     )
 
 
@@ -68,18 +73,21 @@ def in_basin(name: str, phi: np.ndarray, psi: np.ndarray) -> np.ndarray:
     return ((phi - low) % 360.0 < high - low) & ((psi - lower) % 360.0 < upper - lower)
 
 
-def _populations(names: list[str], phi: np.ndarray, psi: np.ndarray) -> list[Value]:
-    """Of all residues and of each; the error is unknown where no frame, or every frame, is in the basin."""
-    values = []
-    for basin in BASINS:
-        inside = in_basin(basin, phi, psi)
-        series = {"all residues": inside.mean(axis=1)}
-        if len(names) > 1:
-            series |= {name: inside[:, i].astype(float) for i, name in enumerate(names)}
-        for name, shares in series.items():
-            mean, error = mean_and_error(shares)
-            values.append(Value(f"{basin}, {name}", mean, error if 0 < mean < 1 else float("nan"), note="population"))
-    return values
+def _inside(angles: tuple[np.ndarray, np.ndarray], basin: str) -> np.ndarray:
+    return in_basin(basin, *angles)
+
+
+def _torsions(frames: Frames) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Atoms of phi and psi by the name of the residue, with the chain's number where names are not unique."""
+    residues = [residue for residue in backbone(frames) if residue.phi_psi is not None]
+    if not residues:
+        raise HelioError(f"no residue of {frames.label} has both neighbours, which phi and psi need")
+    unique = len({residue.name for residue in residues}) == len(residues)
+    return {
+        residue.name if unique else f"{residue.name} of chain {residue.chain + 1}": residue.phi_psi
+        for residue in residues
+        if residue.phi_psi is not None
+    }
 
 
 def _fits(frames: Frames) -> bool:
@@ -92,4 +100,5 @@ ANALYSIS = Analysis(
     help="Free energy over phi and psi of a peptide's backbone, and populations of its basins.",
     function=ramachandran,
     fits=_fits,
+    together=True,
 )

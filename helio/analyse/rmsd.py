@@ -80,20 +80,23 @@ def rmsd_between_times(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
 def _of_segment(
     frames: Frames, name: str, atoms: np.ndarray, positions: np.ndarray, start: np.ndarray
 ) -> tuple[list[Value], list[Curve]]:
-    times = frames.times_ps
     series = {"RMSD": rmsd(positions, start), "radius of gyration": _gyration(positions, frames, atoms)}
     values = [Value(f"{what}, {name}", *mean_and_error(found), "Å") for what, found in series.items()]
-    curves = [Curve(name, times, found, None, "time (ps)", f"{what} (Å)") for what, found in series.items()]
+    rmsd_curve, gyration_curve = (
+        Curve(f"{what}, {name}", frames.times_ps, found, None, "time (ps)", f"{what} (Å)")
+        for what, found in series.items()
+    )
     delays, means, errors = rmsd_between_times(positions)
-    lag = Curve(f"{name}, between times", delays * frames.interval_ps, means, errors, "dt (ps)", "RMSD(t, t + dt) (Å)",
-                log_x=True)  # fmt: skip
+    delays_ps = delays * frames.interval_ps
+    labels = ("dt (ps)", "RMSD(t, t + dt) (Å)")
+    lag = Curve(f"RMSD between times, {name}", delays_ps, means, errors, *labels, log_x=True)
     squared = _squared_deviations(positions)
     fluctuation, error = _root_mean(squared)
     x, y, e, label = _by_residue(frames, atoms, fluctuation, error)
-    rmsf = Curve(f"{name}, RMSF", x, y, e, label, "RMSF (Å)")
+    rmsf = Curve(f"RMSF, {name}", x, y, e, label, "RMSF (Å)")
     overall, uncertainty = _root_mean(squared.mean(axis=1))
     values.append(Value(f"RMSF, {name}", float(overall), float(uncertainty), "Å", note="root mean square of all atoms"))
-    return values, [curves[0], lag, rmsf, curves[1]]
+    return values, [rmsd_curve, lag, rmsf, gyration_curve]
 
 
 def _reference(frames: Frames, path: str) -> np.ndarray:

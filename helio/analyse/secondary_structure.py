@@ -147,7 +147,7 @@ def _structure(
         curves.append(Curve(name, frames.times_ps, share, None, "time (ps)", "share of residues"))
     places = np.arange(1.0, len(residues) + 1)
     mean = [mean_and_error((classes[:, i] == 1).astype(float)) for i in range(len(residues))]
-    profile = Curve("helix", places, np.array([m for m, _ in mean]), np.array([e for _, e in mean]),
+    profile = Curve("helix by residue", places, np.array([m for m, _ in mean]), np.array([e for _, e in mean]),
                     f"residue ({residues[0].name} is 1)", "share of time")  # fmt: skip
     along = Map("structure along time", frames.times_ps, places, classes.T.astype(float), "time (ps)",
                 f"residue ({residues[0].name} is 1)", "0 coil, 1 helix, 2 strand")  # fmt: skip

@@ -1,6 +1,8 @@
-"""The temperature that a run was held at."""
+"""The temperature that runs were held at."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -27,6 +29,18 @@ def run_temperature(frames: Frames, temperature_K: float | None = None) -> tuple
         mean = float(logged.mean())
         return mean, f"Temperature: {mean:.1f} K, the mean in the log."
     raise HelioError(f"nothing says at which temperature {frames.label} was made: give temperature_K=, in K")
+
+
+def common_temperature(runs: Sequence[Frames], temperature_K: float | None = None) -> tuple[float, str]:
+    """As `run_temperature` for several runs; `HelioError` if they differ by more than 1 %."""
+    temperature, note = run_temperature(runs[0], temperature_K)
+    for other in runs[1:]:
+        if abs(run_temperature(other, temperature_K)[0] / temperature - 1) > 0.01:
+            raise HelioError(
+                f"{runs[0].label} and {other.label} are not of one temperature, so that their frames cannot be joined "
+                "to one free energy: analyse them one by one"
+            )
+    return temperature, note
 
 
 def _thermostat(run: RunFolder | None) -> float | None:
