@@ -76,7 +76,7 @@ def figure(drawn: Figure, *, name: str, description: str, data: Mapping[str, str
     drawn.set_layout_engine("none")
     svg, png = _svg(drawn), io.BytesIO()
     with page_style():
-        drawn.savefig(png, format="png", dpi=160)
+        drawn.savefig(png, format="png", dpi=140)
     pictures = [
         download(png.getvalue(), f"{name}.png", "PNG", "image/png"),
         download(svg.encode(), f"{name}.svg", "SVG", "image/svg+xml"),
@@ -123,7 +123,8 @@ def _svg(drawn: Figure) -> str:
     with page_style():
         drawn.savefig(content, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = content.getvalue().decode()
-    return text[text.index("<svg") :]
+    shorter = re.sub(r"(\d\.\d\d)\d+", r"\1", text[text.index("<svg") :])  # a hundredth of a point is not seen
+    return re.sub(r"\s*\n\s*", "\n", shorter)
 
 
 def _inline(svg: str, description: str) -> str:

@@ -19,6 +19,7 @@ from helio.units import BOLTZMANN
 Level = Literal["good", "open", "bad"]
 # A drift of the conserved quantity that would heat the atoms, were it not for a thermostat, by this many K in a ns.
 _HEATING = 10.0
+_FELT = 0.5  # K in all, below which a slope of a short run is not told from slow fluctuations
 _SIGNIFICANT = 3.0  # standard errors
 _OFF_TEMPERATURE = 0.01  # share of the temperature asked for, besides being significant
 _ENOUGH = 20  # independent samples, below which a mean has no trustworthy error
@@ -60,20 +61,21 @@ def _drift(frames: Frames, courses: dict[str, Course]) -> list[Verdict]:
     if course is None:
         return []
     # While the temperature changes, so does the error of a time step, which is no drift.
-    slope, error = course.slope(courses["temperature_K"].settled if "temperature_K" in courses else 0)
+    begin = courses["temperature_K"].settled if "temperature_K" in courses else 0
+    slope, error = course.slope(begin)
     if not np.isfinite(slope):
         return [Verdict("open", "Drift", "The log is too short to see a drift of the conserved quantity.")]
     atoms = len(frames.universe.atoms)
     per_atom = f"{with_error(1e6 * slope / atoms, 1e6 * error / atoms)} meV per atom and ns"
-    heating = abs(slope) * 1000 / (3 * atoms * BOLTZMANN)  # harmonic atoms hold 3 k T each
-    unsure = _SIGNIFICANT * error * 1000 / (3 * atoms * BOLTZMANN)
-    if heating > _HEATING and heating > unsure:
-        text = f"The conserved quantity drifts by {per_atom}, worth {heating:.2g} K per ns: take a shorter time step."
-        return [Verdict("bad", "Drift", text)]
-    if unsure > _HEATING:
-        text = f"The conserved quantity changes by {per_atom}; in equilibrium the run is too short to tell"
-        return [Verdict("open", "Drift", f"{text} a drift below {unsure:.2g} K per ns.")]
-    return [Verdict("good", "Drift", f"The conserved quantity drifts by {per_atom}, worth {heating:.2g} K per ns.")]
+    kelvin = 1000 / (3 * atoms * BOLTZMANN)  # per ns, of a slope in eV/ps: harmonic atoms hold 3 k T each
+    heating, unsure = abs(slope) * kelvin, _SIGNIFICANT * error * kelvin
+    felt = heating * (course.times[-1] - course.times[begin]) / 1000 >= _FELT
+    text = f"The conserved quantity drifts by {per_atom}, worth {heating:.0f} K per ns"
+    if heating > max(_HEATING, unsure) and felt:
+        return [Verdict("bad", "Drift", f"{text}: take a shorter time step.")]
+    if max(heating, unsure) > _HEATING:
+        return [Verdict("open", "Drift", f"{text}; in equilibrium the run is too short to tell this from chance.")]
+    return [Verdict("good", "Drift", f"{text}.")]
 
 
 def _temperature(courses: dict[str, Course]) -> list[Verdict]:
