@@ -4,8 +4,8 @@
 
 Every case runs in a process of its own. Times are the fastest of the repeats, in float32, with lists that reach 0.5 A
 beyond the cutoffs as in dynamics, and a long-range cutoff of 12 A. `first` is the network's first layer, whose filters
-are all table; `layer` its second; `pairs` electrostatics and dispersion; forward and backward operation, in
-microseconds per atom.
+are all table; `layer` its second, forward and backward operation; `pairs` electrostatics and dispersion, energies alone
+and with their gradients; in microseconds per atom.
 """
 
 from __future__ import annotations
@@ -123,12 +123,12 @@ def alone(force_field: Any, system: Any, repeats: int, layer: int) -> dict[str, 
 
 
 def long_range(force_field: Any, system: Any, repeats: int) -> dict[str, float]:
-    """Forward and backward operation of the long-range terms, with random values per atom."""
+    """Energies of the long-range terms alone, and with their gradients, with random values per atom."""
     import jax
     import jax.numpy as jnp
     import numpy as np
 
-    from helio.kernels import long_range_backward, long_range_forward
+    from helio.kernels import long_range_forward, long_range_with_gradients
     from helio.physics.compiled import compiled_terms
     from helio.physics.tiles import LongRangePair
 
@@ -140,17 +140,15 @@ def long_range(force_field: Any, system: Any, repeats: int) -> dict[str, float]:
         dispersion_scale=settings.dispersion_scale,
         switch_width=settings.dispersion_switch_width,
     )
-    terms, ones = compiled_terms(pair), jnp.ones(count, "float32")
+    terms = compiled_terms(pair)
     values = [jnp.asarray(rng.uniform(*between, size=count), "float32") for between in ((-0.5, 0.5), (2, 12), (3, 50))]
     shift = None if pairs.shift is None else jnp.asarray(pairs.shift)
     where: Any = *values, arrays.positions, arrays.cell, jnp.asarray(pairs.index), shift
     forward = jax.jit(lambda *where: long_range_forward(terms, *where))
-    backward = jax.jit(
-        lambda *where: long_range_backward(terms, *where, electrostatics_cotangent=ones, dispersion_cotangent=ones)
-    )
+    both = jax.jit(lambda *where: long_range_with_gradients(terms, *where))
     return {
-        "forward": 1e6 * fastest(lambda: forward(*where), repeats) / count,
-        "backward": 1e6 * fastest(lambda: backward(*where), repeats) / count,
+        "energies": 1e6 * fastest(lambda: forward(*where), repeats) / count,
+        "with_gradients": 1e6 * fastest(lambda: both(*where), repeats) / count,
     }
 
 
@@ -180,7 +178,7 @@ def main() -> None:
 
     rows = []
     print(f"{'microseconds per atom':24}{'atoms':>7}{'plain':>9}{'compiled':>10}{'ratio':>7}", end="")
-    print(f"{'first':>8}{'back':>8}{'layer':>8}{'back':>8}{'pairs':>8}{'back':>8}")
+    print(f"{'first':>8}{'back':>8}{'layer':>8}{'back':>8}{'pairs':>8}{'+grad':>8}")
     for case in CASES:
         command = [sys.executable, __file__, "--model", arguments.model, "--repeats", str(arguments.repeats)]
         output = subprocess.run([*command, "--case", case], check=True, capture_output=True, text=True).stdout
@@ -208,7 +206,7 @@ def line(row: dict[str, Any]) -> str:
     compiled = row["compiled_microseconds_per_atom"]
     text += f"{compiled:10.1f}{plain / compiled:7.1f}"
     for part in (*row["attention"].values(), *([row["pairs"]] if "pairs" in row else [])):
-        text += f"{part['forward']:8.2f}{part['backward']:8.2f}"
+        text += "".join(f"{value:8.2f}" for value in part.values())
     return text
 
 

@@ -28,6 +28,7 @@ from helio.kernels.long_range import (
     long_range_backward,
     long_range_energies,
     long_range_forward,
+    long_range_with_gradients,
 )
 from helio.kernels.repulsion import RepulsionSettings, Screening, repulsion_energies
 from helio.kernels.tables import FilterParameters, TabulatedFilters, supports, supports_on_gpu, tabulate
@@ -48,6 +49,7 @@ __all__ = [
     "long_range_backward",
     "long_range_energies",
     "long_range_forward",
+    "long_range_with_gradients",
     "projected",
     "repulsion_energies",
     "supports",

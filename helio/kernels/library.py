@@ -18,6 +18,7 @@ OPERATIONS = (
     "helio_attention_forward",
     "helio_attention_backward",
     "helio_long_range_forward",
+    "helio_long_range_with_gradients",
     "helio_long_range_backward",
     "helio_project_forward",
     "helio_project_backward",

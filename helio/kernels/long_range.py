@@ -93,6 +93,23 @@ def long_range_forward(
     return _forward(terms, *operands)
 
 
+def long_range_with_gradients(
+    terms: LongRangeTerms,
+    charge: Float[Array, " N"],
+    polarizability: Float[Array, " N"],
+    c6: Float[Array, " N"],
+    positions: Float[Array, "N 3"],
+    cell: Float[Array, "3 3"],
+    index: Int[Array, "R K"],
+    shift: Int[Array, "R K 3"] | None,
+    row_start: Int[Array, ""] | int = 0,
+) -> tuple[tuple[Float[Array, " R"], Float[Array, " R"]], LongRangeGradients]:
+    """Both energies, and gradients of their sum over all atoms, in one pass; arguments as in the forward."""
+    operands = _operands(charge, polarizability, c6, positions, cell, index, shift, row_start)
+    electrostatics, dispersion, *gradients = _with_gradients(terms, *operands)
+    return (electrostatics, dispersion), LongRangeGradients(*gradients)
+
+
 def long_range_backward(
     terms: LongRangeTerms,
     charge: Float[Array, " N"],
@@ -106,10 +123,14 @@ def long_range_backward(
     *,
     electrostatics_cotangent: Float[Array, " N"],
     dispersion_cotangent: Float[Array, " N"],
+    known: LongRangeGradients,
 ) -> LongRangeGradients:
-    """Gradients of the own rows from the cotangents of both energies of all atoms; arguments as in the forward."""
+    """Gradients of the own rows from the cotangents of both energies of all atoms; arguments as in the forward.
+
+    `known` are those of `long_range_with_gradients`: where all cotangents are equal, they are scaled.
+    """
     operands = _operands(charge, polarizability, c6, positions, cell, index, shift, row_start)
-    return LongRangeGradients(*_backward(terms, *operands, electrostatics_cotangent, dispersion_cotangent))
+    return LongRangeGradients(*_backward(terms, *operands, electrostatics_cotangent, dispersion_cotangent, *known))
 
 
 def _operands(
@@ -136,14 +157,24 @@ def _forward(terms: LongRangeTerms, *operands: Array) -> tuple[Array, Array]:
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _with_gradients(terms: LongRangeTerms, *operands: Array) -> tuple[Array, ...]:
+    energies = jax.ShapeDtypeStruct(operands[2].shape[:1], operands[0].dtype)
+    results = [energies, energies, *_gradient_shapes(operands)]
+    return tuple(call("helio_long_range_with_gradients", results, operands, terms.attributes()))
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _backward(terms: LongRangeTerms, *operands: Array) -> tuple[Array, ...]:
-    positions, (rows, _) = operands[0], operands[2].shape
-    shapes = [(rows,), (rows,), (rows,), (rows, 3), (3, 3)]
-    results = [jax.ShapeDtypeStruct(shape, positions.dtype) for shape in shapes]
-    return tuple(call("helio_long_range_backward", results, operands, terms.attributes()))
+    return tuple(call("helio_long_range_backward", _gradient_shapes(operands), operands, terms.attributes()))
+
+
+def _gradient_shapes(operands: tuple[Array, ...]) -> list[jax.ShapeDtypeStruct]:
+    rows = len(operands[2])
+    return [jax.ShapeDtypeStruct(shape, operands[0].dtype) for shape in [(rows,)] * 3 + [(rows, 3), (3, 3)]]
 
 
 _forward.defjvp(refuse)
+_with_gradients.defjvp(refuse)
 _backward.defjvp(refuse)
 
 
@@ -173,20 +204,21 @@ def long_range_energies(
 def _energies(
     terms: LongRangeTerms, rows: Rows, atomic: tuple[Array, Array, Array], *where: Any
 ) -> tuple[Array, Array]:
-    return _energies_forward(terms, rows, atomic, *where)[0]
+    everything: Any = *rows.gather(atomic), *where, rows.first(len(where[2]))
+    return long_range_forward(terms, *everything)
 
 
 def _energies_forward(terms: LongRangeTerms, rows: Rows, atomic: Any, *where: Any) -> tuple[tuple[Array, Array], tuple]:
     everything: Any = *rows.gather(atomic), *where, rows.first(len(where[2]))
-    return long_range_forward(terms, *everything), (atomic, *where)
+    energies, gradients = long_range_with_gradients(terms, *everything)
+    return energies, (gradients, everything)
 
 
-def _energies_backward(terms: LongRangeTerms, rows: Rows, arguments: tuple, cotangents: tuple[Array, Array]) -> tuple:
-    atomic, where = arguments[0], arguments[1:]
-    everything: Any = *rows.gather(atomic), *where, rows.first(len(where[2]))
+def _energies_backward(terms: LongRangeTerms, rows: Rows, residuals: tuple, cotangents: tuple[Array, Array]) -> tuple:
+    known, everything = residuals
     electrostatics, dispersion = rows.gather(cotangents)
     *to_atomic, to_positions, to_cell = long_range_backward(
-        terms, *everything, electrostatics_cotangent=electrostatics, dispersion_cotangent=dispersion
+        terms, *everything, electrostatics_cotangent=electrostatics, dispersion_cotangent=dispersion, known=known
     )
     return tuple(to_atomic), rows.placed(to_positions), to_cell, None, None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,7 +17,13 @@ from jax.sharding import Mesh, PartitionSpec
 from jax.test_util import check_grads
 
 from helio.errors import HelioError
-from helio.kernels import available, long_range_backward, long_range_forward, why_unavailable
+from helio.kernels import (
+    available,
+    long_range_backward,
+    long_range_forward,
+    long_range_with_gradients,
+    why_unavailable,
+)
 from helio.neighbors import NeighborList, host_list
 from helio.physics.compiled import compiled_atomic_energies, compiled_terms
 from helio.physics.tiles import LongRangePair, tiled_atomic_energies
@@ -194,6 +201,25 @@ def test_gradients_against_finite_differences(pair: LongRangePair):
     check_grads(loss, (atoms,), order=1, modes=["rev"], atol=1e-6, rtol=1e-6)
 
 
+@pytest.mark.parametrize("pair", [SHORT, replace(SHORT, sigma=None), replace(SHORT, dispersion_scale=None)])
+def test_gradients_found_with_the_energies(pair: LongRangePair):
+    """Of the sum of all energies, scaled where cotangents are equal; not used where they are not."""
+    positions = np.random.default_rng(8).uniform(0, 9, size=(30, 3))
+    atoms, neighbors = random_atoms(positions, CELL + 3 * np.eye(3), pair.cutoff)
+    values = atoms.atomic["charge"], atoms.atomic["polarizability"], atoms.atomic["c6"]
+    arguments: Any = compiled_terms(pair), *values, *atoms[1:], neighbors.index, neighbors.shift
+    energies, known = long_range_with_gradients(*arguments)
+    assert_equal(energies, long_range_forward(*arguments), 1e-13)
+    useless, even = jax.tree.map(lambda leaf: leaf * jnp.nan, known), jnp.full(30, 2.5)
+    uneven = even.at[7].add(1e-12)
+
+    def gradients(cotangent: jax.Array, known: Any) -> Any:
+        given = {"electrostatics_cotangent": cotangent, "dispersion_cotangent": cotangent}
+        return long_range_backward(*arguments, **given, known=known)
+
+    assert_equal(gradients(even, known), gradients(uneven, useless), 1e-10)
+
+
 def test_rows_of_several_owners_join_to_the_whole():
     positions = np.random.default_rng(6).uniform(0, 9, size=(33, 3))
     atoms, neighbors = random_atoms(positions, CELL + 3 * np.eye(3), SHORT.cutoff)
@@ -208,12 +234,14 @@ def test_rows_of_several_owners_join_to_the_whole():
         @jax.jit
         def run(start: jax.Array) -> Any:
             arguments: Any = compiled_terms(SHORT), *values, *atoms[1:], index, shift, start
+            energies, known = long_range_with_gradients(*arguments)
             gradients = long_range_backward(
                 *arguments,
                 electrostatics_cotangent=given["electrostatics"],
                 dispersion_cotangent=given["dispersion"],
+                known=known,
             )
-            return long_range_forward(*arguments), gradients
+            return energies, gradients
 
         return run(jnp.asarray(begin, jnp.int32))
 

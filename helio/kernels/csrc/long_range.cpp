@@ -1,5 +1,6 @@
 // The two operations of the long-range terms as handlers of XLA's foreign function interface.
 
+#include <algorithm>
 #include <array>
 #include <type_traits>
 #include <vector>
@@ -103,43 +104,118 @@ ffi::Error forward(ffi::ThreadPool pool, HELIO_OPERANDS, Result electrostatics, 
   });
 }
 
+// Where gradients go.
+struct Gradients {
+  Batched charge, polarizability, c6, positions, cell;
+
+  Gradients(const Operand& q, const Operand& a, const Operand& c, const Operand& r, const Operand& h, Numbers batch)
+      : charge(q, 1, batch), polarizability(a, 1, batch), c6(c, 1, batch), positions(r, 2, batch), cell(h, 2, batch) {}
+
+  // Calls use(numbers, count) of each array of one element of a batch.
+  template <class T, class Use>
+  void each(int64_t b, int64_t rows, Use&& use) const {
+    for (const Batched* one : {&charge, &polarizability, &c6}) use(one->at<T>(b), rows);
+    use(positions.at<T>(b), 3 * rows);
+    use(cell.at<T>(b), 9);
+  }
+};
+
+// Gradients of some elements of the batch, and their energies if they are asked for.
+template <class T>
+void find_gradients(ffi::ThreadPool& pool, const PairTerms& terms, const Operands& operands,
+                    const std::vector<int64_t>& elements, const std::vector<std::vector<Record<T>>>& records,
+                    const Gradients& to, const Batched* electrostatics, const Batched* dispersion) {
+  const int64_t owned = operands.index.dim(0), tasks = (owned + kRowsPerTask - 1) / kRowsPerTask;
+  std::vector<std::array<double, 9>> cells(elements.size() * tasks);
+  with_terms<T>(terms, [&](auto* kind) {
+    over_rows(pool, int64_t(elements.size()), owned, [&](int64_t n, int64_t task, int64_t begin, int64_t end) {
+      const int64_t b = elements[n];
+      const std::remove_pointer_t<decltype(kind)> rows(terms, operands.list<T>(b), records[n].data());
+      T *q = to.charge.at<T>(b), *a = to.polarizability.at<T>(b), *c = to.c6.at<T>(b), *r = to.positions.at<T>(b);
+      for (int64_t row = begin; row < end; ++row) {
+        const RowGradients<T> gradients = rows.backward(row);
+        q[row] = gradients.charge;
+        a[row] = gradients.polarizability;
+        c[row] = gradients.c6;
+        for (int axis = 0; axis < 3; ++axis) r[3 * row + axis] = gradients.position[axis];
+        for (int k = 0; k < 9; ++k) cells[task][k] += double(gradients.cell[k]);
+        if (electrostatics) electrostatics->at<T>(b)[row] = gradients.electrostatics;
+        if (dispersion) dispersion->at<T>(b)[row] = gradients.dispersion;
+      }
+    });
+  });
+  for (size_t n = 0; n < elements.size(); ++n)
+    for (int k = 0; k < 9; ++k) {
+      double sum = 0;  // in the order of the tasks, whatever thread made them
+      for (int64_t task = 0; task < tasks; ++task) sum += cells[n * tasks + task][k];
+      to.cell.at<T>(elements[n])[k] = T(sum);
+    }
+}
+
+// Energies, and gradients of their sum: what a force evaluation needs, in one pass.
+ffi::Error forward_with_gradients(ffi::ThreadPool pool, HELIO_OPERANDS, Result electrostatics, Result dispersion,
+                                  Result charge_gradient, Result polarizability_gradient, Result c6_gradient,
+                                  Result positions_gradient, Result cell_gradient, HELIO_SETTINGS) {
+  const Numbers batch = batch_of(*electrostatics, 1);
+  HELIO_GATHERED;
+  const Batched e(*electrostatics, 1, batch), d(*dispersion, 1, batch);
+  const Gradients to(*charge_gradient, *polarizability_gradient, *c6_gradient, *positions_gradient, *cell_gradient, batch);
+  return with_type(positions, [&](auto number) {
+    using T = decltype(number);
+    std::vector<int64_t> elements;
+    std::vector<std::vector<Record<T>>> records;
+    for (int64_t b = 0; b < product(batch); ++b) {
+      elements.push_back(b);
+      records.push_back(make_records<T>(operands.list<T>(b), operands.charge.at<const T>(b),
+                                        operands.polarizability.at<const T>(b), operands.c6.at<const T>(b), nullptr,
+                                        nullptr, T(1)));
+    }
+    find_gradients<T>(pool, terms, operands, elements, records, to, &e, &d);
+  });
+}
+
+// Writes known gradients times the cotangent that all atoms and terms have in common; false if there is none.
+template <class T>
+bool scaled(const PairTerms& terms, const PairList<T>& list, int64_t b, const T* electrostatics, const T* dispersion,
+            const Gradients& known, const Gradients& to) {
+  const T scale = terms.coulomb != 0 ? *electrostatics : *dispersion;
+  const auto all = [&](const T* numbers) {
+    return std::all_of(numbers, numbers + list.atoms, [&](T number) { return number == scale; });
+  };
+  if ((terms.coulomb != 0 && !all(electrostatics)) || (terms.hartree != 0 && !all(dispersion))) return false;
+  std::vector<const T*> from;
+  known.each<const T>(b, list.rows, [&](const T* numbers, int64_t) { from.push_back(numbers); });
+  auto next = from.begin();
+  to.each<T>(b, list.rows, [&](T* numbers, int64_t count) {
+    std::transform(*next, *next + count, numbers, [&](T number) { return scale * number; });
+    ++next;
+  });
+  return true;
+}
+
+// From the cotangents of all atoms, and what `forward_with_gradients` found.
 ffi::Error backward(ffi::ThreadPool pool, HELIO_OPERANDS, Operand electrostatics, Operand dispersion,
-                    Result charge_gradient, Result polarizability_gradient, Result c6_gradient,
+                    Operand known_charge, Operand known_polarizability, Operand known_c6, Operand known_positions,
+                    Operand known_cell, Result charge_gradient, Result polarizability_gradient, Result c6_gradient,
                     Result positions_gradient, Result cell_gradient, HELIO_SETTINGS) {
   const Numbers batch = batch_of(*charge_gradient, 1);
   HELIO_GATHERED;
-  const Batched e(electrostatics, 1, batch), d(dispersion, 1, batch), q(*charge_gradient, 1, batch),
-      a(*polarizability_gradient, 1, batch), c(*c6_gradient, 1, batch), r(*positions_gradient, 2, batch),
-      h(*cell_gradient, 2, batch);
+  const Batched e(electrostatics, 1, batch), d(dispersion, 1, batch);
+  const Gradients known(known_charge, known_polarizability, known_c6, known_positions, known_cell, batch);
+  const Gradients to(*charge_gradient, *polarizability_gradient, *c6_gradient, *positions_gradient, *cell_gradient, batch);
   return with_type(positions, [&](auto number) {
     using T = decltype(number);
-    const int64_t count = product(batch), owned = operands.index.dim(0);
+    std::vector<int64_t> elements;
     std::vector<std::vector<Record<T>>> records;
-    for (int64_t b = 0; b < count; ++b)
-      records.push_back(make_records<T>(operands.list<T>(b), operands.charge.at<const T>(b),
-                                        operands.polarizability.at<const T>(b), operands.c6.at<const T>(b),
-                                        e.at<const T>(b), d.at<const T>(b)));
-    const int64_t tasks = (owned + kRowsPerTask - 1) / kRowsPerTask;
-    std::vector<std::array<double, 9>> cells(count * tasks);
-    with_terms<T>(terms, [&](auto* kind) {
-      over_rows(pool, count, owned, [&](int64_t b, int64_t task, int64_t begin, int64_t end) {
-        const std::remove_pointer_t<decltype(kind)> rows(terms, operands.list<T>(b), records[b].data());
-        for (int64_t row = begin; row < end; ++row) {
-          const RowGradients<T> gradients = rows.backward(row);
-          q.at<T>(b)[row] = gradients.charge;
-          a.at<T>(b)[row] = gradients.polarizability;
-          c.at<T>(b)[row] = gradients.c6;
-          for (int axis = 0; axis < 3; ++axis) r.at<T>(b)[3 * row + axis] = gradients.position[axis];
-          for (int k = 0; k < 9; ++k) cells[task][k] += double(gradients.cell[k]);
-        }
-      });
-    });
-    for (int64_t b = 0; b < count; ++b)
-      for (int k = 0; k < 9; ++k) {
-        double sum = 0;  // in the order of the tasks, whatever thread made them
-        for (int64_t task = 0; task < tasks; ++task) sum += cells[b * tasks + task][k];
-        h.at<T>(b)[k] = T(sum);
-      }
+    for (int64_t b = 0; b < product(batch); ++b) {
+      const PairList<T> list = operands.list<T>(b);
+      const T *to_e = e.at<const T>(b), *to_d = d.at<const T>(b);
+      if (list.atoms == 0 || scaled<T>(terms, list, b, to_e, to_d, known, to)) continue;
+      elements.push_back(b);
+      records.push_back(make_records<T>(list, operands.charge.at<const T>(b), operands.polarizability.at<const T>(b),
+                                        operands.c6.at<const T>(b), to_e, to_d));
+    }
+    find_gradients<T>(pool, terms, operands, elements, records, to, nullptr, nullptr);
   });
 }
 
@@ -153,19 +229,21 @@ ffi::Error backward(ffi::ThreadPool pool, HELIO_OPERANDS, Operand electrostatics
 
 }  // namespace
 
+using Any = ffi::AnyBuffer;
+
 XLA_FFI_DEFINE_HANDLER_SYMBOL(helio_long_range_forward, forward,
                               HELIO_BIND_SETTINGS(HELIO_BIND_OPERANDS(ffi::Ffi::Bind().Ctx<ffi::ThreadPool>())
-                                                      .Ret<ffi::AnyBuffer>()
-                                                      .Ret<ffi::AnyBuffer>()));
+                                                      .Ret<Any>().Ret<Any>()));
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(helio_long_range_with_gradients, forward_with_gradients,
+                              HELIO_BIND_SETTINGS(HELIO_BIND_OPERANDS(ffi::Ffi::Bind().Ctx<ffi::ThreadPool>())
+                                                      .Ret<Any>().Ret<Any>()
+                                                      .Ret<Any>().Ret<Any>().Ret<Any>().Ret<Any>().Ret<Any>()));
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(helio_long_range_backward, backward,
                               HELIO_BIND_SETTINGS(HELIO_BIND_OPERANDS(ffi::Ffi::Bind().Ctx<ffi::ThreadPool>())
-                                                      .Arg<Operand>()
-                                                      .Arg<Operand>()
-                                                      .Ret<ffi::AnyBuffer>()
-                                                      .Ret<ffi::AnyBuffer>()
-                                                      .Ret<ffi::AnyBuffer>()
-                                                      .Ret<ffi::AnyBuffer>()
-                                                      .Ret<ffi::AnyBuffer>()));
+                                                      .Arg<Any>().Arg<Any>()
+                                                      .Arg<Any>().Arg<Any>().Arg<Any>().Arg<Any>().Arg<Any>()
+                                                      .Ret<Any>().Ret<Any>().Ret<Any>().Ret<Any>().Ret<Any>()));
 
 }  // namespace helio

@@ -29,12 +29,12 @@ struct alignas(8 * sizeof(T)) Record {
 // The records of all atoms, and one for free places: so far away that it is beyond any cutoff.
 template <class T>
 std::vector<Record<T>> make_records(const PairList<T>& list, const T* charge, const T* polarizability, const T* c6,
-                                    const T* electrostatics, const T* dispersion) {
+                                    const T* electrostatics, const T* dispersion, T otherwise = 0) {
   std::vector<Record<T>> records(list.atoms + 1);
   for (int64_t n = 0; n < list.atoms; ++n) {
     const T* r = list.positions + 3 * n;
     records[n] = {r[0], r[1], r[2], charge[n], polarizability[n], c6[n],
-                  electrostatics ? electrostatics[n] : T(0), dispersion ? dispersion[n] : T(0)};
+                  electrostatics ? electrostatics[n] : otherwise, dispersion ? dispersion[n] : otherwise};
   }
   records[list.atoms] = {T(1e18), 0, 0, 0, 1, 1, 0, 0};
   return records;
@@ -75,10 +75,10 @@ inline void gather_four(const typename S::T* records, const uint32_t* place, typ
   }
 }
 
-// Gradients of one row; the sums over its pairs.
+// Gradients of one row, the sums over its pairs; and its energies, right where all cotangents are one.
 template <class T>
 struct RowGradients {
-  T charge, polarizability, c6, position[3], cell[9];
+  T charge, polarizability, c6, position[3], cell[9], electrostatics, dispersion;
 };
 
 // kElectrostatics, kDispersion: which terms there are. Pairs of one row, S::L at once.
@@ -241,8 +241,12 @@ class PairRows {
     if (!any) return result;
     for (int axis = 0; axis < 3; ++axis) result.position[axis] = -total[axis];
     for (int k = 0; k < 9; ++k) result.cell[k] = T(0.5) * total[7 + k];
-    if constexpr (kElectrostatics) result.charge = T(0.5 * terms_.coulomb) * total[3];
+    if constexpr (kElectrostatics) {
+      result.charge = T(0.5 * terms_.coulomb) * total[3];
+      result.electrostatics = T(0.5) * own.charge * result.charge;
+    }
     if constexpr (kDispersion) {
+      result.dispersion = T(0.5) * total[4];
       result.polarizability = (total[4] - 2 * total[5]) / own.polarizability + T(0.5) * total[6];
       result.c6 = total[5] / own.c6;
     }
