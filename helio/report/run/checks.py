@@ -133,10 +133,8 @@ def _bonds(frames: Frames) -> list[Verdict]:
         return [Verdict("open", "Bonds", f"A bond was broken at {time(first)} and is closed again in the last frame.")]
     symbols = [tuple(sorted(chemical_symbols[z] for z in frames.atomic_numbers[pair])) for pair in pairs[broken]]
     kinds = ", ".join(f"{number} {a}–{b}" for (a, b), number in Counter(symbols).most_common(4))
-    text = (
-        f"{broken.sum():,} bonds of the start are broken in the last frame ({kinds}), the first from {time(first)} on."
-    )
-    return [Verdict("bad", "Bonds", text)]
+    text = f"Broken in the last frame, of {len(pairs):,} bonds of the start: {kinds}. The first one broke"
+    return [Verdict("bad", "Bonds", f"{text} at {time(first)}.")]
 
 
 def _lengths(frames: Frames, moment, pairs: np.ndarray) -> np.ndarray:
