@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
+from typing import Any
 
 import numpy as np
 from scipy.signal import find_peaks, savgol_filter
@@ -16,6 +17,7 @@ from helio.errors import HelioError
 
 # Elements of which all pairs are taken where none are named: the most frequent ones.
 _ELEMENTS = 3
+_MANY = 5_000  # atoms; among more, neighbours are found on a grid
 _FARTHEST = 10.0  # A; the default range ends here or at half the box
 
 
@@ -158,10 +160,12 @@ def _counts(
     from MDAnalysis.lib.distances import capped_distance, self_capped_distance
 
     ordered = not (kind.same and len(centers) == len(kind.first))
+    # What MDAnalysis chooses by itself is slow for few atoms among many.
+    how: Any = {"max_cutoff": edges[-1], "box": box, "method": "nsgrid" if len(kind.second) > _MANY else None}
     if ordered:
-        found, distances = capped_distance(positions[centers], positions[kind.second], max_cutoff=edges[-1], box=box)
+        found, distances = capped_distance(positions[centers], positions[kind.second], **how)
     else:
-        found, distances = self_capped_distance(positions[centers], max_cutoff=edges[-1], box=box)
+        found, distances = self_capped_distance(positions[centers], **how)
     one, other = centers[found[:, 0]], kind.second[found[:, 1]]
     kept = labels[one] != labels[other] if not within else one != other
     return np.histogram(distances[kept], edges)[0] * ((1 if ordered else 2) / len(centers))
