@@ -1,6 +1,7 @@
 """Throughput of training: structures and atoms per second, padding, and the share of time spent waiting for data.
 
-    python benchmarks/training.py [--data STORE] [--features 64] [--layers 2] [--structures 16] [--out FILE]
+    python benchmarks/training.py [--data STORE] [--features 64] [--layers 2] [--structures 16]
+        [--out benchmarks/results/training.json]
 
 Without a store, distorted copies of the reference molecules (5 to 66 atoms) with random labels are trained on: cost
 does not depend on what labels say. The first pass over all shapes, which compiles, is not counted.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import resource
 import tempfile
@@ -81,6 +83,8 @@ def measure(data: Path, features: int, layers: int, structures: int, steps: int)
                 "date": date.today().isoformat(),
                 "device": f"{jax.devices()[0].device_kind} x {setup.mesh.size}",
                 "machine": platform.machine(),
+                "cores": os.cpu_count(),
+                "load": round(os.getloadavg()[0], 1),  # above the number of cores: these were shared
                 "parameters": sum(leaf.size for leaf in jax.tree.leaves(setup.model)),
                 "shapes": [f"{shape.structures} x {shape.atoms} atoms, {shape.pairs} pairs" for shape in loader.shapes],
                 "structures_per_second": round(count / seconds, 1),

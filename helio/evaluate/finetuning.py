@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from helio.force_field.registry import model_path
 from helio.precision import numerics
 from helio.train.batches import Batch
 from helio.train.devices import make_mesh
-from helio.train.loss import UNITS, Loss
+from helio.train.loss import UNITS, Loss, Term
 from helio.train.reference_energies import Table, given_energies
 from helio.train.replay import renumbered
 from helio.train.run import REFERENCES
@@ -62,7 +63,8 @@ def compare_with_start(path: str | Path) -> list[Change]:
         start = read_start(settings)
         levels = all_levels(settings, store, start)
         before, after = start.model(settings, levels), trained_model(folder.path, settings, levels)
-        comparison = _Comparison(settings, start, before, after)
+        loss = Loss(settings.loss.weights, long_range_cutoff=settings.long_range_cutoff)
+        comparison = _Comparison(settings, start, before, after, make_measure(loss, mesh=make_mesh(1)))
         found: list[Change] = []
         if len(validation):
             known = json.loads((folder.path / REFERENCES).read_text(encoding="utf-8"))
@@ -84,6 +86,7 @@ class _Comparison:
     start: Start
     before: ForceField | ManyLevels
     after: ForceField | ManyLevels
+    measure: Callable[[Any, Any], dict[str, Term]]
 
     def over_replay(self, levels: tuple[str, ...]) -> list[Change]:
         """Against the labels that the store of replay has, and against the start."""
@@ -107,16 +110,14 @@ class _Comparison:
         label: Any = None,
     ) -> list[Change]:
         """Errors of both models over some structures of a store."""
-        weights, cutoff, mesh = self.settings.loss.weights, self.settings.long_range_cutoff, make_mesh(1)
-        measure = make_measure(Loss(weights, long_range_cutoff=cutoff), mesh=mesh)
-        sums = Sums(), Sums()
-        loader = make_loader(self.settings, store, chosen, self.start.force_field, mesh, table, once=True)
+        weights, sums = self.settings.loss.weights, (Sums(), Sums())
+        loader = make_loader(self.settings, store, chosen, self.start.force_field, make_mesh(1), table, once=True)
         with closing(loader):
             for batch in loader:
                 known: Batch = batch if levels is None else renumbered(batch, levels)
                 known = known if label is None else label(known)
                 for model, total in zip((self.before, self.after), sums, strict=True):
-                    total.add(jax.device_get(measure(model, known)))
+                    total.add(jax.device_get(self.measure(model, known)))
         before, after = (total.summary(weights).mae for total in sums)
         changes = [Change(name, kind, UNITS[kind], before[kind], after[kind]) for kind in before]
         return [change for change in changes if np.isfinite(change.before)]

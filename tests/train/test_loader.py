@@ -15,9 +15,13 @@ from ase.build import bulk, molecule
 from helio.errors import HelioError
 from helio.neighbors import host_list
 from helio.precision import numerics
+from helio.train.devices import make_mesh
 from helio.train.importing import ImportSettings, import_files
 from helio.train.loader import Loader
-from helio.train.reference_energies import fitted_energies
+from helio.train.reference_energies import fitted_energies, given_energies
+from helio.train.settings import checked_settings
+from helio.train.setup import make_loader
+from helio.train.shapes import FEW_SHAPES
 from helio.train.store import Store
 
 NAMES = ("H2O", "CH4", "C2H6", "CH3CH2OH", "C6H6", "CH3COCH3", "NH3", "CO2", "HCOOH")
@@ -79,6 +83,20 @@ def test_every_structure_once_in_every_pass(store):
     shapes = {tuple(leaf.shape for leaf in jax.tree.leaves(batch)) for batch in batches}
     assert len(shapes) == len(made.shapes)
     assert made.epoch == 2 and made.waited > 0
+
+
+def test_few_shapes_where_padding_matters_less(store, tiny_force_field):
+    settings = checked_settings({"data": str(store.path), "structures_per_batch": 8})
+    molecules = np.flatnonzero(~np.asarray(store.rows("periodic"), bool).any(axis=1))
+
+    def shapes(settings, **kind):
+        table = given_energies(store, {})
+        return len(make_loader(settings, store, molecules, tiny_force_field, make_mesh(1), table, **kind).shapes)
+
+    assert shapes(settings) > FEW_SHAPES
+    assert shapes(settings, once=True) == shapes(settings, replayed=True) == FEW_SHAPES
+    fewer = settings.model_copy(update={"most_shapes": 2})
+    assert shapes(fewer) == shapes(fewer, once=True) == 2
 
 
 def test_padding_stays_small(store):
