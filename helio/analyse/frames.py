@@ -171,7 +171,7 @@ def open_frames(
 
     Args:
         path: a run folder of Helio, its `trajectory.h5md`, or a trajectory that MDAnalysis opens.
-        topology: file with the atoms, where `path` does not say who they are; a run folder does.
+        topology: file with the atoms, where `path` does not say who they are; for a run folder, names instead of its.
         begin_ps: leave out frames before this time.
         end_ps: leave out frames after this time.
         every: take every n-th of the remaining frames.
@@ -189,7 +189,7 @@ def open_frames(
     folder = path if path.is_dir() else path.parent if _is_run_file(path) else None
     run = None if folder is None else RunFolder(folder)
     if run is not None:
-        universe, periodic = open_run(run)
+        universe, periodic = open_run(run, None if topology is None else Path(topology))
     else:
         universe, periodic = open_universe(path, None if topology is None else Path(topology))
     whole = Frames(universe, universe.atoms, range(len(universe.trajectory)), path, path.name, run, periodic)

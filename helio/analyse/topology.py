@@ -18,8 +18,11 @@ from helio.files.trajectory import read_particles
 Periodic = tuple[bool, bool, bool]
 
 
-def open_run(run: RunFolder) -> tuple[Any, Periodic]:
-    """Atoms and frames of a run folder; `HelioError` where there are none or they cannot be read."""
+def open_run(run: RunFolder, named: Path | None = None) -> tuple[Any, Periodic]:
+    """Atoms and frames of a run folder; `HelioError` where there are none or they cannot be read.
+
+    Names and residues are those of its topology, or of `named`.
+    """
     need("MDAnalysis")
     import MDAnalysis
 
@@ -30,9 +33,9 @@ def open_run(run: RunFolder) -> tuple[Any, Periodic]:
             raise HelioError(f"{run.path} holds several replicas; name one, such as {run.path}/replica-000")
         raise HelioError(f"{run.path} holds no trajectory.h5md")
     particles = read_particles(run.trajectory)
-    topology = run.saved_topology if run.saved_topology.exists() else run.topology
+    topology = named or (run.saved_topology if run.saved_topology.exists() else run.topology)
     if not topology.exists():
-        raise HelioError(f"{run.path} holds no topology.pdb")
+        raise HelioError(f"there is no {topology}" if named else f"{run.path} holds no topology.pdb")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about what the PDB file does not say
         try:

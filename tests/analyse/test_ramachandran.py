@@ -118,6 +118,20 @@ def test_structure_without_residues(tmp_path: Path) -> None:
     assert (tmp_path / "figures" / "ramachandran.png").stat().st_size > 0
 
 
+def test_run_without_residues(tmp_path: Path) -> None:
+    helix, bare = peptide("AAA"), peptide("AAA")
+    for name in ("residuenames", "residuenumbers", "atomtypes"):
+        del bare.arrays[name]
+    run = write_run(tmp_path / "run", bare, shaken(helix, 10))
+    with pytest.raises(HelioError, match="give a --topology"):
+        ramachandran(open_frames(run), temperature_K=300.0)
+    helix.write(tmp_path / "named.pdb")
+    found = ramachandran(open_frames(run, tmp_path / "named.pdb"), temperature_K=300.0)
+    assert found.value("alpha, all residues").value > 0.9
+    with pytest.raises(HelioError, match="there is no"):
+        open_frames(run, tmp_path / "absent.pdb")
+
+
 @pytest.mark.parametrize(
     ("smiles", "bond", "name"),
     [
