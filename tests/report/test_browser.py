@@ -170,3 +170,13 @@ def test_files_are_saved(opened: Opened) -> None:
     with opened.page.expect_download() as download:
         opened.page.locator("a[download='temperature_K.csv']").click()
     assert Path(download.value.path()).read_text().startswith("time_ps,temperature_K\n0.0,")
+
+
+def test_views_of_a_comparison_draw_when_they_are_unfolded(browser: Any, usual_run: Path, tmp_path: Path) -> None:
+    shown = Opened(browser, write_run_report([usual_run, usual_run], tmp_path / "page.html"))
+    second = shown.page.locator("details:has(canvas)").nth(1)
+    assert not second.locator("canvas").is_visible()
+    second.locator("summary").first.click()
+    assert shown.pixels("details:has(canvas) >> nth=1 >> canvas").std() > 0.02
+    assert shown.complaints == []
+    shown.page.close()

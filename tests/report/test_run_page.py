@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import ase.io
 import numpy as np
@@ -134,7 +135,7 @@ def test_figures_follow_the_page_and_their_files_do_not(usual: Page) -> None:
 
 def test_sampled_structures_are_those_of_the_view(usual: Page) -> None:
     made = usual
-    structures = ase.io.read(io.StringIO(made.saved("water-sampled.xyz")), index=":", format="extxyz")
+    structures: Any = ase.io.read(io.StringIO(made.saved("water-sampled.xyz")), index=":", format="extxyz")
     frames = [button["data-frame"] for button in made.all("button") if button.get("data-frame")]
     assert frames == ["0", "2", "4", "7", "9", "11"] and len(structures) == 6
     assert len(structures[0]) == 81 and structures[0].pbc.all() and structures[0].cell[0, 0] == pytest.approx(9.6)

@@ -22,6 +22,7 @@ _GREY = 0.72  # of the fog; on white and on black
 # Beyond so many, sticks are not seen in so small a picture: balls are larger instead, so that they touch.
 _MOST_STICKS = 600
 _LARGER = 1.5
+_MOST_BALLS = 6_000  # beyond, hydrogen is not painted
 
 
 def painted(scene: Scene, *, frame: int = 0, pixels: int = 480) -> bytes:
@@ -48,7 +49,10 @@ def _balls(scene: Scene, points: Float[np.ndarray, "N 3"]) -> Iterator[tuple[np.
     thin = scene.solvent & (not scene.solvent.all())
     crowded = len(scene.bonds) > _MOST_STICKS
     larger = _LARGER if crowded else 1.0
+    heavy_alone = len(numbers) > _MOST_BALLS
     for point, number, small in zip(points, numbers, thin, strict=True):
+        if heavy_alone and number == 1:
+            continue
         yield point, _STICK / 2 if small else larger * looks[number].ball, colors[number]
     if crowded:
         return
