@@ -23,6 +23,8 @@ _XI = 2.837297  # of a cubic lattice, Yeh and Hummer (2004)
 _LAGS = 200  # at which the MSD is kept
 _ENOUGH = 30  # independent series (particles times directions) from which on time is not divided
 _SEGMENTS = 5
+_FAR = 4.0  # A^2; molecules that have moved less may not have left their neighbours
+_STAYS = 4.0  # from a lag to this many times it
 _LINEAR = 0.1  # the MSD counts as diffusive where its exponent is this near to 1
 
 
@@ -38,8 +40,8 @@ def diffusion(
 
     Args:
         frames: at least 20, equally far apart.
-        fit_begin_ps: the line is fitted from this lag on; by default from where MSD(2t)/MSD(t) first is 2 within
-            seven per cent (an exponent within 0.1 of 1).
+        fit_begin_ps: the line is fitted from this lag on; by default from where MSD(2t)/MSD(t) stays at 2
+            within seven per cent (an exponent within 0.1 of 1).
         fit_end_ps: to this lag; by default ten times `fit_begin_ps` and at least 20 ps, at most a quarter of the time.
         viscosity_mPa_s: of the liquid; with it the finite-size correction is added (cubic boxes).
         temperature_K: for that correction; by default the mean of the run's log.
@@ -71,7 +73,7 @@ def diffusion(
             + (
                 "."
                 if linear
-                else "; the mean squared displacement does not become linear in this time: doubt the value."
+                else "; the mean squared displacement is not linear there, or below 4 Å²: doubt the value."
             )
         )
     if viscosity_mPa_s is not None:
@@ -152,14 +154,15 @@ def mean_squared_displacement(series: np.ndarray, lags: np.ndarray) -> np.ndarra
 def _window(
     times: np.ndarray, msd: np.ndarray, wanted_begin: float | None, wanted_end: float | None
 ) -> tuple[float, float, bool]:
-    """Begin and end of the fit, and whether the MSD is linear there."""
+    """Begin and end of the fit, and whether the MSD is linear and large there."""
     last = times[-1] / 2  # a quarter of the whole time
     begin = wanted_begin
     if begin is None:
-        later = np.interp(2 * times, times, msd)
-        exponents = np.log2(np.maximum(later, 1e-12) / np.maximum(msd, 1e-12))
-        diffusive = np.flatnonzero((np.abs(exponents - 1) < _LINEAR) & (times <= last / 2))
-        begin = float(times[diffusive[0]]) if len(diffusive) else 0.2 * last
+        exponents = np.log2(np.maximum(np.interp(2 * times, times, msd), 1e-12) / np.maximum(msd, 1e-12))
+        crooked = np.abs(exponents - 1) > _LINEAR
+        # On the way from flying to being caged the exponent passes 1: it must stay there.
+        stays = [t for t in times[times <= last / _STAYS] if not crooked[(times >= t) & (times <= _STAYS * t)].any()]
+        begin = float(stays[0]) if stays else 0.2 * last
     end = min(last, max(10 * begin, 20.0)) if wanted_end is None else wanted_end
     if not begin < end <= times[-1]:
         raise HelioError(
@@ -167,7 +170,7 @@ def _window(
         )
     ends = np.interp([begin, end], times, msd)
     exponent = np.log(ends[1] / ends[0]) / np.log(end / begin) if (ends > 0).all() else 0.0
-    return begin, end, bool(abs(exponent - 1) < 1.5 * _LINEAR)
+    return begin, end, bool(abs(exponent - 1) < 1.5 * _LINEAR and ends[1] > _FAR)
 
 
 def _slope(times: np.ndarray, samples: np.ndarray) -> np.ndarray:

@@ -91,20 +91,24 @@ def _by_element(frames: Frames, cut: Windows, elements: list[str]) -> dict[str, 
 def bands(x: np.ndarray, spectra: np.ndarray, resolution: float) -> list[Value]:
     """Where bands are, for spectra (W, F) at wavenumbers x: peaks above a twentieth of the highest.
 
-    A band lies at the centre of gravity of its upper half; its error comes from leaving out one window at a time.
+    A band lies at the centre of gravity of its upper half; its error comes from leaving out one window at a time. Of
+    bands whose upper halves overlap the strongest is told. Names are rounded, so that those of several runs agree.
     """
     mean = spectra.mean(axis=0)
     step = x[1] - x[0]
     peaks, _ = find_peaks(mean, prominence=0.05 * mean.max(), distance=max(1, round(2 * resolution / step)))
-    strongest = sorted(sorted(peaks, key=lambda peak: -mean[peak])[:_MOST_BANDS])
-    values = []
-    for peak in strongest:
-        near = _upper_half(mean, peak)
+    found: dict[str, Value] = {}
+    taken = np.zeros(len(x), bool)
+    for peak in peaks[np.argsort(-mean[peaks])][:_MOST_BANDS]:
+        name, near = f"band near {round(float(x[peak]), -2):.0f}", _upper_half(mean, peak)
+        if name in found or taken[near].any():
+            continue
+        taken[near] = True
         count = len(spectra)
         without = [_centre(x[near], (mean * count - one)[near]) for one in spectra] if count > 1 else []
         error = float(np.sqrt(count - 1) * np.std(without)) if without else float("nan")
-        values.append(Value(f"band at {x[peak]:.0f}", _centre(x[near], mean[near]), error, "1/cm"))
-    return values
+        found[name] = Value(name, _centre(x[near], mean[near]), error, "1/cm")
+    return sorted(found.values(), key=lambda band: band.value)
 
 
 def _upper_half(mean: np.ndarray, peak: int) -> slice:

@@ -9,7 +9,7 @@ import pytest
 from ase import Atoms
 
 from helio.analyse import Frames, open_frames
-from helio.analyse.diffusion import diffusion, mean_squared_displacement
+from helio.analyse.diffusion import _window, diffusion, mean_squared_displacement
 from helio.errors import HelioError
 
 D = 0.5  # A^2/ps, 5e-9 m^2/s
@@ -47,6 +47,16 @@ def test_brownian_particles(make_frames: Callable[..., Frames], count: int) -> N
     shift = found.value("diffusion of Ne, infinite box").value - value.value
     assert shift == pytest.approx(2.837297 * 1.380649e-23 * 300 / (6 * np.pi * 0.9e-3 * EDGE * 1e-10) * 1e9)
     assert "fitted from" in found.notes[0]
+
+
+def test_crossing_from_flying_to_a_cage_is_no_diffusion() -> None:
+    """An exponent of 2, then 0.5, then 1: the fit begins with the last."""
+    times = np.linspace(0.05, 200, 4000)
+    msd = np.where(times < 0.5, times**2, np.where(times < 5, 0.25 * (times / 0.5) ** 0.5, 0.25 * 10**0.5 * times / 5))
+    begin, end, linear = _window(times, msd, None, None)
+    assert 4 < begin < 6 and end == pytest.approx(10 * begin) and linear
+    *_, linear = _window(times[times < 4], msd[times < 4], None, None)
+    assert not linear
 
 
 def test_errors_are_those_of_repeated_runs() -> None:
