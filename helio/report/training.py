@@ -42,8 +42,9 @@ def progress_line(progress: Progress) -> str:
 
 def compiling_line(found: Compiling) -> str:
     """What is waited for before a step with batches of a new shape."""
-    atoms = f" of {found.batch[1]} atoms" if len(found.batch) > 1 else ""
-    return f"Compiling for batches of {found.batch[0]} structures{atoms}: shape {found.shape} of {found.shapes} ..."
+    structures, *atoms = found.batch
+    size = f" of {atoms[0]} atoms" if atoms else ""
+    return f"Compiling for batches of {structures} structures{size}: shape {found.shape} of {found.shapes} ..."
 
 
 def progress_table(progress: Progress) -> Table:
