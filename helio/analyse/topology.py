@@ -49,6 +49,19 @@ def open_run(run: RunFolder, named: Path | None = None) -> tuple[Any, Periodic]:
     return universe, particles.pbc
 
 
+def _check_format(path: Path) -> None:
+    """Say in a sentence what MDAnalysis says in a list of all its formats."""
+    import MDAnalysis
+    from MDAnalysis.lib.util import guess_format
+
+    known = guess_format(str(path)).upper() in {*MDAnalysis._PARSERS, *MDAnalysis._READERS}
+    if not known:
+        raise HelioError(
+            f"{path} is of no format that MDAnalysis reads; pdb, gro, xyz, xtc and dcd are among those that it does "
+            "(`helio export` writes runs in some of them)"
+        )
+
+
 def open_universe(path: Path, topology: Path | None) -> tuple[Any, Periodic]:
     """Atoms and frames of any other trajectory; what the file does not say is guessed.
 
@@ -59,6 +72,9 @@ def open_universe(path: Path, topology: Path | None) -> tuple[Any, Periodic]:
 
     if topology is not None and not topology.exists():
         raise HelioError(f"there is no {topology}")
+    if path.is_dir():
+        raise HelioError(f"{path} is a folder without a trajectory of Helio")
+    _check_format(topology or path)
     files = [str(path)] if topology is None else [str(topology), str(path)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -233,6 +233,10 @@ def read_particles(path: Path) -> Particles:
     """What does not change in a trajectory, from its `trajectory.h5md`."""
     with _opened(path) as file:
         group = file["particles/all"]
+        if missing := {"id", "species", "mass"} - set(group):
+            raise HelioError(
+                f"{path} lacks {', '.join(sorted(missing))} of its particles: no run of this version wrote it"
+            )
         ids, species, masses, bonds = (
             np.asarray(dataset)
             for dataset in (group["id"], group["species"], group["mass"], file["connectivity/bonds"])

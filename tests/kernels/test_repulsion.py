@@ -34,7 +34,9 @@ def crowd(periodic: bool) -> tuple[Any, ...]:
     rng = np.random.default_rng(4)
     positions = rng.uniform(0, 4, size=(25, 3))
     box = CELL if periodic else np.zeros((3, 3))
-    neighbors = jax.tree.map(jnp.asarray, host_list(positions, box, (periodic,) * 3, cutoff=CUTOFF, rows=26))
+    neighbors = jax.tree.map(
+        jnp.asarray, host_list(positions, box, (periodic, periodic, periodic), cutoff=CUTOFF, rows=26)
+    )
     placed = np.concatenate([positions, np.zeros((1, 3))])
     numbers = np.append(rng.choice([1, 6, 7, 8, 17], size=25), 0)
     return jnp.asarray(numbers), jnp.asarray(placed), jnp.asarray(box), neighbors
@@ -45,12 +47,11 @@ def zbl(dtype: str = "float64") -> ZBL:
 
 
 def energies(numbers: Any, positions: Any, cell: Any, neighbors: Any, *, compiled: bool) -> jax.Array:
-    reach = {"cutoff": CUTOFF, "reach": REACH}
     terms = zbl(str(positions.dtype))
     if compiled:
-        return compiled_repulsion(terms, numbers, positions, cell, neighbors, **reach)
+        return compiled_repulsion(terms, numbers, positions, cell, neighbors, cutoff=CUTOFF, reach=REACH)
     short = pair.measure(half_pairs(neighbors, positions, cell), CUTOFF)
-    return pair.per_atom(pair.zbl_energies(terms, numbers, short, **reach), short, len(numbers))
+    return pair.per_atom(pair.zbl_energies(terms, numbers, short, cutoff=CUTOFF, reach=REACH), short, len(numbers))
 
 
 def results(crowded: tuple[Any, ...], *, compiled: bool) -> Any:

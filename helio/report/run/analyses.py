@@ -6,6 +6,8 @@ import html
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from helio.analyse import Analysis, Frames, Observable, combine, fitting
 from helio.errors import HelioError
 from helio.report.observable import figure_of, tables_of
@@ -16,11 +18,15 @@ from helio.report.run.words import with_error
 Result = Observable | str  # or the sentence that says why there is none
 # Analyses of what has a section of its own, and the column of the log that this shows.
 _SHOWN_ALREADY = {"energies": "potential_eV", "density": "density_g_per_cm3"}
+ALL = "all runs"
 Report = Callable[[str, int, int], None]  # what is done, how many are, of how many
 
 
 def results(runs: Mapping[str, Frames], *, report: Report) -> dict[str, dict[str, Result]]:
-    """The results of each analysis that fits at least one of the runs: by analysis, then by run."""
+    """The results of each analysis that fits at least one of the runs: by analysis, then by run.
+
+    Analyses that take several runs together see them so where all are of the same atoms; that result is named `ALL`.
+    """
     chosen: dict[str, tuple[Analysis, list[str]]] = {}
     for label, frames in runs.items():
         for analysis in fitting(frames):
@@ -28,18 +34,22 @@ def results(runs: Mapping[str, Frames], *, report: Report) -> dict[str, dict[str
                 continue
             chosen.setdefault(analysis.name, (analysis, []))[1].append(label)
     found: dict[str, dict[str, Result]] = {}
-    total, done = sum(len(labels) for _, labels in chosen.values()), 0
-    for name, (analysis, labels) in chosen.items():
-        found[name] = {}
-        for label in labels:
-            report(analysis.title, done, total)
-            found[name][label] = _result(analysis, runs[label])
-            done += 1
-    report("analyses", total, total)
+    for done, (name, (analysis, labels)) in enumerate(chosen.items()):
+        report(analysis.title, done, len(chosen))
+        opened = [runs[label] for label in labels]
+        if analysis.together and len(opened) > 1 and _same_atoms(opened):
+            found[name] = {ALL: _result(analysis, opened)}
+        else:
+            found[name] = {label: _result(analysis, one) for label, one in zip(labels, opened, strict=True)}
+    report("analyses", len(chosen), len(chosen))
     return found
 
 
-def _result(analysis: Analysis, frames: Frames) -> Result:
+def _same_atoms(opened: list[Frames]) -> bool:
+    return all(np.array_equal(one.atomic_numbers, opened[0].atomic_numbers) for one in opened[1:])
+
+
+def _result(analysis: Analysis, frames: Frames | list[Frames]) -> Result:
     try:
         return analysis.function(frames)
     except HelioError as error:
