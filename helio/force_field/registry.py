@@ -85,7 +85,7 @@ KNOWN_MODELS = {
             source="examples/helio-s of Helio",
         ),
         summary="a student of so3lr for the same elements, about three times faster and less accurate; docs/helio-s.md",
-        weights_sha256="74406d1233674061681735d578bd8e05b8a8cca6dfaecf4f3f529f120c101de3",
+        weights_sha256="3ffe1eede66f22514c9c8bff1a74f6cf6feeee22fcee2632092d4e227335f5dd",
         page="",
         origins=(),
     ),
