@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from helio import __version__
-from helio.cli import build, data, model, template
+from helio.cli import build, coarse, data, model, template
 from helio.cli.analyse import EPILOG as ANALYSE_EPILOG
 from helio.cli.analyse import analyse
 from helio.cli.bench import EPILOG as BENCH_EPILOG
@@ -91,6 +91,7 @@ app.add_typer(build.app, name="build")
 data.app.command(epilog="Example: helio data generate recipe.yaml train.h5")(generate)
 app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")
+app.add_typer(coarse.app, name="coarse")
 app.command(epilog="Example: helio train settings.yaml --dry-run")(train)
 app.command(epilog="Example: helio distill --teacher so3lr --student train.yaml --recipe recipe.yaml")(distill)
 app.command(epilog="Example: helio finetune ethanol.h5 --part heads --part last-layer=0.1")(finetune)

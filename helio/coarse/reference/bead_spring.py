@@ -109,11 +109,15 @@ class Motion(eqx.Module):
 
 def start(chains: Chains, positions: np.ndarray, *, temperature: float, seed: int) -> Motion:
     """Chains at `positions` (B, N, 3) with velocities of the temperature."""
-    dtype = chains.epsilon.dtype
-    key, own = jax.random.split(jax.random.key(seed))
-    r = jnp.asarray(positions, dtype)
-    velocities = jnp.where(chains.real[..., None], temperature**0.5 * jax.random.normal(own, r.shape, dtype), 0)
-    return Motion(r, velocities, jax.jit(forces)(chains, r), key)
+    return _started(chains, jnp.asarray(positions, chains.epsilon.dtype), jax.random.key(seed), temperature)
+
+
+@jax.jit
+def _started(chains: Chains, positions: Array, key: Array, temperature: float) -> Motion:
+    key, own = jax.random.split(key)
+    velocities = temperature**0.5 * jax.random.normal(own, positions.shape, positions.dtype)
+    velocities = jnp.where(chains.real[..., None], velocities, 0)
+    return Motion(positions, velocities, forces(chains, positions), key)
 
 
 @partial(jax.jit, static_argnames=("frames", "steps"))

@@ -86,7 +86,7 @@ class RouseChain(eqx.Module):
                 moment[...] = modes
                 noise = random.normal(size=modes.shape)
                 modes = np.concatenate([modes[:1] + hop * noise[:1], decay * modes[1:] + kick * noise[1:]])
-            yield Block(idct(series, axis=1, norm="ortho"))
+            yield Block(np.asarray(idct(series, axis=1, norm="ortho")))
 
     def trajectory(self, name: str, *, frames: int, interval: float, seed: int) -> FineTrajectory:
         """The same as a named trajectory of one type of beads, `R`, with mass one."""

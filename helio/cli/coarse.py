@@ -1,0 +1,180 @@
+"""`helio coarse`: data for coarse-grained simulation with very large time steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from helio.errors import HelioError
+
+app = typer.Typer(
+    no_args_is_help=True, help="Data for coarse-grained simulation: reference chains, stores, groups of beads."
+)
+reference = typer.Typer(no_args_is_help=True, help="Simulate reference chains into a store.")
+app.add_typer(reference, name="reference")
+
+_Out = Annotated[Path, typer.Option("--out", "-o", help="Store to write (.h5).")]
+_Seed = Annotated[int, typer.Option(min=0, help="Of all random numbers; the same seed gives the same store.")]
+_Validation = Annotated[float, typer.Option(min=0, help="How many systems validate, or a share of all if below 1.")]
+_Test = Annotated[float, typer.Option(min=0, help="How many systems test, or a share of all if below 1.")]
+_PerGroup = Annotated[float, typer.Option(min=1, help="Beads per group, about.")]
+_KeepFine = Annotated[bool, typer.Option("--keep-fine", help="Keep the positions of all beads, too.")]
+_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the store if it exists.")]
+
+
+class _Unwrap(StrEnum):
+    FLAGS = "flags"
+    CONTINUITY = "continuity"
+
+
+@app.command(
+    epilog="Examples: helio coarse prepare runs/ store.h5 --beads-per-group 7; "
+    "helio coarse prepare chains/ store.h5 --interval 5 --beads-per-group 100"
+)
+def prepare(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER... STORE", help="Folders of trajectories, or of such; the store.")
+    ],
+    beads_per_group: _PerGroup,
+    interval: Annotated[
+        float | None, typer.Option(help="Time between frames; runs of Helio tell.", show_default=False)
+    ] = None,
+    length_unit: Annotated[str, typer.Option(help="Of LAMMPS dumps.")] = "sigma",
+    time_unit: Annotated[str, typer.Option(help="Of --interval, for LAMMPS dumps.")] = "tau",
+    unwrap: Annotated[
+        _Unwrap, typer.Option(help="Out of a periodic box by image flags, or by the shortest way between frames.")
+    ] = _Unwrap.FLAGS,
+    validation: _Validation = 0.1,
+    test: _Test = 0.1,
+    history: Annotated[int, typer.Option(min=1, help="Refuse trajectories too short for so long a history.")] = 30,
+    seed: _Seed = 0,
+    keep_fine: _KeepFine = False,
+    overwrite: _Overwrite = False,
+) -> None:
+    """Read trajectories of Helio, LAMMPS or the published data into one store, with groups of beads."""
+    if len(paths) < 2:
+        raise HelioError("give at least one folder to read, and the store to write")
+    from helio.coarse.prepare import Sources, find_sources
+    from helio.coarse.prepare import prepare as write
+
+    out = paths[-1]
+    write(
+        find_sources(paths[:-1]),
+        out,
+        Sources(interval=interval, length_unit=length_unit, time_unit=time_unit, unwrap=unwrap.value),
+        beads_per_group=beads_per_group,
+        validation=validation,
+        test=test,
+        seed=seed,
+        keep_fine=keep_fine,
+        least_frames=history + 1,
+        overwrite=overwrite,
+        report=lambda name, frames: typer.echo(f"  {name}: {frames:,} frames"),
+    )
+    _tell(out)
+
+
+@reference.command(epilog="Example: helio coarse reference rouse --count 20 --seed 1 --out rouse.h5")
+def rouse(
+    out: _Out,
+    count: Annotated[int, typer.Option(min=1, help="Number of chains.")] = 20,
+    beads: Annotated[tuple[int, int], typer.Option(help="Beads of the shortest and of the longest chain.")] = (32, 64),
+    frames: Annotated[int, typer.Option(min=2, help="Of each chain.")] = 2000,
+    interval: Annotated[float, typer.Option(help="Time between frames, tau.")] = 5.0,
+    beads_per_group: _PerGroup = 8,
+    validation: _Validation = 0.1,
+    test: _Test = 0.1,
+    seed: _Seed = 0,
+    keep_fine: _KeepFine = False,
+    overwrite: _Overwrite = False,
+) -> None:
+    """Rouse chains, whose diffusion and relaxation are known in closed form."""
+    from helio.coarse.reference.data_sets import write_rouse
+
+    with _progress() as report:
+        write_rouse(
+            out,
+            count,
+            beads=beads,
+            frames=frames,
+            interval=interval,
+            beads_per_group=beads_per_group,
+            validation=validation,
+            test=test,
+            seed=seed,
+            keep_fine=keep_fine,
+            overwrite=overwrite,
+            report=report,
+        )
+    _tell(out)
+
+
+@reference.command(epilog="Example: helio coarse reference copolymers --count 40 --test 10 --seed 1 --out chains.h5")
+def copolymers(
+    out: _Out,
+    count: Annotated[int, typer.Option(help="Chains of class I, to train and validate.")] = 45,
+    test: Annotated[int, typer.Option(help="Chains of class II, to test.")] = 10,
+    validation: _Validation = 5,
+    units: Annotated[int, typer.Option(help="Of each chain: a backbone bead, with or without a side bead.")] = 200,
+    frames: Annotated[int, typer.Option(help="Of each chain.")] = 2000,
+    interval: Annotated[float, typer.Option(help="Time between frames, tau.")] = 5.0,
+    equilibration: Annotated[float, typer.Option(help="Time before the first frame, tau.")] = 500.0,
+    timestep: Annotated[float, typer.Option(help="In tau.")] = 0.01,
+    beads_per_group: _PerGroup = 40,
+    seed: _Seed = 0,
+    keep_fine: _KeepFine = False,
+    overwrite: _Overwrite = False,
+) -> None:
+    """Copolymers of four types in implicit solvent; the test chains' sequences are built in other ways."""
+    from helio.cli.compiled import keep_compiled_programs
+
+    keep_compiled_programs()
+    from helio.coarse.reference.copolymers import CopolymerSettings
+    from helio.coarse.reference.data_sets import write_copolymers
+
+    settings = CopolymerSettings(
+        units=units, frames=frames, interval=interval, equilibration=equilibration, timestep=timestep
+    )
+    with _progress() as report:
+        write_copolymers(
+            out,
+            count,
+            test=test,
+            validation=validation,
+            settings=settings,
+            beads_per_group=beads_per_group,
+            seed=seed,
+            keep_fine=keep_fine,
+            overwrite=overwrite,
+            report=report,
+        )
+    _tell(out)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("frames", total=None)
+        yield lambda done, of: progress.update(task, completed=done, total=of)
+
+
+def _tell(path: Path) -> None:
+    """What the store holds, in a line for each part."""
+    from helio.coarse.split import PARTS
+    from helio.coarse.store import Store
+
+    with Store(path) as store:
+        typer.echo(f"{path}: {len(store)} systems, types {', '.join(store.type_names)}")
+        for part in PARTS:
+            names = store.part(part)
+            groups = sum(len(store.groups(name)) for name in names)
+            frames = sum(store.frames(name) for name in names)
+            typer.echo(f"  {part}: {len(names)} systems, {groups:,} groups, {frames:,} frames")

@@ -1,0 +1,92 @@
+"""Stores of reference chains, simulated straight into the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from helio.coarse.reference.copolymers import TYPES, CopolymerSettings, copolymers, simulate, trajectory_of
+from helio.coarse.reference.rouse import rouse_chains
+from helio.coarse.split import split_systems
+from helio.coarse.store_writer import store_writer
+
+Report = Callable[[int, int], None]  # of frames: done, of all
+
+
+def write_rouse(
+    out: Path,
+    count: int,
+    *,
+    beads: tuple[int, int],
+    frames: int,
+    interval: float,
+    beads_per_group: float,
+    validation: float,
+    test: float,
+    seed: int,
+    keep_fine: bool = False,
+    overwrite: bool = False,
+    report: Report = lambda done, of: None,
+) -> None:
+    """A store of `count` Rouse chains (`rouse_chains`), split at random.
+
+    Raises:
+        HelioError: the numbers cannot be, or the store cannot be written.
+    """
+    chains = rouse_chains(count, beads=beads, frames=frames, interval=interval, seed=seed)
+    parts = split_systems([chain.name for chain in chains], validation=validation, test=test, seed=seed)
+    with store_writer(
+        out,
+        type_names=("R",),
+        length_unit="sigma",
+        time_unit="tau",
+        beads_per_group=beads_per_group,
+        seed=seed,
+        keep_fine=keep_fine,
+        origin=f"Rouse chains, bond 1, friction 1, kT 1, seed {seed}",
+        overwrite=overwrite,
+    ) as writer:
+        for number, chain in enumerate(chains):
+            writer.add(chain, parts[chain.name])
+            report((number + 1) * frames, count * frames)
+
+
+def write_copolymers(
+    out: Path,
+    count: int,
+    *,
+    test: int,
+    validation: float,
+    settings: CopolymerSettings,
+    beads_per_group: float,
+    seed: int,
+    keep_fine: bool = False,
+    overwrite: bool = False,
+    report: Report = lambda done, of: None,
+) -> None:
+    """A store of `count` copolymers of class I, to train and validate, and `test` of class II.
+
+    Raises:
+        HelioError: settings that cannot be, a time step that is too long, or a store that cannot be written.
+    """
+    systems = copolymers(count, test, settings, seed=seed)
+    first = list(systems)[:count]
+    parts = dict.fromkeys(systems, "test") | split_systems(first, validation=validation, test=0, seed=seed)
+    with store_writer(
+        out,
+        type_names=TYPES,
+        length_unit="sigma",
+        time_unit="tau",
+        beads_per_group=beads_per_group,
+        seed=seed,
+        keep_fine=keep_fine,
+        origin=f"copolymers in implicit solvent, seed {seed}, {settings}",
+        overwrite=overwrite,
+    ) as writer:
+        open_systems = {
+            name: writer.begin(trajectory_of(name, system, settings), parts[name]) for name, system in systems.items()
+        }
+        for blocks in simulate(systems, settings, seed=seed):
+            for name, block in blocks.items():
+                open_systems[name].append(block)
+            report(open_systems[first[0]].frames, settings.frames)
