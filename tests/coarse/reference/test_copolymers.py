@@ -88,8 +88,8 @@ def test_temperature_and_bonds():
     motion = start(chains, straight, temperature=0.8, seed=0)
     velocities, lengths = [], []
     settings = {"timestep": 0.01, "temperature": 0.8, "friction": 1.0}
-    for moment in range(60):
-        motion, frames = advance(chains, motion, frames=1, steps=100, **settings)
+    for moment in range(45):
+        motion, frames = advance(chains, motion, frames=1, steps=60, **settings)
         if moment >= 10:
             velocities.append(np.asarray(motion.velocities))
             lengths.append(np.linalg.norm(np.diff(np.asarray(frames[0]), axis=1), axis=2))
