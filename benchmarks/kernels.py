@@ -128,7 +128,7 @@ def long_range(force_field: Any, system: Any, repeats: int) -> dict[str, float]:
     import jax.numpy as jnp
     import numpy as np
 
-    from helio.kernels import long_range_forward, long_range_with_gradients
+    from helio.kernels import long_range_atoms, long_range_forward, long_range_with_gradients
     from helio.physics.compiled import compiled_terms
     from helio.physics.tiles import LongRangePair
 
@@ -141,14 +141,15 @@ def long_range(force_field: Any, system: Any, repeats: int) -> dict[str, float]:
         switch_width=settings.dispersion_switch_width,
     )
     terms = compiled_terms(pair)
-    values = [jnp.asarray(rng.uniform(*between, size=count), "float32") for between in ((-0.5, 0.5), (2, 12), (3, 50))]
+    ranges = ((-0.5, 0.5), (2, 12), (3, 50))
+    values: Any = tuple(jnp.asarray(rng.uniform(*between, size=count), "float32") for between in ranges)
     shift = None if pairs.shift is None else jnp.asarray(pairs.shift)
-    where: Any = *values, arrays.positions, arrays.cell, jnp.asarray(pairs.index), shift
-    forward = jax.jit(lambda *where: long_range_forward(terms, *where))
-    both = jax.jit(lambda *where: long_range_with_gradients(terms, *where))
+    atoms = long_range_atoms(values, arrays.positions, arrays.cell, jnp.asarray(pairs.index), shift)
+    forward = jax.jit(lambda atoms: long_range_forward(terms, atoms))
+    both = jax.jit(lambda atoms: long_range_with_gradients(terms, atoms))
     return {
-        "energies": 1e6 * fastest(lambda: forward(*where), repeats) / count,
-        "with_gradients": 1e6 * fastest(lambda: both(*where), repeats) / count,
+        "energies": 1e6 * fastest(lambda: forward(atoms), repeats) / count,
+        "with_gradients": 1e6 * fastest(lambda: both(atoms), repeats) / count,
     }
 
 

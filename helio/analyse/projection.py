@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from helio.analyse.packages import need
 from helio.errors import HelioError
 from helio.files.atomic import atomic_path
+from helio.packages import need
 
 # Directions with less than this share of the largest variance are noise that TICA must not divide by.
 _LEAST_VARIANCE = 1e-6
@@ -123,7 +123,7 @@ def fit_umap(
     known = joined[np.unique(np.linspace(0, len(joined) - 1, min(len(joined), _MOST_FITTED)).round().astype(int))]
     if len(known) <= neighbors:
         raise HelioError(f"UMAP with {neighbors} neighbours needs more frames than {len(known)}")
-    need("umap")
+    need("umap", extra="analysis")
     import umap
 
     fitted = umap.UMAP(n_components=2, n_neighbors=neighbors, random_state=seed, n_jobs=1)

@@ -10,10 +10,10 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from helio.analyse.packages import need
 from helio.errors import HelioError
 from helio.files.run_folder import RunFolder
 from helio.files.trajectory import read_particles
+from helio.packages import need
 
 Periodic = tuple[bool, bool, bool]
 
@@ -23,7 +23,7 @@ def open_run(run: RunFolder, named: Path | None = None) -> tuple[Any, Periodic]:
 
     Names and residues are those of its topology, or of `named`.
     """
-    need("MDAnalysis")
+    need("MDAnalysis", extra="analysis")
     import MDAnalysis
 
     from helio.analyse.run_reader import RunReader
@@ -67,7 +67,7 @@ def open_universe(path: Path, topology: Path | None) -> tuple[Any, Periodic]:
 
     Bonds are those of the topology, completed by what the distances in the first frame say.
     """
-    need("MDAnalysis")
+    need("MDAnalysis", extra="analysis")
     import MDAnalysis
 
     if topology is not None and not topology.exists():

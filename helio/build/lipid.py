@@ -12,10 +12,10 @@ from ase import Atoms
 
 from helio.build.assembly import label
 from helio.build.elements import check_elements
-from helio.build.packages import need
 from helio.build.smiles import embedded, from_rdkit
 from helio.errors import HelioError
 from helio.files.structures import read_structure
+from helio.packages import need
 
 _MOLECULE_FILES = (".sdf", ".mol", ".mol2", ".pdb", ".xyz", ".extxyz")
 # Assignments of double bonds that rdkit tries: a lipid needs few, polycyclic molecules can need years.
@@ -79,7 +79,7 @@ def read_lipid(
 
 
 def _chem() -> Any:
-    need("rdkit")
+    need("rdkit", extra="build")
     from rdkit import Chem
 
     return Chem

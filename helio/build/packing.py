@@ -13,8 +13,8 @@ import numpy as np
 from ase import Atoms
 
 from helio.build.assembly import assemble, molecule_numbers, shortest_contact
-from helio.build.packages import need
 from helio.errors import HelioError
+from helio.packages import need
 
 # One amu/A^3 in g/cm3; CODATA 2022.
 AMU_PER_A3 = 1.66053906892
@@ -72,7 +72,7 @@ def pack(groups: Sequence[Group], edges: np.ndarray, *, seed: int = 0) -> Atoms:
 
 def _packmol(groups: Sequence[Group], edges: np.ndarray, seed: int, folder: Path) -> np.ndarray:
     """Positions of all atoms, (N, 3)."""
-    need("packmol")
+    need("packmol", extra="build")
     from packmol.cli import get_binary_path
 
     lines = [f"tolerance {TOLERANCE:.3f}", "filetype xyz", "output packed.xyz", f"seed {seed + 1}"]

@@ -11,9 +11,9 @@ from ase import Atoms
 from helio.build.backbone import BackboneResidue, backbone
 from helio.build.charge import net_charge
 from helio.build.openmm_atoms import add_hydrogens, to_atoms
-from helio.build.packages import need
 from helio.build.side_chains import residue_template, side_chain
 from helio.errors import HelioError
+from helio.packages import need
 
 HELIX = (-57.0, -47.0)  # phi and psi in degrees: the alpha helix of Arnott and Dover, J. Mol. Biol. 30, 209 (1967)
 EXTENDED = (-139.0, 135.0)  # the strand of an antiparallel sheet, IUPAC-IUB, Biochemistry 9, 3471 (1970)
@@ -47,7 +47,7 @@ def peptide(
     Raises:
         HelioError: for an empty sequence or letters that stand for no amino acid.
     """
-    need("openmm", "rdkit")
+    need("openmm", "rdkit", extra="build")
     letters = sequence.strip().upper()
     if not letters:
         raise HelioError("the sequence is empty: give one-letter codes, such as ACDK")

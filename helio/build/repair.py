@@ -11,8 +11,8 @@ import numpy as np
 from helio.build.charge import broken_chains
 from helio.build.elements import check_elements
 from helio.build.openmm_atoms import add_hydrogens
-from helio.build.packages import need
 from helio.errors import HelioError
+from helio.packages import need
 
 
 def complete_protein(
@@ -60,7 +60,7 @@ def complete_protein(
 
 
 def _read(path: Path) -> Any:
-    need("openmm", "pdbfixer")
+    need("openmm", "pdbfixer", extra="build")
     from openmm import Platform
     from pdbfixer import PDBFixer
 

@@ -9,8 +9,8 @@ import numpy as np
 from ase import Atoms
 
 from helio.build.backbone import BackboneResidue
-from helio.build.packages import need
 from helio.errors import HelioError
+from helio.packages import need
 
 _BACKBONE = ("N", "CA", "C", "O", "OXT")
 # Turns of a side chain about its first two bonds, in degrees: staggered ones, and where these leave no room, others.
@@ -27,7 +27,7 @@ def residue_template(letter: str) -> tuple[str, Atoms]:
     Raises:
         HelioError: for a letter that stands for none of the 20 amino acids.
     """
-    need("rdkit")
+    need("rdkit", extra="build")
     from rdkit import Chem
     from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 

@@ -9,9 +9,9 @@ from ase import Atoms
 
 from helio.build.assembly import label
 from helio.build.elements import check_elements
-from helio.build.packages import need
 from helio.build.packing import Group, cube_for, pack
 from helio.errors import HelioError
+from helio.packages import need
 
 
 def molecule(smiles: str, *, seed: int = 0) -> Atoms:
@@ -40,7 +40,7 @@ def liquid(smiles: str, copies: int, *, density: float, seed: int = 0) -> Atoms:
 
 def embedded(smiles: str, *, seed: int) -> Any:
     """An rdkit molecule with hydrogens and one relaxed conformer; raises as `molecule` does."""
-    need("rdkit")
+    need("rdkit", extra="build")
     from rdkit import Chem, rdBase
 
     with rdBase.BlockLogs():

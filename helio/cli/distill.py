@@ -30,9 +30,9 @@ def distill(
     from helio.distillation.distil import check_student, compare_run
     from helio.distillation.tables import error_table, speed_table
     from helio.errors import HelioError
-    from helio.train.packages import need
+    from helio.packages import need
 
-    need("optax")
+    need("optax", extra="train")
     from rich.console import Console
 
     from helio.train.input_file import read_input

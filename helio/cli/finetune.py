@@ -49,9 +49,9 @@ def finetune(
     from helio.cli.compiled import keep_compiled_programs
 
     keep_compiled_programs()
-    from helio.train.packages import need
+    from helio.packages import need
 
-    need("optax")
+    need("optax", extra="train")
     from helio.cli.train import finish, live_report
     from helio.train.run import train_model
     from helio.train.settings import checked_settings

@@ -51,9 +51,9 @@ def train(
     keep_compiled_programs()
     from helio.cli.distributed import follows, joined
     from helio.errors import HelioError
-    from helio.train.packages import need
+    from helio.packages import need
 
-    need("optax")
+    need("optax", extra="train")
     from helio.train.input_file import read_input
     from helio.train.run import train_model
     from helio.train.settings import checked_settings
@@ -82,9 +82,9 @@ def train(
 def resume_training_in(folder: Path, *, steps: int | None, report: bool = True, distributed: str | None = None) -> None:
     """Go on with the training in a run folder."""
     from helio.cli.distributed import follows, joined
-    from helio.train.packages import need
+    from helio.packages import need
 
-    need("optax")
+    need("optax", extra="train")
     from helio.train.run import resume_training
 
     if distributed is not None:

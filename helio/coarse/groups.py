@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.sparse import csr_array
 
-from helio.coarse.packages import need
 from helio.coarse.system import FineSystem
 from helio.errors import HelioError
+from helio.packages import need
 
 
 class Groups(eqx.Module):
@@ -112,7 +112,7 @@ def _parts(size: int, bonds: np.ndarray, count: int, seed: int) -> np.ndarray:
     """The part of each of the beads of one molecule, (n,), parts in the order of their first beads."""
     if count == 1:
         return np.zeros(size, np.int32)
-    pymetis = need("pymetis")
+    pymetis = need("pymetis", extra="coarse")
     neighbors: list[list[int]] = [[] for _ in range(size)]
     for i, j in bonds.tolist():
         neighbors[i].append(j)

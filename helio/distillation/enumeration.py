@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from helio.build.packages import need
 from helio.distillation.starts import generator
 from helio.errors import HelioError
+from helio.packages import need
 
 CORES = (
     "[*:1][*:2]", "[*:1]C[*:2]", "[*:1]CC[*:2]", "[*:1]C=C[*:2]", "[*:1]C#C[*:2]", "[*:1]CCC[*:2]", "[*:1]C(C)[*:2]",
@@ -38,7 +38,7 @@ def enumerated(count: int, *, seed: int, most_charge: int = 2, heavy_atoms: tupl
     Raises:
         HelioError: there are fewer such molecules.
     """
-    need("rdkit")
+    need("rdkit", extra="build")
     shape = (len(CORES), len(SUBSTITUENTS), len(SUBSTITUENTS))
     found: dict[str, None] = {}
     for number in generator(seed, "enumerated").permutation(int(np.prod(shape))):

@@ -23,9 +23,9 @@ from jaxtyping import Bool, Int
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from helio.build.packages import need
 from helio.distillation.perception import Bonded, perceive
 from helio.errors import HelioError
+from helio.packages import need
 
 # A; C-H in alkanes, CRC Handbook of Chemistry and Physics. Only bonds between carbons are cut.
 CAP_LENGTH = 1.09
@@ -159,7 +159,7 @@ class Fragment:
         Raises:
             HelioError: rdkit finds a valence that cannot be, or an unpaired electron.
         """
-        need("rdkit")
+        need("rdkit", extra="build")
         from rdkit import Chem, rdBase
 
         molecule = _rdkit_molecule(self.atoms.numbers, self.pairs, self.orders, self.charges)
@@ -179,7 +179,7 @@ def _may_be_cut(system: Bonded) -> Bool[np.ndarray, " P"]:
     saturated = np.bincount(pairs.ravel(), minlength=len(numbers)) == 4
     may = (numbers[pairs] == 6).all(axis=1) & (system.orders == 1) & saturated[pairs].any(axis=1)
     may &= system.known[pairs[:, 0]]
-    need("rdkit")
+    need("rdkit", extra="build")
     from rdkit import Chem
 
     heavy = (numbers[pairs] > 1).all(axis=1)

@@ -10,7 +10,6 @@ import numpy as np
 from ase import Atoms
 
 from helio.build import liquid, molecule, water_box
-from helio.build.packages import need
 from helio.distillation.cutting import fragment_molecules, spheres
 from helio.distillation.enumeration import enumerated
 from helio.distillation.placement import cluster
@@ -19,6 +18,7 @@ from helio.distillation.sequences import random_sequence, smiles_of
 from helio.distillation.starts import Start, Starts, generator, seed_of
 from helio.errors import HelioError
 from helio.files.atomic import disk_errors
+from helio.packages import need
 from helio.train.importers import ImportChoices, layout_of
 from helio.train.labels import LabelledStructure
 
@@ -73,7 +73,7 @@ def molecules_of(part: Molecules | Clusters, name: str, seed: int, elements: Seq
 
 
 def _canonical(smiles: str) -> str:
-    need("rdkit")
+    need("rdkit", extra="build")
     from rdkit import Chem, rdBase
 
     with rdBase.BlockLogs():
@@ -104,7 +104,7 @@ def _conformers(smiles: Sequence[str], each: int, name: str, seed: int) -> Start
 
 def _built(smiles: str, seed: int) -> Atoms:
     """One conformer, without what rdkit says about atoms that its force fields do not know."""
-    need("rdkit")
+    need("rdkit", extra="build")
     from rdkit import rdBase
 
     with rdBase.BlockLogs():
@@ -112,7 +112,7 @@ def _built(smiles: str, seed: int) -> Atoms:
 
 
 def _chains(part: Chains, name: str, seed: int) -> list[str]:
-    need("rdkit")
+    need("rdkit", extra="build")
     from rdkit import Chem
 
     found = [_canonical(smiles_of(part.chain, sequence)) for sequence in part.sequences]

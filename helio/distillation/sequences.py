@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from helio.build.packages import need
 from helio.errors import HelioError
+from helio.packages import need
 
 Chain = Literal["peptide", "dna", "rna", "sugar", "lipid"]
 
@@ -91,7 +91,7 @@ def _peptide(sequence: str) -> str:
 
 def _nucleic(chain: Chain, sequence: str) -> str:
     """With one negative charge on each phosphate between two units."""
-    need("rdkit")
+    need("rdkit", extra="build")
     from rdkit import Chem
 
     bases = _BASES[chain]

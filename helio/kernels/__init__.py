@@ -15,7 +15,7 @@ version to round-off, except for the table's error, which is measured when it is
 The library is compiled when Helio is installed (`hatch_build.py`); `why_unavailable` says why it cannot be used here.
 Programs for GPUs are compiled by JAX where they run.
 Operations differentiate once, in positions, cell and values per atom: neither in parameters nor twice, which the
-plain version does. May import `helio.rows`, `helio.errors` and numerical libraries only.
+plain versions do. May import `helio.rows`, `helio.errors` and numerical libraries only.
 """
 
 from helio.kernels.atoms import UpdateSettings, UpdateWeights, projected, updated
@@ -23,8 +23,10 @@ from helio.kernels.attention import attention_backward, attention_forward, tabul
 from helio.kernels.library import available, why_unavailable
 from helio.kernels.long_range import (
     DrudeOscillators,
+    LongRangeAtoms,
     LongRangeTerms,
     SmearedCharges,
+    long_range_atoms,
     long_range_backward,
     long_range_energies,
     long_range_forward,
@@ -36,6 +38,7 @@ from helio.kernels.tables import FilterParameters, TabulatedFilters, supports, s
 __all__ = [
     "DrudeOscillators",
     "FilterParameters",
+    "LongRangeAtoms",
     "LongRangeTerms",
     "RepulsionSettings",
     "Screening",
@@ -46,6 +49,7 @@ __all__ = [
     "attention_backward",
     "attention_forward",
     "available",
+    "long_range_atoms",
     "long_range_backward",
     "long_range_energies",
     "long_range_forward",

@@ -65,87 +65,58 @@ class LongRangeGradients(NamedTuple):
     cell: Float[Array, "3 3"]
 
 
-def long_range_forward(
-    terms: LongRangeTerms,
-    charge: Float[Array, " N"],
-    polarizability: Float[Array, " N"],
-    c6: Float[Array, " N"],
+class LongRangeAtoms(NamedTuple):
+    """What the compiled operations read, in their order: all atoms, and the rows of the list that are computed here."""
+
+    positions: Float[Array, "N 3"]  # A
+    cell: Float[Array, "3 3"]  # row vectors in A
+    index: Int[Array, "R K"]  # int32, rows of a full list; N stands for no neighbour
+    shift: Int[Array, "R K 3"]  # int16, periodic shifts; (0, 0, 0) where nothing is periodic
+    row_start: Int[Array, ""]  # int32, number of the first row's atom; may be traced
+    charge: Float[Array, " N"]  # e
+    polarizability: Float[Array, " N"]  # Hartree units, like `c6`
+    c6: Float[Array, " N"]
+
+
+def long_range_atoms(
+    atomic: tuple[Float[Array, " N"], Float[Array, " N"], Float[Array, " N"]],
     positions: Float[Array, "N 3"],
     cell: Float[Array, "3 3"],
     index: Int[Array, "R K"],
     shift: Int[Array, "R K 3"] | None,
     row_start: Int[Array, ""] | int = 0,
-) -> tuple[Float[Array, " R"], Float[Array, " R"]]:
-    """Electrostatics and dispersion of the own rows in eV: half of each pair's energy; zero where a term is left out.
+) -> LongRangeAtoms:
+    """From charges, polarizabilities and C6 coefficients of all atoms; `shift` is None where nothing is periodic."""
+    shifts = jnp.zeros((0, 0, 0), jnp.int16) if shift is None else shift
+    return LongRangeAtoms(positions, cell, index, shifts, jnp.asarray(row_start, jnp.int32), *atomic)
 
-    Args:
-        terms: what to compute.
-        charge: of all atoms, in e.
-        polarizability: of all atoms, in Hartree units like `c6`.
-        c6: of all atoms.
-        positions: of all atoms, in A.
-        cell: row vectors in A.
-        index: int32, the own rows of a full list; N stands for no neighbour.
-        shift: int16, periodic shifts of the own rows; None where nothing is periodic.
-        row_start: number of the own first atom; may be traced.
-    """
-    operands = _operands(charge, polarizability, c6, positions, cell, index, shift, row_start)
-    return _forward(terms, *operands)
+
+def long_range_forward(terms: LongRangeTerms, atoms: LongRangeAtoms) -> tuple[Float[Array, " R"], Float[Array, " R"]]:
+    """Electrostatics and dispersion of the rows in eV: half of each pair's energy; zero where a term is left out."""
+    return _forward(terms, *atoms)
 
 
 def long_range_with_gradients(
-    terms: LongRangeTerms,
-    charge: Float[Array, " N"],
-    polarizability: Float[Array, " N"],
-    c6: Float[Array, " N"],
-    positions: Float[Array, "N 3"],
-    cell: Float[Array, "3 3"],
-    index: Int[Array, "R K"],
-    shift: Int[Array, "R K 3"] | None,
-    row_start: Int[Array, ""] | int = 0,
+    terms: LongRangeTerms, atoms: LongRangeAtoms
 ) -> tuple[tuple[Float[Array, " R"], Float[Array, " R"]], LongRangeGradients]:
-    """Both energies, and gradients of their sum over all atoms, in one pass; arguments as in the forward."""
-    operands = _operands(charge, polarizability, c6, positions, cell, index, shift, row_start)
-    electrostatics, dispersion, *gradients = _with_gradients(terms, *operands)
+    """Both energies, and gradients of their sum over all atoms, in one pass."""
+    electrostatics, dispersion, *gradients = _with_gradients(terms, *atoms)
     return (electrostatics, dispersion), LongRangeGradients(*gradients)
 
 
 def long_range_backward(
     terms: LongRangeTerms,
-    charge: Float[Array, " N"],
-    polarizability: Float[Array, " N"],
-    c6: Float[Array, " N"],
-    positions: Float[Array, "N 3"],
-    cell: Float[Array, "3 3"],
-    index: Int[Array, "R K"],
-    shift: Int[Array, "R K 3"] | None,
-    row_start: Int[Array, ""] | int = 0,
-    *,
+    atoms: LongRangeAtoms,
     electrostatics_cotangent: Float[Array, " N"],
     dispersion_cotangent: Float[Array, " N"],
+    *,
     known: LongRangeGradients,
 ) -> LongRangeGradients:
-    """Gradients of the own rows from the cotangents of both energies of all atoms; arguments as in the forward.
+    """Gradients of the rows from the cotangents of both energies of all atoms.
 
     `known` are those of `long_range_with_gradients`: where all cotangents are equal, they are scaled.
     """
-    operands = _operands(charge, polarizability, c6, positions, cell, index, shift, row_start)
-    return LongRangeGradients(*_backward(terms, *operands, electrostatics_cotangent, dispersion_cotangent, *known))
-
-
-def _operands(
-    charge: Array,
-    polarizability: Array,
-    c6: Array,
-    positions: Array,
-    cell: Array,
-    index: Array,
-    shift: Array | None,
-    row_start: Array | int,
-) -> tuple[Array, ...]:
-    """In the order of the compiled operations; what there is none of is empty."""
-    shifts = jnp.zeros((0, 0, 0), jnp.int16) if shift is None else shift
-    return positions, cell, index, shifts, jnp.asarray(row_start, jnp.int32), charge, polarizability, c6
+    return LongRangeGradients(*_backward(terms, *atoms, electrostatics_cotangent, dispersion_cotangent, *known))
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -191,8 +162,8 @@ def long_range_energies(
 ) -> tuple[Float[Array, " R"], Float[Array, " R"]]:
     """Electrostatics and dispersion of the rows here, differentiable once.
 
-    Arguments are those of `long_range_forward`, with the own rows of values per atom: they are gathered from the owners
-    of the others in the forward operation, and with the cotangents in the backward operation.
+    Values per atom are given for the rows here: they are gathered from the owners of the others in the forward
+    operation, and with the cotangents in the backward operation. The rest is as in `long_range_atoms`.
 
     Raises:
         HelioError: where a second derivative is asked for.
@@ -204,22 +175,18 @@ def long_range_energies(
 def _energies(
     terms: LongRangeTerms, rows: Rows, atomic: tuple[Array, Array, Array], *where: Any
 ) -> tuple[Array, Array]:
-    everything: Any = *rows.gather(atomic), *where, rows.first(len(where[2]))
-    return long_range_forward(terms, *everything)
+    return long_range_forward(terms, long_range_atoms(rows.gather(atomic), *where, row_start=rows.first(len(where[2]))))
 
 
 def _energies_forward(terms: LongRangeTerms, rows: Rows, atomic: Any, *where: Any) -> tuple[tuple[Array, Array], tuple]:
-    everything: Any = *rows.gather(atomic), *where, rows.first(len(where[2]))
-    energies, gradients = long_range_with_gradients(terms, *everything)
-    return energies, (gradients, everything)
+    atoms = long_range_atoms(rows.gather(atomic), *where, row_start=rows.first(len(where[2])))
+    energies, gradients = long_range_with_gradients(terms, atoms)
+    return energies, (gradients, atoms)
 
 
 def _energies_backward(terms: LongRangeTerms, rows: Rows, residuals: tuple, cotangents: tuple[Array, Array]) -> tuple:
-    known, everything = residuals
-    electrostatics, dispersion = rows.gather(cotangents)
-    *to_atomic, to_positions, to_cell = long_range_backward(
-        terms, *everything, electrostatics_cotangent=electrostatics, dispersion_cotangent=dispersion, known=known
-    )
+    known, atoms = residuals
+    *to_atomic, to_positions, to_cell = long_range_backward(terms, atoms, *rows.gather(cotangents), known=known)
     return tuple(to_atomic), rows.placed(to_positions), to_cell, None, None
 
 

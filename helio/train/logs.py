@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from helio.files.log import Log
-from helio.train.packages import need
+from helio.packages import need
 
 VALIDATION = "validation.csv"
 SKIPPED = "skipped.csv"
@@ -40,7 +40,7 @@ class TensorBoard:
 
     def __init__(self, folder: Path, *, last_step: int | None) -> None:
         purge = None if last_step is None else last_step + 1
-        self._writer = need("tensorboardX", "tensorboard").SummaryWriter(str(folder), purge_step=purge)
+        self._writer = need("tensorboardX", extra="tensorboard").SummaryWriter(str(folder), purge_step=purge)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Add one point to each curve."""
@@ -56,7 +56,7 @@ class WeightsAndBiases:
     """Curves in a project of Weights & Biases; a resumed run goes on with its curves."""
 
     def __init__(self, folder: Path, *, project: str, settings: Mapping[str, Any]) -> None:
-        self._run = need("wandb", "wandb").init(
+        self._run = need("wandb", extra="wandb").init(
             project=project, name=folder.name, id=folder.name, dir=str(folder), config=dict(settings), resume="allow"
         )
 

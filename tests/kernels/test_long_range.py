@@ -19,6 +19,7 @@ from jax.test_util import check_grads
 from helio.errors import HelioError
 from helio.kernels import (
     available,
+    long_range_atoms,
     long_range_backward,
     long_range_forward,
     long_range_with_gradients,
@@ -207,15 +208,14 @@ def test_gradients_found_with_the_energies(pair: LongRangePair):
     positions = np.random.default_rng(8).uniform(0, 9, size=(30, 3))
     atoms, neighbors = random_atoms(positions, CELL + 3 * np.eye(3), pair.cutoff)
     values = atoms.atomic["charge"], atoms.atomic["polarizability"], atoms.atomic["c6"]
-    arguments: Any = compiled_terms(pair), *values, *atoms[1:], neighbors.index, neighbors.shift
-    energies, known = long_range_with_gradients(*arguments)
-    assert_equal(energies, long_range_forward(*arguments), 1e-13)
+    terms, operands = compiled_terms(pair), long_range_atoms(values, *atoms[1:], neighbors.index, neighbors.shift)
+    energies, known = long_range_with_gradients(terms, operands)
+    assert_equal(energies, long_range_forward(terms, operands), 1e-13)
     useless, even = jax.tree.map(lambda leaf: leaf * jnp.nan, known), jnp.full(30, 2.5)
     uneven = even.at[7].add(1e-12)
 
     def gradients(cotangent: jax.Array, known: Any) -> Any:
-        given = {"electrostatics_cotangent": cotangent, "dispersion_cotangent": cotangent}
-        return long_range_backward(*arguments, **given, known=known)
+        return long_range_backward(terms, operands, cotangent, cotangent, known=known)
 
     assert_equal(gradients(even, known), gradients(uneven, useless), 1e-10)
 
@@ -233,15 +233,10 @@ def test_rows_of_several_owners_join_to_the_whole():
 
         @jax.jit
         def run(start: jax.Array) -> Any:
-            arguments: Any = compiled_terms(SHORT), *values, *atoms[1:], index, shift, start
-            energies, known = long_range_with_gradients(*arguments)
-            gradients = long_range_backward(
-                *arguments,
-                electrostatics_cotangent=given["electrostatics"],
-                dispersion_cotangent=given["dispersion"],
-                known=known,
-            )
-            return energies, gradients
+            terms, operands = compiled_terms(SHORT), long_range_atoms(values, *atoms[1:], index, shift, start)
+            energies, known = long_range_with_gradients(terms, operands)
+            cotangents = given["electrostatics"], given["dispersion"]
+            return energies, long_range_backward(terms, operands, *cotangents, known=known)
 
         return run(jnp.asarray(begin, jnp.int32))
 

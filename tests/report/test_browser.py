@@ -1,6 +1,7 @@
 """The page in a real browser: it loads, the viewer draws and plays, nothing is fetched, no script complains.
 
-Needs the package playwright and a Chromium of the system (`apt-get install chromium`), or another in HELIO_BROWSER.
+Run with -m browser. Needs the extra `browser` and a Chromium of the system (`apt-get install chromium`), or another
+named in HELIO_BROWSER.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from helio.packages import need
 from helio.report.run.page import write_run_report
 
-sync_api: Any = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+pytestmark = pytest.mark.browser
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -28,8 +30,8 @@ def browser() -> Iterator[Any]:
     given = os.environ.get("HELIO_BROWSER")
     program = given or next((found for name in NAMES if (found := shutil.which(name))), None)
     if program is None:
-        pytest.skip("needs a Chromium: install one (apt-get install chromium) or name it in HELIO_BROWSER")
-    with sync_api.sync_playwright() as playwright:
+        pytest.fail("needs a Chromium: install one (apt-get install chromium) or name it in HELIO_BROWSER")
+    with need("playwright.sync_api", extra="browser").sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield launched
         launched.close()

@@ -4,8 +4,9 @@
 #include <memory>
 #include <vector>
 
+#include "dispatch.h"
 #include "operands.h"
-#include "schedule.h"
+#include "rows.h"
 #include "update.h"
 
 namespace helio {
@@ -16,32 +17,11 @@ constexpr int64_t kMostRows = 32, kWorthSharing = 48;
 
 // Calls work(element, first row, rows) for all rows of all elements of the batch.
 template <class Work>
-void over_rows(ffi::ThreadPool& pool, int64_t batch, int64_t rows, Work&& work) {
+void over_atoms(ffi::ThreadPool& pool, int64_t batch, int64_t rows, Work&& work) {
   const int64_t threads = batch * rows < kWorthSharing ? 1 : std::max<int64_t>(1, pool.num_threads());
   const int64_t size = std::clamp<int64_t>((batch * rows + 8 * threads - 1) / (8 * threads) * 8, 8, kMostRows);
-  const int64_t tasks = (rows + size - 1) / size;
-  run_parallel(pool, int(threads), int(batch * tasks), [&](int n) {
-    const int64_t first = n % tasks * size;
-    work(n / tasks, first, int(std::min(size, rows - first)));
-  });
-}
-
-// Calls run(Simd) with the widest vectors of which `width` is a multiple.
-template <class T, int Lanes = kRegisterBytes / sizeof(T), class Run>
-ffi::Error with_lanes(int64_t width, Run&& run) {
-  if (width % Lanes == 0) {
-    run(Simd<T, Lanes>());
-    return ffi::Error::Success();
-  }
-  if constexpr (Lanes * sizeof(T) > 16) return with_lanes<T, Lanes / 2>(width, run);
-  return ffi::Error::InvalidArgument("the width must be a multiple of 4");
-}
-
-template <class Run>
-ffi::Error with_type(const Operand& numbers, int64_t width, Run&& run) {
-  if (numbers.element_type() == ffi::F32) return with_lanes<float>(width, run);
-  if (numbers.element_type() == ffi::F64) return with_lanes<double>(width, run);
-  return ffi::Error::InvalidArgument("numbers must be float32 or float64");
+  over_rows(pool, threads, batch, rows, size,
+            [&](int64_t b, int64_t, int64_t first, int64_t end) { work(b, first, int(end - first)); });
 }
 
 // Weights are the same for all elements of a batch: leading axes have length 1.
@@ -103,12 +83,12 @@ ffi::Error project(ffi::ThreadPool pool, HELIO_BLOCKS, Operand x, Result y1, Res
   const Numbers batch = batch_of(*y1, 2);
   const Batched from(x, 2, batch);
   const Batched to[] = {{*y1, 2, batch}, {*y2, 2, batch}, {*y3, 2, batch}, {*y4, 2, batch}, {*y5, 2, batch}};
-  return with_type(x, common_width(HELIO_ALL_BLOCKS), [&](auto simd) {
+  return with_vectors(x, common_width(HELIO_ALL_BLOCKS), [&](auto simd) {
     using S = decltype(simd);
     using T = typename S::T;
     const auto blocks = packed<S>(HELIO_ALL_BLOCKS, false);
     const int64_t F = from.dim(1);
-    over_rows(pool, product(batch), from.dim(0), [&](int64_t b, int64_t first, int rows) {
+    over_atoms(pool, product(batch), from.dim(0), [&](int64_t b, int64_t first, int rows) {
       for (int p = 0; p < kProjections; ++p)
         blocks[p].template add_to<true>(rows, from.at<const T>(b) + first * F, to[p].at<T>(b) + first * F);
     });
@@ -121,12 +101,12 @@ ffi::Error project_backward(ffi::ThreadPool pool, HELIO_BLOCKS, Operand y1, Oper
   const Numbers batch = batch_of(*x, 2);
   const Batched to(*x, 2, batch);
   const Batched from[] = {{y1, 2, batch}, {y2, 2, batch}, {y3, 2, batch}, {y4, 2, batch}, {y5, 2, batch}};
-  return with_type(y1, common_width(HELIO_ALL_BLOCKS), [&](auto simd) {
+  return with_vectors(y1, common_width(HELIO_ALL_BLOCKS), [&](auto simd) {
     using S = decltype(simd);
     using T = typename S::T;
     const auto blocks = packed<S>(HELIO_ALL_BLOCKS, true);
     const int64_t F = to.dim(1);
-    over_rows(pool, product(batch), to.dim(0), [&](int64_t b, int64_t first, int rows) {
+    over_atoms(pool, product(batch), to.dim(0), [&](int64_t b, int64_t first, int rows) {
       T* out = to.at<T>(b) + first * F;
       blocks[0].template add_to<true>(rows, from[0].at<const T>(b) + first * F, out);
       for (int p = 1; p < kProjections; ++p) blocks[p].template add_to<false>(rows, from[p].at<const T>(b) + first * F, out);
@@ -182,11 +162,11 @@ ffi::Error update(ffi::ThreadPool pool, HELIO_WEIGHTS, Operand x, Operand dx, Op
   const Numbers batch = batch_of(*new_x, 2);
   const UpdateOperands atoms{{x, 2, batch}, {dx, 2, batch}, {chi, 2, batch}, {dchi, 2, batch}};
   const Batched to_x(*new_x, 2, batch), to_chi(*new_chi, 2, batch), kept(*saved, 2, batch);
-  return with_type(x, to_x.dim(1), [&](auto simd) {
+  return with_vectors(x, to_x.dim(1), [&](auto simd) {
     using S = decltype(simd);
     using T = typename S::T;
     const Update<S> update(weights_of<T>(HELIO_POINTERS, degrees, epsilon), false);
-    over_rows(pool, product(batch), to_x.dim(0), [&](int64_t b, int64_t first, int rows) {
+    over_atoms(pool, product(batch), to_x.dim(0), [&](int64_t b, int64_t first, int rows) {
       typename Update<S>::Scratch scratch(update);
       update.forward(first, rows, atoms.at<T>(b), to_x.at<T>(b), to_chi.at<T>(b), kept.at<T>(b), scratch);
     });
@@ -201,11 +181,11 @@ ffi::Error update_backward(ffi::ThreadPool pool, HELIO_WEIGHTS, Operand x, Opera
   const UpdateOperands atoms{{x, 2, batch}, {dx, 2, batch}, {chi, 2, batch}, {dchi, 2, batch}};
   const Batched kept(saved, 2, batch), gx(x_gradient, 2, batch), gc(chi_gradient, 2, batch),
       to_a(*a_gradient, 2, batch), to_c(*c_gradient, 2, batch);
-  return with_type(x, to_a.dim(1), [&](auto simd) {
+  return with_vectors(x, to_a.dim(1), [&](auto simd) {
     using S = decltype(simd);
     using T = typename S::T;
     const Update<S> update(weights_of<T>(HELIO_POINTERS, degrees, epsilon), true);
-    over_rows(pool, product(batch), to_a.dim(0), [&](int64_t b, int64_t first, int rows) {
+    over_atoms(pool, product(batch), to_a.dim(0), [&](int64_t b, int64_t first, int rows) {
       typename Update<S>::Scratch scratch(update);
       update.backward(first, rows, atoms.at<T>(b), kept.at<const T>(b), gx.at<const T>(b), gc.at<const T>(b),
                       to_a.at<T>(b), to_c.at<T>(b), scratch);

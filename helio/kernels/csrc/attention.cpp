@@ -1,10 +1,12 @@
 // The two operations of attention as handlers of XLA's foreign function interface: operands in, work shared out.
 
 #include <memory>
+#include <numeric>
 #include <string>
 #include <type_traits>
 
 #include "backward.h"
+#include "dispatch.h"
 #include "forward.h"
 #include "operands.h"
 
@@ -60,22 +62,10 @@ Shape shape_of(const Operands& operands, int64_t heads, Numbers degrees, double 
   return shape;
 }
 
-// Calls run(Simd) with the widest vectors that fit into a head of either attention.
-template <class T, int Lanes = kRegisterBytes / sizeof(T), class Run>
-ffi::Error with_lanes(const Shape& shape, Run&& run) {
-  if (shape.features / shape.heads % Lanes == 0 && shape.features / shape.degrees % Lanes == 0) {
-    run(Simd<T, Lanes>());
-    return ffi::Error::Success();
-  }
-  if constexpr (Lanes * sizeof(T) > 16) return with_lanes<T, Lanes / 2>(shape, run);
-  return ffi::Error::InvalidArgument("the width of a head must be a multiple of 4");
-}
-
+// Calls run(Simd) with vectors that fit into a head of either attention.
 template <class Run>
-ffi::Error with_type(const Operand& positions, const Shape& shape, Run&& run) {
-  if (positions.element_type() == ffi::F32) return with_lanes<float>(shape, run);
-  if (positions.element_type() == ffi::F64) return with_lanes<double>(shape, run);
-  return ffi::Error::InvalidArgument("numbers must be float32 or float64");
+ffi::Error with_heads(const Operand& positions, const Shape& shape, Run&& run) {
+  return with_vectors(positions, std::gcd(shape.features / shape.heads, shape.features / shape.degrees), run);
 }
 
 // Orders the atoms of each element of the batch and runs work(element, order, chunk, task) for all chunks.
@@ -116,7 +106,7 @@ ffi::Error forward(ffi::ThreadPool pool, HELIO_OPERANDS, Result features, Result
   HELIO_GATHERED;
   const Shape shape = shape_of(operands, heads, degrees, cutoff, decay, average_neighbors);
   const Batched x(*features, 2, batch), c(*euclidean, 2, batch);
-  return with_type(positions, shape, [&](auto simd) {
+  return with_heads(positions, shape, [&](auto simd) {
     using S = decltype(simd);
     using T = typename S::T;
     const int64_t count = product(batch);
@@ -141,7 +131,7 @@ ffi::Error backward(ffi::ThreadPool pool, HELIO_OPERANDS, Operand features_gradi
       q2(*query2_gradient, 2, batch), k1(*key1_gradient, 2, batch), k2(*key2_gradient, 2, batch),
       v(*value_gradient, 2, batch), c(*chi_gradient, 2, batch), r(*positions_gradient, 2, batch),
       h(*cell_gradient, 2, batch);
-  return with_type(positions, shape, [&](auto simd) {
+  return with_heads(positions, shape, [&](auto simd) {
     using S = decltype(simd);
     using T = typename S::T;
     const int64_t count = product(batch);

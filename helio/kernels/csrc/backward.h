@@ -200,23 +200,14 @@ class Backward {
     }
   }
 
+  // As in the forward pass, with the directions changed.
   template <int kVectors>
   void add_values(int64_t row, int64_t i, int from, int head) {
-    const int features = shape_.features;
     const T* gradient = dx_ + from;
     T* to_value = result_.value + from;
-    const Vectors<S, kVectors> xi(gradient + i * features);
-    Vectors<S, kVectors> dvi(to_value + row * features);
-    for (int n = 0; n < tile_.count; ++n) {
-      const V a_ij = S::all(scores_[n][head]), a_ji = S::all(scores_[n][shape_.all_heads() + head]);
-      const T* xj = gradient + rows_.there[n];
-      T* dvj = rows_.target(to_value, n);
-      for (int v = 0; v < kVectors; ++v) {
-        dvi[v] += a_ji * S::load(xj + v * S::L);
-        S::add(dvj + v * S::L, a_ij * xi[v]);
-      }
-    }
-    dvi.store(to_value + row * features);
+    add_both_ways<S, kVectors>(
+        rows_, tile_.count, gradient, gradient + i * shape_.features, to_value, to_value + row * shape_.features,
+        [&](int n) { return scores_[n][shape_.all_heads() + head]; }, [&](int n) { return scores_[n][head]; });
   }
 
   void clear_lane(int n) {

@@ -90,21 +90,11 @@ class Forward {
 
   template <int kVectors>
   void add_values(int64_t row, int64_t i, int from, int head) {
-    const int features = shape_.features;
     const T* value = atoms_.value + from;
     T* result = result_.features + from;
-    const Vectors<S, kVectors> vi(value + i * features);
-    Vectors<S, kVectors> xi(result + row * features);
-    for (int n = 0; n < tile_.count; ++n) {
-      const V forward = S::all(scores_[n][head]), backward = S::all(scores_[n][shape_.all_heads() + head]);
-      const T* vj = value + rows_.there[n];
-      T* xj = rows_.target(result, n);
-      for (int v = 0; v < kVectors; ++v) {
-        xi[v] += forward * S::load(vj + v * S::L);
-        S::add(xj + v * S::L, backward * vi[v]);
-      }
-    }
-    xi.store(result + row * features);
+    add_both_ways<S, kVectors>(
+        rows_, tile_.count, value, value + i * shape_.features, result, result + row * shape_.features,
+        [&](int n) { return scores_[n][head]; }, [&](int n) { return scores_[n][shape_.all_heads() + head]; });
   }
 
   void add_harmonics(int64_t row, int pairs) {

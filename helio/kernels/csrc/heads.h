@@ -64,4 +64,23 @@ struct PairedRows {
   T* target(T* result, int n) { return own[n] < 0 ? unused.data() : result + own[n]; }
 };
 
+// Adds to each other's results what the row's atom and its neighbours hold: to the row with a factor forward(n), to the
+// neighbour's own row with backward(n). `held_here` and `to_here` are the row's part of one head in `held` and `to`.
+template <class S, int kVectors, class T, class Forward, class Backward>
+inline void add_both_ways(PairedRows<T>& rows, int count, const T* held, const T* held_here, T* to, T* to_here,
+                          Forward&& forward, Backward&& backward) {
+  const Vectors<S, kVectors> here(held_here);
+  Vectors<S, kVectors> sum(to_here);
+  for (int n = 0; n < count; ++n) {
+    const auto towards_here = S::all(forward(n)), towards_there = S::all(backward(n));
+    const T* there = held + rows.there[n];
+    T* to_there = rows.target(to, n);
+    for (int v = 0; v < kVectors; ++v) {
+      sum[v] += towards_here * S::load(there + v * S::L);
+      S::add(to_there + v * S::L, towards_there * here[v]);
+    }
+  }
+  sum.store(to_here);
+}
+
 }  // namespace helio

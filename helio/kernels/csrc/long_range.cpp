@@ -1,18 +1,16 @@
 // The two operations of the long-range terms as handlers of XLA's foreign function interface.
 
 #include <algorithm>
-#include <array>
 #include <type_traits>
 #include <vector>
 
+#include "dispatch.h"
 #include "operands.h"
 #include "pair_rows.h"
-#include "schedule.h"
+#include "rows.h"
 
 namespace helio {
 namespace {
-
-constexpr int64_t kRowsPerTask = 64;
 
 // The operands that both directions share, in the order of the call.
 struct Operands {
@@ -49,24 +47,6 @@ void with_terms(const PairTerms& terms, Run&& run) {
   else with_cutoff(std::false_type(), std::true_type());
 }
 
-// Calls work(element, task of the element, first row, end) for all rows of all elements of the batch.
-template <class Work>
-void over_rows(ffi::ThreadPool& pool, int64_t batch, int64_t rows, Work&& work) {
-  const int64_t tasks = (rows + kRowsPerTask - 1) / kRowsPerTask;
-  run_parallel(pool, int(pool.num_threads()), int(batch * tasks), [&](int n) {
-    const int64_t task = n % tasks;
-    work(n / tasks, n, task * kRowsPerTask, std::min(rows, (task + 1) * kRowsPerTask));
-  });
-}
-
-template <class Run>
-ffi::Error with_type(const Operand& positions, Run&& run) {
-  if (positions.element_type() == ffi::F32) run(float());
-  else if (positions.element_type() == ffi::F64) run(double());
-  else return ffi::Error::InvalidArgument("numbers must be float32 or float64");
-  return ffi::Error::Success();
-}
-
 PairTerms terms_of(double cutoff, double coulomb, double sigma, double onset, double hartree, double bohr,
                    double damping, ffi::Span<const double> length, double switch_width) {
   return {cutoff, coulomb, sigma, onset, hartree, bohr, damping, {length[0], length[1], length[2], length[3]},
@@ -96,7 +76,7 @@ ffi::Error forward(ffi::ThreadPool pool, HELIO_OPERANDS, Result electrostatics, 
                                         operands.polarizability.at<const T>(b), operands.c6.at<const T>(b), nullptr,
                                         nullptr));
     with_terms<T>(terms, [&](auto* kind) {
-      over_rows(pool, product(batch), operands.index.dim(0), [&](int64_t b, int64_t, int64_t begin, int64_t end) {
+      over_pair_rows(pool, product(batch), operands.index.dim(0), [&](int64_t b, int64_t, int64_t begin, int64_t end) {
         const std::remove_pointer_t<decltype(kind)> rows(terms, operands.list<T>(b), records[b].data());
         for (int64_t row = begin; row < end; ++row) rows.forward(row, e.at<T>(b)[row], d.at<T>(b)[row]);
       });
@@ -125,10 +105,10 @@ template <class T>
 void find_gradients(ffi::ThreadPool& pool, const PairTerms& terms, const Operands& operands,
                     const std::vector<int64_t>& elements, const std::vector<std::vector<Record<T>>>& records,
                     const Gradients& to, const Batched* electrostatics, const Batched* dispersion) {
-  const int64_t owned = operands.index.dim(0), tasks = (owned + kRowsPerTask - 1) / kRowsPerTask;
-  std::vector<std::array<double, 9>> cells(elements.size() * tasks);
+  const int64_t owned = operands.index.dim(0);
+  CellSums cells(elements.size(), owned);
   with_terms<T>(terms, [&](auto* kind) {
-    over_rows(pool, int64_t(elements.size()), owned, [&](int64_t n, int64_t task, int64_t begin, int64_t end) {
+    over_pair_rows(pool, int64_t(elements.size()), owned, [&](int64_t n, int64_t task, int64_t begin, int64_t end) {
       const int64_t b = elements[n];
       const std::remove_pointer_t<decltype(kind)> rows(terms, operands.list<T>(b), records[n].data());
       T *q = to.charge.at<T>(b), *a = to.polarizability.at<T>(b), *c = to.c6.at<T>(b), *r = to.positions.at<T>(b);
@@ -138,18 +118,13 @@ void find_gradients(ffi::ThreadPool& pool, const PairTerms& terms, const Operand
         a[row] = gradients.polarizability;
         c[row] = gradients.c6;
         for (int axis = 0; axis < 3; ++axis) r[3 * row + axis] = gradients.position[axis];
-        for (int k = 0; k < 9; ++k) cells[task][k] += double(gradients.cell[k]);
+        for (int k = 0; k < 9; ++k) cells.of_task(task)[k] += double(gradients.cell[k]);
         if (electrostatics) electrostatics->at<T>(b)[row] = gradients.electrostatics;
         if (dispersion) dispersion->at<T>(b)[row] = gradients.dispersion;
       }
     });
   });
-  for (size_t n = 0; n < elements.size(); ++n)
-    for (int k = 0; k < 9; ++k) {
-      double sum = 0;  // in the order of the tasks, whatever thread made them
-      for (int64_t task = 0; task < tasks; ++task) sum += cells[n * tasks + task][k];
-      to.cell.at<T>(elements[n])[k] = T(sum);
-    }
+  for (size_t n = 0; n < elements.size(); ++n) cells.store(n, to.cell.at<T>(elements[n]));
 }
 
 // Energies, and gradients of their sum: what a force evaluation needs, in one pass.

@@ -5,15 +5,14 @@
 
 #include <array>
 #include <cmath>
-#include <vector>
 
+#include "dispatch.h"
 #include "operands.h"
-#include "schedule.h"
+#include "rows.h"
 
 namespace helio {
 namespace {
 
-constexpr int64_t kRowsPerTask = 64;
 constexpr int kTerms = 4;
 
 struct Operands {
@@ -89,23 +88,6 @@ struct List {
   }
 };
 
-template <class Work>
-void over_rows(ffi::ThreadPool& pool, int64_t batch, int64_t rows, Work&& work) {
-  const int64_t tasks = (rows + kRowsPerTask - 1) / kRowsPerTask;
-  run_parallel(pool, int(pool.num_threads()), int(batch * tasks), [&](int n) {
-    const int64_t first = n % tasks * kRowsPerTask;
-    work(n / tasks, n, first, std::min(rows, first + kRowsPerTask));
-  });
-}
-
-template <class Run>
-ffi::Error with_type(const Operand& positions, Run&& run) {
-  if (positions.element_type() == ffi::F32) run(float());
-  else if (positions.element_type() == ffi::F64) run(double());
-  else return ffi::Error::InvalidArgument("numbers must be float32 or float64");
-  return ffi::Error::Success();
-}
-
 #define HELIO_OPERANDS                                                                                             \
   Operand positions, Operand cell, Operand index, Operand shift, Operand row_start, Operand charge,                \
       Operand screening, Operand weights, Operand exponents
@@ -121,7 +103,7 @@ ffi::Error forward(ffi::ThreadPool pool, HELIO_OPERANDS, Result energies, double
   const Batched e(*energies, 1, batch);
   return with_type(positions, [&](auto number) {
     using T = decltype(number);
-    over_rows(pool, product(batch), operands.index.dim(0), [&](int64_t b, int64_t, int64_t begin, int64_t end) {
+    over_pair_rows(pool, product(batch), operands.index.dim(0), [&](int64_t b, int64_t, int64_t begin, int64_t end) {
       const List<T> list(operands, b);
       for (int64_t row = begin; row < end; ++row) {
         T sum = 0;
@@ -143,11 +125,11 @@ ffi::Error backward(ffi::ThreadPool pool, HELIO_OPERANDS, Operand cotangent, Res
   return with_type(positions, [&](auto number) {
     using T = decltype(number);
     const int64_t count = product(batch), owned = operands.index.dim(0);
-    const int64_t tasks = (owned + kRowsPerTask - 1) / kRowsPerTask;
-    std::vector<std::array<double, 9>> cells(count * tasks);
-    over_rows(pool, count, owned, [&](int64_t b, int64_t task, int64_t begin, int64_t end) {
+    CellSums cells(count, owned);
+    over_pair_rows(pool, count, owned, [&](int64_t b, int64_t task, int64_t begin, int64_t end) {
       const List<T> list(operands, b);
       const T* weight = e.at<const T>(b);
+      auto& cell = cells.of_task(task);
       for (int64_t row = begin; row < end; ++row) {
         const int64_t i = list.row_start + row;
         T* to = r.at<T>(b) + 3 * row;
@@ -157,17 +139,12 @@ ffi::Error backward(ffi::ThreadPool pool, HELIO_OPERANDS, Operand cotangent, Res
           for (int axis = 0; axis < 3; ++axis) {
             to[axis] -= along * vector[axis];
             // The other half is in the other row.
-            for (int a = 0; a < 3; ++a) cells[task][3 * a + axis] += 0.5 * double(turns[a]) * double(along * vector[axis]);
+            for (int a = 0; a < 3; ++a) cell[3 * a + axis] += 0.5 * double(turns[a]) * double(along * vector[axis]);
           }
         });
       }
     });
-    for (int64_t b = 0; b < count; ++b)
-      for (int k = 0; k < 9; ++k) {
-        double sum = 0;  // in the order of the tasks, whatever thread made them
-        for (int64_t task = 0; task < tasks; ++task) sum += cells[b * tasks + task][k];
-        h.at<T>(b)[k] = T(sum);
-      }
+    for (int64_t b = 0; b < count; ++b) cells.store(b, h.at<T>(b));
   });
 }
 
