@@ -1,0 +1,79 @@
+"""The building blocks of pormake's database, as `Block`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from helio.frameworks.block import Block, make_block
+from helio.frameworks.elements import is_metal
+from helio.frameworks.hypothetical.pormake import database, pormake
+from helio.frameworks.soundness import odd, unfit
+
+_DOCKING = (6, 7)  # elements that blocks may be joined by
+
+
+@dataclass(frozen=True, eq=False)
+class NamedBlock:
+    """A block of the database with pormake's own form of it."""
+
+    name: str
+    block: Block
+    original: Any  # pormake's BuildingBlock
+
+
+@cache
+def known_blocks() -> tuple[NamedBlock, ...]:
+    """All blocks of sound chemistry (`odd`) that are joined by carbon or nitrogen, sorted by name."""
+    found = (_read(path) for path in sorted((database() / "bbs").glob("*.xyz")))
+    return tuple(named for named in found if named is not None)
+
+
+def nodes(connections: int) -> list[NamedBlock]:
+    """Blocks with metal and so many connections."""
+    return [named for named in known_blocks() if named.block.node and len(named.block.connections) == connections]
+
+
+def linkers(connections: int) -> list[NamedBlock]:
+    """Blocks without metal and so many connections."""
+    return [named for named in known_blocks() if not named.block.node and len(named.block.connections) == connections]
+
+
+def _read(path: Path) -> NamedBlock | None:
+    """One file, or None where it is no sound block."""
+    size, indices = path.read_text().splitlines()[:2]
+    if not indices.split() or int(size) > 220:  # pormake cannot read the first, and the others are too large anyway
+        return None
+    original = pormake().BuildingBlock(path)
+    block = block_of(original)
+    if block is None or unfit(block) or odd(block) or not np.isin(block.numbers[block.docking], _DOCKING).all():
+        return None
+    return NamedBlock(path.stem, block, original)
+
+
+def block_of(original: Any) -> Block | None:
+    """Pormake's block in Helio's form, atoms in the same order; None where a connection has not exactly one bond."""
+    symbols = np.array(original.atoms.get_chemical_symbols())
+    inner = np.flatnonzero(symbols != "X")
+    order = np.full(len(symbols), -1)
+    order[inner] = np.arange(len(inner))
+    bonds = np.asarray(original.bonds).reshape(-1, 2)
+    docking = []
+    for point in original.connection_point_indices:
+        partners = [order[j if i == point else i] for i, j in bonds.tolist() if point in (i, j)]
+        if len(partners) != 1 or partners[0] < 0:
+            return None
+        docking.append(partners[0])
+    numbers = original.atoms.numbers[inner]
+    return make_block(
+        numbers,
+        original.atoms.positions[inner],
+        order[bonds[(order[bonds] >= 0).all(axis=1)]],
+        original.connection_points,
+        np.array(docking),
+        node=bool(is_metal(numbers).any()),
+    )

@@ -1,0 +1,79 @@
+"""Pores of a crystal by Zeo++ (pyzeo): diameters of spheres, accessible surface and volume.
+
+Willems, Rycroft, Kazi, Meza, Haranczyk, Microporous Mesoporous Mater. 149, 134 (2012). Atoms have Zeo++'s default radii
+(the Cambridge Crystallographic Data Centre's). What no channel leads to is not counted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from helio.errors import HelioError
+from helio.frameworks.cif import write_cif
+from helio.frameworks.crystal import Crystal, density
+from helio.frameworks.packages import need
+
+PROBE = 1.2755  # A, the probe of surface and volume: helium's radius
+_VOLUME_SAMPLES = 50_000  # points in the cell
+_SURFACE_SAMPLES = 50  # points on each A^2 of an atom's sphere, about
+
+
+def pore_labels(crystal: Crystal, *, probe: float = PROBE) -> dict[str, float]:
+    """Pore figures of a crystal, as labels of a framework.
+
+    Args:
+        crystal: any.
+        probe: radius of the sphere that surface and volume are probed with, A.
+
+    Returns:
+        `largest_cavity_diameter` and `pore_limiting_diameter` (A), `surface_area` (m2/g), `void_fraction` (of the
+        volume that the probe's centre reaches), `density` (g/cm3).
+
+    Raises:
+        HelioError: pyzeo is not installed, or cannot make anything of the crystal.
+    """
+    pyzeo = need("pyzeo")
+    with TemporaryDirectory() as folder, _silent():
+        path, spheres = Path(folder) / "crystal.cif", Path(folder) / "crystal.res"
+        write_cif(path, Crystal("crystal", crystal.cell, crystal.numbers, crystal.positions, *_no_bonds(crystal)))
+        network = pyzeo.AtomNetwork.read_from_CIF(str(path), rad_flag=True)
+        network.calculate_free_sphere_parameters(str(spheres))
+        diameters = spheres.read_text().split()[1:]
+        volume = pyzeo.volume(network, probe, probe, _VOLUME_SAMPLES)
+        surface = pyzeo.surface_area(network, probe, probe, _SURFACE_SAMPLES * 12)
+    try:
+        return {
+            "largest_cavity_diameter": float(diameters[0]),
+            "pore_limiting_diameter": float(diameters[1]),
+            "surface_area": _figure(surface, "ASA_m^2/g:"),
+            "void_fraction": _figure(volume, "AV_Volume_fraction:"),
+            "density": density(crystal),
+        }
+    except (ValueError, IndexError) as error:
+        raise HelioError(f"Zeo++ found no pores in {crystal.name}: it gave no figures") from error
+
+
+def _no_bonds(crystal: Crystal) -> tuple:
+    return crystal.bonds[:0], crystal.images[:0]
+
+
+def _figure(answer: bytes | str, name: str) -> float:
+    words = (answer.decode() if isinstance(answer, bytes) else answer).split()
+    return float(words[words.index(name) + 1])
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Send what compiled code prints to nowhere."""
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
