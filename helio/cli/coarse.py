@@ -10,6 +10,12 @@ from typing import Annotated
 
 import typer
 
+from helio.cli.coarse_evaluate import EPILOG as EVALUATE_EPILOG
+from helio.cli.coarse_evaluate import evaluate
+from helio.cli.coarse_simulate import EPILOG as SIMULATE_EPILOG
+from helio.cli.coarse_simulate import simulate
+from helio.cli.coarse_train import EPILOG as TRAIN_EPILOG
+from helio.cli.coarse_train import train
 from helio.errors import HelioError
 
 app = typer.Typer(
@@ -17,6 +23,9 @@ app = typer.Typer(
 )
 reference = typer.Typer(no_args_is_help=True, help="Simulate reference chains into a store.")
 app.add_typer(reference, name="reference")
+app.command(epilog=TRAIN_EPILOG)(train)
+app.command(epilog=SIMULATE_EPILOG)(simulate)
+app.command(epilog=EVALUATE_EPILOG)(evaluate)
 
 _Out = Annotated[Path, typer.Option("--out", "-o", help="Store to write (.h5).")]
 _Seed = Annotated[int, typer.Option(min=0, help="Of all random numbers; the same seed gives the same store.")]
@@ -122,6 +131,9 @@ def copolymers(
     validation: _Validation = 5,
     units: Annotated[int, typer.Option(help="Of each chain: a backbone bead, with or without a side bead.")] = 200,
     frames: Annotated[int, typer.Option(help="Of each chain.")] = 2000,
+    test_frames: Annotated[
+        int | None, typer.Option(min=2, help="Of each chain of the test; otherwise as many.", show_default=False)
+    ] = None,
     interval: Annotated[float, typer.Option(help="Time between frames, tau.")] = 5.0,
     equilibration: Annotated[float, typer.Option(help="Time before the first frame, tau.")] = 500.0,
     timestep: Annotated[float, typer.Option(help="In tau.")] = 0.01,
@@ -149,6 +161,7 @@ def copolymers(
             settings=settings,
             beads_per_group=beads_per_group,
             seed=seed,
+            test_frames=test_frames,
             keep_fine=keep_fine,
             overwrite=overwrite,
             report=report,

@@ -39,7 +39,8 @@ def report(
 ) -> None:
     """Write a page that shows what happened in a run: a view that plays it, its course, checks, analyses that fit.
 
-    The page is one file that works without a network. Of a training, it is the page of its curves and errors.
+    The page is one file that works without a network. Of a training, it is the page of its curves and errors; of a
+    coarse roll-out, that of its evaluation.
     """
     out = out or _default(folders)
     if out.exists() and not overwrite:
@@ -47,10 +48,19 @@ def report(
     for folder in folders:
         if not folder.exists():
             raise HelioError(f"there is no {folder}")
+    rolled = [folder for folder in folders if (folder / "rollout.h5").exists()]
+    if rolled and len(folders) > 1:
+        raise HelioError(
+            f"{rolled[0]} is a coarse roll-out: its page is made alone; helio coarse evaluate takes several into one"
+        )
     trainings = [folder for folder in folders if (folder / "validation.csv").exists()]
     if trainings and len(folders) > 1:
         raise HelioError(f"{trainings[0]} is a training: its page is made alone, with helio report {trainings[0]}")
-    if trainings:
+    if rolled:
+        from helio.report.coarse_evaluation import write_coarse_report
+
+        write_coarse_report(rolled[0], out)
+    elif trainings:
         from helio.report.training import write_report
 
         write_report(folders[0], out)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from helio.coarse.reference.copolymers import TYPES, CopolymerSettings, copolymers, simulate, trajectory_of
 from helio.coarse.reference.rouse import rouse_chains
@@ -60,17 +63,21 @@ def write_copolymers(
     settings: CopolymerSettings,
     beads_per_group: float,
     seed: int,
+    test_frames: int | None = None,
     keep_fine: bool = False,
     overwrite: bool = False,
     report: Report = lambda done, of: None,
 ) -> None:
     """A store of `count` copolymers of class I, to train and validate, and `test` of class II.
 
+    Class I is simulated in one batch, class II in another, which may go on for longer: `test_frames`, or as many frames
+    as the settings say.
+
     Raises:
         HelioError: settings that cannot be, a time step that is too long, or a store that cannot be written.
     """
     systems = copolymers(count, test, settings, seed=seed)
-    first = list(systems)[:count]
+    first, second = list(systems)[:count], list(systems)[count:]
     parts = dict.fromkeys(systems, "test") | split_systems(first, validation=validation, test=0, seed=seed)
     with store_writer(
         out,
@@ -86,7 +93,13 @@ def write_copolymers(
         open_systems = {
             name: writer.begin(trajectory_of(name, system, settings), parts[name]) for name, system in systems.items()
         }
-        for blocks in simulate(systems, settings, seed=seed):
-            for name, block in blocks.items():
-                open_systems[name].append(block)
-            report(open_systems[first[0]].frames, settings.frames)
+        longer = replace(settings, frames=settings.frames if test_frames is None else test_frames)
+        batches = [(first, settings), (second, longer)] if second else [(first, settings)]
+        done, every = 0, sum(batch.frames for _, batch in batches)
+        seeds = (seed, int(np.random.SeedSequence(seed).generate_state(1)[0] // 2))
+        for (names, batch), own in zip(batches, seeds, strict=False):
+            for blocks in simulate({name: systems[name] for name in names}, batch, seed=own):
+                for name, block in blocks.items():
+                    open_systems[name].append(block)
+                report(done + open_systems[names[0]].frames, every)
+            done += batch.frames

@@ -1,0 +1,102 @@
+"""What a roll-out costs beside simulation, with everything counted that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from helio.coarse.rollout_file import Rollout
+from helio.coarse.store import Store
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Simulated times are summed over systems, in the time unit of the data; seconds are of the clock."""
+
+    rolled: float  # simulated time after the histories
+    history: float  # simulated time of the histories, which simulation must give
+    seconds: float  # of stepping
+    compile_seconds: float  # once for a shape of the batch
+    cores: int
+    device: str
+    simulation: float | None = None  # simulated time of one system per core-second of the reference engine
+    simulation_on: str = ""  # its engine and hardware
+    training_data: float = 0.0  # simulated time of the data that the model was trained on
+    training_core_seconds: float | None = None
+
+    @property
+    def core_seconds(self) -> float:
+        """Of stepping, all cores together."""
+        return self.seconds * self.cores
+
+    @property
+    def rate(self) -> float:
+        """Simulated time per core-second."""
+        return self.rolled / self.core_seconds
+
+    @property
+    def gain(self) -> float | None:
+        """How many times more simulated time a core-second of stepping gives than one of simulation."""
+        return None if self.simulation is None else self.rate / self.simulation
+
+    @property
+    def gain_with_start(self) -> float | None:
+        """The same with what it takes to begin: compilation, and simulation of the histories."""
+        if self.simulation is None:
+            return None
+        begin = self.compile_seconds * self.cores + self.history / self.simulation
+        return (self.rolled + self.history) / (self.core_seconds + begin) / self.simulation
+
+    @property
+    def investment(self) -> float | None:
+        """Core-seconds for the training data and the training; None where either is not known."""
+        if self.simulation is None or self.training_core_seconds is None:
+            return None
+        return self.training_data / self.simulation + self.training_core_seconds
+
+    @property
+    def pays_after(self) -> float | None:
+        """Simulated time, rolled out, after which investment and roll-outs cost less than simulation; None if never."""
+        if self.simulation is None or self.investment is None:
+            return None
+        saved = 1 / self.simulation - 1 / self.rate  # core-seconds for each unit of simulated time
+        return self.investment / saved if saved > 0 else None
+
+    def equal_cost(self, systems: int) -> float | None:
+        """Simulated time that the reference engine gives each of the systems for the cost of the roll-out."""
+        if self.simulation is None:
+            return None
+        begin = self.compile_seconds * self.cores + self.history / self.simulation
+        return (self.core_seconds + begin) * self.simulation / systems
+
+
+def speed_of(
+    rollouts: Sequence[Rollout],
+    store: Store,
+    *,
+    simulation: float | None,
+    simulation_on: str = "",
+    training_core_seconds: float | None = None,
+) -> Speed:
+    """Of one roll-out; of several the mean. All systems of the store that train count as training data."""
+    systems = [(rollout, name) for rollout in rollouts for name in rollout.names]
+    rolled = sum(rollout.frames(name) * rollout.number(name, "interval") for rollout, name in systems)
+    history = sum(
+        (rollout.number(name, "history_end") - rollout.number(name, "history_begin")) * store.interval(name)
+        for rollout, name in systems
+        if name in store.names
+    )
+    count, first = len(rollouts), rollouts[0]
+    trained = store.part("train")
+    return Speed(
+        rolled=rolled / count,
+        history=history / count,
+        seconds=sum(rollout.seconds for rollout in rollouts) / count,
+        compile_seconds=sum(rollout.compile_seconds for rollout in rollouts) / count,
+        cores=first.info.cores,
+        device=first.info.device,
+        simulation=simulation,
+        simulation_on=simulation_on,
+        training_data=float(sum(store.frames(name) * store.interval(name) for name in trained)),
+        training_core_seconds=training_core_seconds,
+    )
