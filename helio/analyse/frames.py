@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from helio.analyse.cut_off import whole_frames
 from helio.analyse.topology import molecules_of, open_run, open_universe
 from helio.errors import HelioError
 from helio.files.run_folder import RunFolder
@@ -38,6 +39,7 @@ class Frames:
     periodic: tuple[bool, bool, bool]
     begin_ps: float | None = None
     end_ps: float | None = None
+    attention: str | None = None  # what is wrong with the file
 
     def __len__(self) -> int:
         """Number of chosen frames."""
@@ -188,18 +190,22 @@ def open_frames(
         raise HelioError(f"every n-th frame needs n of at least 1, not {every}")
     folder = path if path.is_dir() else path.parent if _is_run_file(path) else None
     run = None if folder is None else RunFolder(folder)
+    attention = None
     if run is not None:
         universe, periodic = open_run(run, None if topology is None else Path(topology))
+        frames = len(universe.trajectory)
     else:
         universe, periodic = open_universe(path, None if topology is None else Path(topology))
-    whole = Frames(universe, universe.atoms, range(len(universe.trajectory)), path, path.name, run, periodic)
+        frames, attention = whole_frames(path, universe)
+    whole = Frames(universe, universe.atoms, range(frames), path, path.name, run, periodic)
     label = (folder or path).resolve().name
     if run is not None and label.startswith("replica-"):
         label = f"{run.path.resolve().parent.name}/{label}"
     numbers = _between(whole, begin_ps, end_ps)[::every]
     chosen = Frames(universe, universe.atoms, numbers, path, label, run, periodic, begin_ps, end_ps)
     chosen.first()
-    return Frames(universe, _select(universe, selection), numbers, path, label, run, periodic, begin_ps, end_ps)
+    atoms = _select(universe, selection)
+    return Frames(universe, atoms, numbers, path, label, run, periodic, begin_ps, end_ps, attention)
 
 
 def open_all(

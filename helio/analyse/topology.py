@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from helio.analyse.extended_xyz import is_extended_xyz, open_extended_xyz
 from helio.errors import HelioError
 from helio.files.run_folder import RunFolder
 from helio.files.trajectory import read_particles
@@ -74,12 +75,14 @@ def open_universe(path: Path, topology: Path | None) -> tuple[Any, Periodic]:
         raise HelioError(f"there is no {topology}")
     if path.is_dir():
         raise HelioError(f"{path} is a folder without a trajectory of Helio")
-    _check_format(topology or path)
+    extended = topology is None and is_extended_xyz(path)
+    if not extended:
+        _check_format(topology or path)
     files = [str(path)] if topology is None else [str(topology), str(path)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            universe: Any = MDAnalysis.Universe(*files)
+            universe: Any = open_extended_xyz(path) if extended else MDAnalysis.Universe(*files)
             frames = len(universe.trajectory)
         except (ValueError, OSError, TypeError, EOFError, IndexError, KeyError, StopIteration) as error:
             advice = "" if topology is not None else "; if it does not say which atoms it holds, give --topology"

@@ -66,6 +66,8 @@ def analyse(
         raise HelioError(f"which runs? Give folders: helio analyse {name} DIR...")
     options = parsed_options(name, settings or [])
     opened = open_all(paths, topology, **chosen)  # pyright: ignore[reportArgumentType]
+    for line in filter(None, (frames.attention for frames in opened)):
+        typer.echo(f"Attention: {line}", err=True)
     results = [compute(name, opened, **options)] if together else [compute(name, one, **options) for one in opened]
     result = combine(results)
     for word in references or []:

@@ -89,5 +89,6 @@ def say_how_it_ended(outcome: Outcome, folder: Path, *, quiet: bool = False) -> 
         raise typer.Exit(130)
     if (folder / "replica-000").is_dir():
         typer.echo(f"Done: {outcome.step} steps. Trajectories and logs: {folder / 'replica-*'}")
-        return
-    typer.echo(f"Done: {outcome.step} steps. Trajectory: {folder / 'trajectory.h5md'}, log: {folder / 'log.csv'}")
+    else:
+        typer.echo(f"Done: {outcome.step} steps. Trajectory: {folder / 'trajectory.h5md'}, log: {folder / 'log.csv'}")
+    typer.echo(f"See what happened: helio report {folder}")

@@ -13,12 +13,12 @@ import ase.io
 import ase.units
 import numpy as np
 from ase import Atoms
-from ase.cell import Cell
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from helio.errors import HelioError
 from helio.files.atomic import atomic_path
+from helio.files.orientation import in_standard_orientation
 from helio.files.run_folder import RunFolder
 from helio.files.trajectory import ENERGY, Frame, Particles, read_frames, read_particles
 from helio.simulate.bonds import bonds, make_whole
@@ -141,7 +141,7 @@ def _with_all(atoms: Atoms, frame: Frame) -> Any:
 
 def _write_model(file: IO[str], atoms: Any, frame: Frame, lines: list[str]) -> None:
     """A model of a pdb file, with its own cell; `lines` are those of the topology."""
-    positions, dimensions = _in_standard_orientation(atoms)
+    positions, dimensions, _ = in_standard_orientation(atoms)
     if (positions < -999).any() or (positions > 9999).any():
         raise HelioError(f"pdb cannot hold step {frame.step}, whose atoms have gone too far; try --wrap or extxyz")
     if dimensions is not None:
@@ -172,18 +172,8 @@ def _mdanalysis_writer(
 
             def write(atoms: Atoms, frame: Frame) -> None:
                 moment = universe.trajectory.ts
-                moment.positions, moment.dimensions = _in_standard_orientation(atoms)
+                moment.positions, moment.dimensions, _ = in_standard_orientation(atoms)
                 moment.time, moment.data["step"] = frame.time_ps, frame.step
                 writer.write(group)
 
             yield write
-
-
-def _in_standard_orientation(atoms: Atoms) -> tuple[np.ndarray, np.ndarray | None]:
-    """Positions and cell parameters where the first vector is along x and the second in the plane of x and y."""
-    if not atoms.pbc.any():
-        return atoms.positions, None
-    cell = atoms.cell.array.copy()
-    cell[2] *= np.sign(np.linalg.det(cell))  # the same lattice, right-handed
-    standard, turn = Cell(cell).standard_form()
-    return atoms.positions @ turn.T, standard.cellpar()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import ase.units
 import MDAnalysis
 import numpy as np
 import pytest
@@ -199,3 +202,53 @@ def test_without_mdanalysis(frames: Frames, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "MDAnalysis", None)
     with pytest.raises(HelioError, match=r"needs MDAnalysis .* pip install 'helio\[analysis\]'"):
         open_frames(frames.path)
+
+
+@pytest.mark.parametrize("copies", [1, 4])  # of the six atoms: XTC compresses more than nine
+@pytest.mark.parametrize("suffix", ["xtc", "dcd"])
+def test_a_frame_that_is_cut_off_is_named(frames: Frames, tmp_path: Path, suffix: str, copies: int) -> None:
+    topology, path = tmp_path / "many.pdb", tmp_path / f"many.{suffix}"
+    many: Any = MDAnalysis.Merge(*[frames.universe.atoms] * copies)
+    for number in range(copies):
+        many.atoms[6 * number : 6 * number + 6].positions += 20 * number
+    many.dimensions = [90, 90, 90, 90, 90, 90]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        many.atoms.write(topology)
+        with MDAnalysis.Writer(str(path), 6 * copies) as writer:
+            for _ in range(3):
+                writer.write(many.atoms)
+    whole = open_frames(path, topology)
+    assert whole.attention is None and len(whole) == 3
+    for hidden in tmp_path.glob(".*"):  # where MDAnalysis keeps the places of frames
+        hidden.unlink()
+    path.write_bytes(path.read_bytes()[:-9])
+    cut = open_frames(path, topology)
+    assert len(cut) == 2 and cut.attention is not None and "cut off" in cut.attention and "2 frames" in cut.attention
+
+
+@pytest.mark.parametrize("name", ["moving.extxyz", "moving.xyz"])
+def test_extended_xyz(tmp_path: Path, name: str) -> None:
+    """With the box in any orientation, times and velocities."""
+    path, atoms = tmp_path / name, molecule("H2O", cell=CELL, pbc=True)
+    for number in range(4):
+        atoms.info["time_ps"] = 1 + 0.5 * number
+        atoms.positions += 0.25
+        atoms.set_velocities(np.full((3, 3), 0.01))
+        atoms.write(path, format="extxyz", append=True)
+    found = open_frames(path)
+    assert found.times_ps.tolist() == [1, 1.5, 2, 2.5] and found.molecules.tolist() == [0, 0, 0]
+    moments = [(moment.positions.copy(), moment.triclinic_dimensions.copy()) for moment in found]
+    assert np.linalg.det(moments[0][1]) == pytest.approx(abs(np.linalg.det(CELL)), rel=1e-5)
+    inside = atoms.get_scaled_positions(wrap=False)
+    np.testing.assert_allclose(moments[-1][0] @ np.linalg.inv(moments[-1][1]), inside, atol=1e-5)
+    speeds = np.linalg.norm(found.first().velocities, axis=1)
+    np.testing.assert_allclose(speeds, 0.01 * 3**0.5 * 1000 * ase.units.fs, rtol=1e-5)
+
+
+def test_extended_xyz_of_different_atoms(tmp_path: Path) -> None:
+    path = tmp_path / "both.extxyz"
+    for name in ("H2O", "CH4"):
+        molecule(name).write(path, append=True)
+    with pytest.raises(HelioError, match=r"frame 1 of .* is not of the same atoms"):
+        open_frames(path)
