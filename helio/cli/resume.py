@@ -9,7 +9,7 @@ import typer
 
 
 def resume(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Run folder of `helio md` or `helio train`.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Run folder of `helio md`, `train` or `coarse`.")],
     steps: Annotated[
         int | None, typer.Option(help="Total number of steps of the whole run, to make it longer than first asked for.")
     ] = None,
@@ -26,9 +26,22 @@ def resume(
 
     keep_compiled_programs()
     from helio.cli.distributed import follows, joined
-    from helio.cli.train import is_training, resume_training_in
+    from helio.cli.coarse_simulate import resume_coarse_rollout
+    from helio.cli.coarse_train import resume_coarse_training
+    from helio.cli.train import resume_training_in, task_of
+    from helio.errors import HelioError
 
-    if is_training(folder):
+    task = task_of(folder)
+    if task in ("coarse-train", "coarse-simulate"):
+        if devices is not None or distributed is not None:
+            raise HelioError(f"{folder} is a run of helio coarse, which has one device: leave out --devices and "
+                             "--distributed")  # fmt: skip
+        if task == "coarse-train":
+            resume_coarse_training(folder, steps=steps)
+        else:
+            resume_coarse_rollout(folder, steps=steps)
+        return
+    if task == "train":
         resume_training_in(folder, steps=steps, distributed=distributed)
         return
     from helio.cli.progress import live_report, say_how_it_ended

@@ -36,6 +36,14 @@ def train(schema: _Schema = False, out: _Out = None) -> None:
     _give(json.dumps(TrainInput.model_json_schema(), indent=2) + "\n" if schema else template(), out)
 
 
+@app.command(epilog="Example: helio template coarse --out settings.yaml")
+def coarse(schema: _Schema = False, out: _Out = None) -> None:
+    """Print a settings file of `helio coarse train` with every setting, its default and its meaning."""
+    from helio.coarse.input_file import CoarseTrainInput, template
+
+    _give(json.dumps(CoarseTrainInput.model_json_schema(), indent=2) + "\n" if schema else template(), out)
+
+
 def _give(text: str, out: Path | None) -> None:
     from helio.errors import HelioError
     from helio.files.atomic import write_text

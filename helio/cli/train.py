@@ -94,12 +94,12 @@ def resume_training_in(folder: Path, *, steps: int | None, report: bool = True, 
     finish(outcome, folder, report=report, quiet=follows(distributed))
 
 
-def is_training(folder: Path) -> bool:
-    """Whether a run folder is that of a training."""
+def task_of(folder: Path) -> str | None:
+    """What the settings of a run folder are for; None where they do not tell, or there are none."""
     from helio.files.run_folder import RunFolder
 
     run = RunFolder(folder)
-    return run.settings.is_file() and run.read_settings().get("task") == "train"
+    return run.read_settings().get("task") if run.settings.is_file() else None
 
 
 @contextmanager

@@ -48,6 +48,11 @@ _FILES = (
     "validation.csv",
     "skipped.csv",
     "report.html",
+    # Of a coarse roll-out.
+    "rollout.h5",
+    "last-good.npz",
+    "last-good.previous.npz",
+    "evaluation.json",
     # What `helio export` writes by default: of a run that is replaced nothing may stay.
     *(f"trajectory.{kind}" for kind in ("xtc", "dcd", "extxyz", "pdb")),
 )

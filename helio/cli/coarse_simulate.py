@@ -1,0 +1,138 @@
+"""`helio coarse simulate`: long simulation by a coarse model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from helio.errors import HelioError
+
+if TYPE_CHECKING:
+    from helio.coarse.rollout import Outcome, Progress
+    from helio.coarse.settings import SimulateSettings
+
+EPILOG = (
+    "Examples: helio coarse simulate model.safetensors chains.h5 --steps 100000 --out runs/chains; "
+    "helio coarse simulate runs/chains --steps 200000"
+)
+_SEVERAL = 5  # systems that a dry run names
+
+
+def simulate(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="MODEL STORE", help="Coarse model, and store of the systems; or a run to go on with."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Run folder to make; default coarse-run.", show_default=False)
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Model steps in all.", show_default="10000")] = None,
+    save_every: Annotated[int, typer.Option(min=1, help="Steps between frames that are written.")] = 1,
+    part: Annotated[str, typer.Option(help="Part of the store whose systems are simulated.")] = "test",
+    system: Annotated[
+        list[str] | None, typer.Option(help="Name of a system, instead; may be given again.", show_default=False)
+    ] = None,
+    begin: Annotated[int, typer.Option(min=0, help="Frame of the store that the history begins with.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
+    checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 1000,
+    bond_limit: Annotated[float, typer.Option(help="Longest bond allowed, times the longest in training.")] = 3.0,
+    size_limit: Annotated[float, typer.Option(help="Largest radius of gyration allowed, likewise.")] = 3.0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in the folder.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, write nothing.")] = False,
+) -> None:
+    """Simulate systems of a store by a coarse model, all at once; Ctrl-C stops cleanly.
+
+    The first frames of each system in the store are the history that the model starts from.
+    """
+    from helio.cli.compiled import keep_compiled_programs
+
+    keep_compiled_programs()
+    from helio.cli.lines import changing_line
+    from helio.coarse.rollout import simulate_coarse
+    from helio.coarse.settings import SimulateSettings, checked
+
+    if len(sources) == 1:
+        if not sources[0].is_dir():
+            raise HelioError("give a model and a store, or the folder of a run to go on with")
+        resume_coarse_rollout(sources[0], steps=steps)
+        return
+    if len(sources) != 2:
+        raise HelioError(f"give one model and one store, not {len(sources)} paths")
+    out = out or Path("coarse-run")
+    settings = checked(
+        SimulateSettings,
+        {
+            "model": str(sources[0].resolve()),
+            "data": str(sources[1].resolve()),
+            "systems": tuple(system or ()),
+            "part": part,
+            "begin": begin,
+            "steps": steps or 10_000,
+            "save_every": save_every,
+            "checkpoint_every": checkpoint_every,
+            "bond_limit": bond_limit,
+            "size_limit": size_limit,
+            "seed": seed,
+        },
+    )
+    if dry_run:
+        _explain(settings, out)
+        return
+    with changing_line("Preparing and compiling ...") as show:
+        outcome = simulate_coarse(settings, out, report=lambda found: show(_line(found)), overwrite=overwrite)
+    _finish(outcome, out)
+
+
+def resume_coarse_rollout(folder: Path, *, steps: int | None) -> None:
+    """Go on with the roll-out in a run folder."""
+    from helio.cli.lines import changing_line
+    from helio.coarse.rollout import resume_rollout
+
+    with changing_line("Preparing and compiling ...") as show:
+        outcome = resume_rollout(folder, report=lambda found: show(_line(found)), steps=steps)
+    _finish(outcome, folder)
+
+
+def _line(found: Progress) -> str:
+    from helio.cli.progress import clock
+
+    return (
+        f"{100 * found.step / found.steps:5.1f} %  step {found.step}/{found.steps}  "
+        f"{found.time:g} {found.time_unit} of each system  "
+        f"{found.time_per_hour:.3g} {found.time_unit} per hour of all  "
+        f"{clock(found.seconds_left)} left"
+    )
+
+
+def _finish(outcome: Outcome, folder: Path) -> None:
+    if outcome.interrupted:
+        typer.echo(f"Stopped at step {outcome.step} of {outcome.steps}. Continue with: helio coarse simulate {folder}")
+        raise typer.Exit(130)
+    typer.echo(f"Done: {outcome.step} steps. Motion: {folder / 'rollout.h5'}, speed: {folder / 'log.csv'}")
+
+
+def _explain(settings: SimulateSettings, out: Path) -> None:
+    """Print what a roll-out would do."""
+    from helio.coarse.rollout import set_scene
+    from helio.coarse.store import Store
+    from helio.precision import numerics
+
+    with numerics("float32"), Store(settings.data) as store:
+        scene = set_scene(settings, store)
+    names, info, history = scene.motion.names, scene.info, scene.model.architecture.history
+    shown = ", ".join(names[:_SEVERAL]) + (f" and {len(names) - _SEVERAL} more" if len(names) > _SEVERAL else "")
+    groups = sum(len(groups) for _, groups in scene.motion.systems)
+    frames = settings.steps // settings.save_every
+    typer.echo(f"{len(names)} systems of {groups} groups in all: {shown}")
+    typer.echo(
+        f"{settings.steps} steps of {info.step_time:g} {info.time_unit}, {settings.steps * info.step_time:g} "
+        f"{info.time_unit} of each system, after a history of {history} frames of simulation"
+    )
+    for name, value in settings.model_dump(mode="json").items():
+        typer.echo(f"  {name}: {value}")
+    typer.echo(
+        f"Would write {frames} frames, {frames * groups * 12 / 1e6:.1f} MB, to {out}"
+        + (", which exists: the run would need --overwrite" if out.exists() else "")
+    )

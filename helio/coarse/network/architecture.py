@@ -1,0 +1,72 @@
+"""What a coarse model is made of: sizes and choices that its weights belong to."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+Form = Literal["published", "equivariant"]
+Target = Literal["acceleration", "displacement"]
+Noise = Literal["independent", "paired"]
+EtaRule = Literal["constant", "scaled"]
+
+
+def spaced_levels(count: int, *, largest: float, smallest: float) -> tuple[float, ...]:
+    """`count` levels of noise, spaced evenly in the logarithm, the largest first; of one level, the largest."""
+    return tuple(float(level) for level in np.geomspace(largest, smallest, count))
+
+
+@dataclass(frozen=True)
+class RefinementChoice:
+    """Levels of noise and steps of the refinement; lengths in units of the rms step per coordinate."""
+
+    levels: int = 20
+    largest: float = 1.0
+    smallest: float = 0.01
+    inner_steps: int = 10
+    eta: float = 5e-5
+    rule: EtaRule = "constant"
+
+    @property
+    def sigmas(self) -> tuple[float, ...]:
+        """The levels."""
+        return spaced_levels(self.levels, largest=self.largest, smallest=self.smallest)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes and choices; static in compiled code, kept in the model file."""
+
+    type_names: tuple[str, ...]  # of beads
+    bond_types: int  # 0: bonds are all alike
+    periodic: bool  # whether systems have a box
+    history: int  # H
+    form: Form = "equivariant"
+    target: Target = "displacement"
+    noise: Noise = "paired"
+    width: int = 64  # of hidden layers and latents of the dynamics
+    layers: int = 2  # of message passing
+    hidden_layers: int = 2  # of each small network
+    embedding_width: int = 32
+    embedding_layers: int = 2
+    embedding_size: int = 32
+    type_size: int = 32  # of the vectors of types of beads, bonds and pairs
+    masses: bool = True  # whether networks see masses
+    radius: float | None = None  # of pairs, in the unit of the data; None: all pairs
+    columns: int = 0  # pairs within the radius that a group can have, bonded ones apart; 0: no list, all pairs
+    least_spread: float = 0.01  # of the noise, in units of the rms target
+    gyration_width: int | None = None  # of the head of radii of gyration; None: there is none
+    refinement: RefinementChoice | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Architecture:
+        """From plain values; raises `TypeError` for names that there are not."""
+        refinement = values["refinement"]
+        chosen = None if refinement is None else RefinementChoice(**refinement)
+        return cls(**values | {"type_names": tuple(values["type_names"]), "refinement": chosen})

@@ -1,0 +1,63 @@
+"""What a group is made of, from the types and bonds of its beads alone."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from helio.coarse.network.architecture import Architecture
+from helio.coarse.network.graph_network import MLP, GraphNetwork, Pairs
+from helio.coarse.topology import Topology
+
+
+class Embedding(eqx.Module):
+    """Messages along the bonds of the fine system; a group's features are the mean over its beads."""
+
+    types: Float[Array, "T C"]
+    bond_types: Float[Array, "U C"] | None
+    network: GraphNetwork
+    decode: MLP
+    mean_mass: float = eqx.field(static=True)
+    masses: bool = eqx.field(static=True)
+
+    def __init__(self, architecture: Architecture, *, mean_mass: float, rng: np.random.Generator) -> None:
+        """Draw the weights; `mean_mass` of beads is the unit of their masses."""
+        a = architecture
+        self.types = _table(len(a.type_names), a.type_size, rng)
+        self.bond_types = _table(a.bond_types, a.type_size, rng) if a.bond_types else None
+        self.mean_mass, self.masses = mean_mass, a.masses
+        self.network = GraphNetwork(
+            a.type_size + a.masses,
+            a.type_size,
+            width=a.embedding_width,
+            layers=a.embedding_layers,
+            hidden_layers=a.hidden_layers,
+            rng=rng,
+        )
+        self.decode = MLP(
+            a.embedding_width, a.embedding_width, a.embedding_size, hidden_layers=a.hidden_layers, rng=rng
+        )
+
+    def __call__(self, topology: Topology) -> Float[Array, "G F"]:
+        """Features of the groups."""
+        beads = len(topology.types)
+        pairs = Pairs(topology.partners, topology.partners < beads)
+        kinds = self.types.at[topology.types].get(mode="clip")
+        edges = kinds[:, None] + pairs.senders(kinds)
+        if self.bond_types is not None:
+            edges = edges + self.bond_types.at[topology.bond_types].get(mode="clip")
+        if self.masses:
+            kinds = jnp.concatenate([kinds, topology.masses[:, None] / self.mean_mass], axis=-1)
+        nodes = self.decode(self.network(kinds, edges, pairs)[0])
+        real = (topology.members < beads)[:, :, None]
+        own = jnp.where(real, nodes.at[topology.members].get(mode="clip"), 0)
+        return own.sum(axis=1) / jnp.maximum(real.sum(axis=1).astype(nodes.dtype), 1)
+
+
+def _table(rows: int, columns: int, rng: np.random.Generator) -> Float[Array, "rows columns"]:
+    """A table drawn uniformly (Glorot and Bengio, 2010)."""
+    bound = (6 / (rows + columns)) ** 0.5
+    return jax.numpy.asarray(rng.uniform(-bound, bound, size=(rows, columns)), jnp.float32)
