@@ -27,3 +27,11 @@ def nearest_images(vectors: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, n
     best = np.linalg.norm(candidates, axis=-1).argmin(axis=-1)
     shortest = np.take_along_axis(candidates, best[..., None, None], axis=-2)[..., 0, :]
     return shortest, (rounded + _AROUND[best]).astype(np.int32)
+
+
+def reduced(cell: np.ndarray) -> np.ndarray:
+    """The shortest vectors of the same lattice (Minkowski), right-handed and in the same place, (3, 3)."""
+    from ase.geometry import minkowski_reduce
+
+    shortest = np.asarray(minkowski_reduce(cell)[0], np.float64)
+    return shortest if np.linalg.det(shortest) > 0 else -shortest

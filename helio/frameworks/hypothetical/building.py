@@ -21,6 +21,7 @@ from helio.frameworks.hypothetical.pormake import pormake
 from helio.frameworks.hypothetical.scaling import BlockScaler
 from helio.frameworks.joining import join
 from helio.frameworks.library import Library
+from helio.frameworks.periodic import reduced
 
 LARGEST_GAP = 0.5  # A, between two connections that meet
 LEAST_CONTACT = 0.7  # of atoms that are not bonded, of the sum of their covalent radii
@@ -50,9 +51,7 @@ def build(recipe: Recipe) -> Built:
     builder = pormake().Builder(locator=BlockLocator(), scaler=BlockScaler())
     made = builder.build_by_type(net.topology, on_nodes, between)
     located = [bb for bb in made.info["located_bbs"] if bb is not None]
-    cell = np.asarray(made.info["topology"].atoms.cell.array)
-    if np.linalg.det(cell) < 0:
-        raise HelioError("pormake made a left-handed cell")
+    cell = reduced(made.info["topology"].atoms.cell.array)
     names = [kinds[t] for t in net.topology.node_types[net.topology.node_indices].tolist()]
     names += [recipe.linker] * (len(located) - len(names)) if recipe.linker else []
     return _turned(_framework(recipe.name, cell, located, [known[name].block for name in names], names))
