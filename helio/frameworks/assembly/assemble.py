@@ -1,0 +1,156 @@
+"""From a framework whose rotations are not known to one whose blocks are turned and joined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from ase.geometry import minkowski_reduce
+
+from helio.errors import HelioError
+from helio.frameworks.assembly.annealing import Start, annealed
+from helio.frameworks.assembly.first_turns import first_turns
+from helio.frameworks.assembly.fitting import Pose, fitted
+from helio.frameworks.assembly.matching import Matching, matched
+from helio.frameworks.assembly.sites import Joints, joints
+from helio.frameworks.assembly.spinning import spun
+from helio.frameworks.framework import Framework
+from helio.frameworks.library import Library
+
+# (starts, batch) of the rounds; a framework goes into the next where its gaps are still above `_GOOD`.
+_ROUNDS = ((8, 16), (48, 4))
+_GOOD = 0.3  # A, mean gap
+_FITTED = 3  # of the starts, those with the smallest misfits, are fitted
+_NEAREST = 1.0  # A: blocks whose centres are closer cannot both be there
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """A framework with rotations, edges and ends, and the gaps (E,) in A between connections that meet."""
+
+    framework: Framework
+    gaps: np.ndarray
+
+    @property
+    def mean_gap(self) -> float:
+        """In A."""
+        return float(self.gaps.mean())
+
+
+def assemble(framework: Framework, library: Library, *, adapt: bool = False, seed: int = 0) -> Assembled:
+    """Turn and join the blocks of one framework; as `assemble_all`, raising what makes it impossible."""
+    found = assemble_all([framework], library, adapt=adapt, seed=seed)[0]
+    if isinstance(found, HelioError):
+        raise found
+    return found
+
+
+def assemble_all(
+    frameworks: Sequence[Framework], library: Library, *, adapt: bool = False, seed: int = 0
+) -> list[Assembled | HelioError]:
+    """Turn and join the blocks of frameworks, whose rotations and edges are not looked at.
+
+    Args:
+        frameworks: cell, centres and blocks.
+        library: of the blocks.
+        adapt: let centres and cell give way so that connections meet; for frameworks whose places are about right.
+        seed: of the first rotations; the same seed gives the same frameworks.
+
+    Returns:
+        For each framework what it became, or why it cannot be assembled.
+    """
+    found: list[Assembled | HelioError | None] = [None] * len(frameworks)
+    poses: dict[int, tuple[Joints, Pose]] = {}
+    for place, framework in enumerate(frameworks):
+        try:
+            poses[place] = joints(framework, library), _pose(framework)
+        except HelioError as error:
+            found[place] = error
+    best: dict[int, tuple[Pose, Matching]] = {}
+    for round_number, (starts, batch) in enumerate(_ROUNDS):
+        open_ = [place for place in poses if place not in best or best[place][1].gaps.mean() > _GOOD]
+        for begin in range(0, len(open_), batch):
+            places = open_[begin : begin + batch]
+            for place, new in zip(
+                places, _turned([poses[p] for p in places], starts, (seed, round_number)), strict=True
+            ):
+                if place not in best or new[1].misfits.sum() < best[place][1].misfits.sum():
+                    best[place] = new
+    for place, (pose, matching) in best.items():
+        found[place] = _finished(frameworks[place], library, poses[place][0], pose, matching, adapt=adapt)
+    return [one for one in found if one is not None]
+
+
+def _pose(framework: Framework) -> Pose:
+    """With a reduced cell; the blocks stay where they are."""
+    if abs(np.linalg.det(framework.cell)) < 1.0 or not np.isfinite(framework.centers).all():
+        raise HelioError(f"{framework.name} cannot be assembled: its cell or its centres make no sense")
+    cell = _reduced(framework.cell)
+    centers = framework.centers @ framework.cell
+    for i in range(len(centers)):
+        between = (centers[i + 1 :] - centers[i]) @ np.linalg.inv(cell)
+        apart = np.linalg.norm((between - np.rint(between)) @ cell, axis=1)
+        if (apart < _NEAREST).any():
+            raise HelioError(
+                f"{framework.name} cannot be assembled: two of its blocks are {apart.min():.2f} A from each other"
+            )
+    return Pose(centers, np.tile(np.eye(3), (len(centers), 1, 1)), cell)
+
+
+def _reduced(cell: np.ndarray) -> np.ndarray:
+    """Minkowski's form of the same lattice: the nearest of 27 images is then the nearest of all."""
+    return np.asarray(minkowski_reduce(cell)[0])
+
+
+def _turned(poses: list[tuple[Joints, Pose]], starts: int, seed: tuple[int, int]) -> list[tuple[Pose, Matching]]:
+    """For each framework the best of so many starts, its rotations fitted."""
+    first = [
+        Start(own, pose.centers, pose.cell, first_turns(
+            own, pose.centers, pose.cell, starts=starts, random=np.random.default_rng(seed)
+        ))
+        for own, pose in poses
+    ]  # fmt: skip
+    return [_best(own, pose, turns) for (own, pose), turns in zip(poses, annealed(first), strict=True)]
+
+
+def _best(own: Joints, pose: Pose, turns: np.ndarray) -> tuple[Pose, Matching]:
+    tried = [replace(pose, rotations=one) for one in turns]
+    matchings = [_matching(own, one) for one in tried]
+    order = np.argsort([matching.misfits.sum() for matching in matchings], kind="stable")[:_FITTED]
+    fits = [_refitted(own, tried[i], matchings[i], cell=False) for i in order]
+    return min(fits, key=lambda fit: fit[1].misfits.sum())
+
+
+def _refitted(own: Joints, pose: Pose, matching: Matching, *, cell: bool) -> tuple[Pose, Matching]:
+    """Fitted, matched anew, and fitted once more where that changed who meets whom."""
+    pose = fitted(pose, own, matching, cell=cell)
+    again = _matching(own, pose)
+    if (again.linker != matching.linker).any():
+        pose = fitted(pose, own, again, cell=cell)
+        again = _matching(own, pose)
+    return pose, again
+
+
+def _matching(own: Joints, pose: Pose) -> Matching:
+    nodes, linkers = (sites.placed(pose.centers, pose.rotations) for sites in (own.nodes, own.linkers))
+    return matched(nodes, linkers, pose.cell)
+
+
+def _finished(
+    framework: Framework, library: Library, own: Joints, pose: Pose, matching: Matching, *, adapt: bool
+) -> Assembled:
+    if adapt:
+        pose, matching = _refitted(own, pose, matching, cell=True)
+    cell, centers, wrapped = framework.cell, framework.centers, np.zeros((len(framework), 3))
+    if adapt:
+        cell = cell @ np.linalg.solve(_reduced(cell), pose.cell)
+        centers = pose.centers @ np.linalg.inv(cell)
+        wrapped = np.floor(centers.round(9))  # a rounding error below zero is no other cell
+        centers = np.maximum(centers - wrapped, 0.0)
+    node, linker = own.nodes.block, own.linkers.block[matching.linker]
+    images = np.rint(matching.shifts @ np.linalg.inv(cell)) + wrapped[linker] - wrapped[node]
+    edges = np.concatenate([node[:, None], linker[:, None], images], axis=1).astype(np.int32)
+    ends = np.stack([own.nodes.connection, own.linkers.connection[matching.linker]], axis=1).astype(np.int32)
+    joined = replace(framework, cell=cell, centers=centers, rotations=pose.rotations, edges=edges, ends=ends)
+    return Assembled(replace(joined, rotations=spun(joined, library)), matching.gaps)
