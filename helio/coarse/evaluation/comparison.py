@@ -157,7 +157,7 @@ def _system(
         rolled_time=rolled[0].time,
         stable=float(np.mean([len(one) / count for one, count in zip(rolled, whole, strict=True)])),
         reference=found,
-        exact=_closed_form(store, name, track, gyration),
+        exact=_closed_form(store, name, gyration),
         model=[measure(one, gyration=gyration, windows=windows) for one in kept],
         short=[measure(one, gyration=gyration, windows=windows) for one in short],
         distances={s: [distances(one, exact_curves, track.bonds) for one in many] for s, many in curves.items()},
@@ -176,10 +176,10 @@ def _kept(track: Track, skip: float) -> Track:
     return track.part(begin, len(track))
 
 
-def _closed_form(store: Store, name: str, track: Track, gyration: Gyration) -> dict[str, Estimate]:
+def _closed_form(store: Store, name: str, gyration: Gyration) -> dict[str, Estimate]:
     if not store.origin.startswith(_ROUSE):
         return {}
-    exact = exact_properties(RouseChain(len(store.system(name))), store.groups(name), track.interval)
+    exact = exact_properties(RouseChain(len(store.system(name))), store.groups(name))
     radii = {key for key in exact if key.startswith("rg_") and gyration == "groups"}
     return {key: value for key, value in exact.items() if key not in radii}
 

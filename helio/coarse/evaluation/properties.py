@@ -9,7 +9,7 @@ import numpy as np
 
 from helio.coarse.evaluation import distribution
 from helio.coarse.evaluation.chains import centers_of_mass, end_to_end, gyration_of_groups
-from helio.coarse.evaluation.correlation import relaxation_time
+from helio.coarse.evaluation.correlation import decay_time
 from helio.coarse.evaluation.displacement import Diffusion, diffusion, without_drift
 from helio.coarse.evaluation.estimate import Estimate
 from helio.coarse.evaluation.ions import ideal_transport, transport
@@ -67,11 +67,11 @@ def measure(
         series = gyration_series(track, gyration)
         found["rg_squared"] = distribution.mean(series)
         found["rg_squared_spread"] = distribution.spread(series)
-        found["rg_squared_time"] = relaxation_time(series, track.interval) if len(series) >= 4 else _NOTHING
+        found["rg_squared_time"] = decay_time(series, track.interval) if len(series) >= 4 else _NOTHING
         vectors = end_to_end(track)
         if vectors is not None and len(vectors) >= 4:
             flat = vectors.reshape(len(vectors), -1)
-            found["end_to_end_time"] = relaxation_time(flat, track.interval, mean="zero")
+            found["end_to_end_time"] = decay_time(flat, track.interval, mean="zero")
     moved = diffusions(track, windows=windows)
     for kind in set(track.kinds):
         found[f"diffusivity {kind}"] = moved[kind].diffusivity if kind in moved else _NOTHING

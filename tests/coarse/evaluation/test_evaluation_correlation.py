@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from helio.coarse.evaluation.correlation import autocorrelation, relaxation_time
+from helio.coarse.evaluation.correlation import autocorrelation, decay_time, integrated_time
 from helio.errors import HelioError
 
 
@@ -37,9 +37,9 @@ def test_autocorrelation_by_hand():
 
 
 @pytest.mark.parametrize("interval", [1.0, 12.0])
-def test_relaxation_time(interval):
+def test_integrated_time(interval):
     """dt/2 coth(dt / 2 T), also where frames are as far apart as the correlation lasts."""
-    found = relaxation_time(ornstein_uhlenbeck(12.0, interval, 40_000, 1, seed=3), interval)
+    found = integrated_time(ornstein_uhlenbeck(12.0, interval, 40_000, 1, seed=3), interval)
     exact = interval / 2 / np.tanh(interval / 24)
     assert abs(found.value - exact) < 4 * found.error and found.error < 0.08 * exact
 
@@ -47,16 +47,32 @@ def test_relaxation_time(interval):
 def test_error_is_the_spread():
     """Of 60 series the estimates spread as much as their errors say, and several columns are worth as many frames."""
     series = ornstein_uhlenbeck(8.0, 1.0, 3000, 60, seed=5)
-    single = [relaxation_time(column, 1.0) for column in series.T]
+    single = [integrated_time(column, 1.0) for column in series.T]
     spread, said = np.std([e.value for e in single]), np.mean([e.error for e in single])
     assert 0.7 < spread / said < 1.4
-    together = relaxation_time(series, 1.0)
+    together = integrated_time(series, 1.0)
     assert together.error < said / 6 and abs(together.value - 8.0) < 4 * together.error + 0.1
+
+
+def test_decay_time():
+    """The time constant, also where frames are as far apart as it is long; errors are as large as the spread."""
+    series = ornstein_uhlenbeck(8.0, 1.0, 3000, 80, seed=6)
+    single = [decay_time(column, 1.0) for column in series.T]
+    spread, said = np.std([e.value for e in single]), np.mean([e.error for e in single])
+    assert 0.75 < spread / said < 1.35 and said < 0.6 * np.mean([integrated_time(c, 1.0).error for c in series.T])
+    for found in (decay_time(series, 1.0), decay_time(series, 1.0, mean="zero"), decay_time(series[::8], 8.0)):
+        assert abs(found.value - 8.0) < 4 * found.error + 0.1 and found.error < 0.2
+
+
+def test_decay_that_is_not_seen():
+    found = decay_time(np.ones((10, 2)), 3.0, mean="zero")
+    assert found.value == 15.0 and np.isnan(found.error)
+    assert decay_time(np.tile([1.0, -1.0], 50), 2.0).value < 2
 
 
 def test_no_correlation():
     noise = np.random.default_rng(0).normal(size=5000)
-    found = relaxation_time(noise, 3.0)
+    found = integrated_time(noise, 3.0)
     assert found.value == pytest.approx(1.5, abs=4 * found.error)
 
 
