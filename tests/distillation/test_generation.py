@@ -105,6 +105,7 @@ loss: {{energy: 1, atomic_energies: 1}}
 """
 
 
+@pytest.mark.slow
 def test_distill(made, teacher_file, tmp_path):
     pytest.importorskip("optax")
     (tmp_path / "student.yaml").write_text(STUDENT.format(store=made[0]))

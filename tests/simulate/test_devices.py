@@ -65,7 +65,7 @@ def molecules() -> dict[str, System]:
         pytest.param("periodic", "ewald", 4, marks=pytest.mark.slow),
         ("periodic", "pme", 4),
         pytest.param("slab", "shifted", 4, marks=pytest.mark.slow),
-        ("molecule", "shifted", 8),
+        pytest.param("molecule", "shifted", 8, marks=pytest.mark.slow),
         pytest.param("fragments", "shifted", 4, marks=pytest.mark.slow),
     ],
 )
@@ -200,6 +200,7 @@ def input_file(tmp_path: Path, model_file: Path) -> Path:
     return tmp_path / "run.yaml"
 
 
+@pytest.mark.slow
 def test_two_processes(input_file: Path, model_file: Path) -> None:
     """Two processes of two devices each: the first writes, the numbers are those of one process."""
     folder = input_file.parent
