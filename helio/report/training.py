@@ -62,7 +62,7 @@ def progress_table(progress: Progress) -> Table:
     shown.add_row("loss", "", f"{training.loss:.5g}", "", "" if validation is None else f"{validation.loss:.5g}")
     for name in training.mae:
         own = ("", "") if validation is None else (f"{validation.mae[name]:.5g}", f"{validation.rmse[name]:.5g}")
-        label = f"{_words(name)}{f' ({UNITS[name]})' if UNITS[name] else ''}"
+        label = f"{_words(name)}{f' ({UNITS[name]})' if UNITS.get(name) else ''}"
         shown.add_row(label, f"{training.mae[name]:.5g}", f"{training.rmse[name]:.5g}", *own)
     return shown
 

@@ -1,0 +1,250 @@
+"""`helio frameworks train | sample | optimise | template`: models that generate frameworks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from helio.errors import HelioError
+
+if TYPE_CHECKING:
+    from helio.frameworks.model.settings import FrameworkTrainSettings
+    from helio.frameworks.model.wishes import Wishes
+
+_Model = Annotated[str, typer.Option(help="Model file, or helio-frameworks for the one in the package.")]
+_Out = Annotated[Path, typer.Option("--out", "-o", help="Store to write (.h5), for `helio frameworks assemble`.")]
+_Count = Annotated[int, typer.Option(min=1, help="How many to draw.")]
+_Seed = Annotated[int, typer.Option(min=0, help="Of all random numbers; the same seed gives the same store.")]
+_Blocks = Annotated[int | None, typer.Option(help="Building blocks in each cell.", show_default=False)]
+_Cell = Annotated[
+    str | None, typer.Option(metavar='"A B C AL BE GA"', help="Lattice: A and degrees.", show_default=False)
+]
+_Batch = Annotated[int, typer.Option(min=1, help="Frameworks drawn at once.")]
+_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the store if it exists.")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, write nothing.")]
+
+
+def template(
+    out: Annotated[Path | None, typer.Option(help="New file, instead of the terminal.", show_default=False)] = None,
+) -> None:
+    """Print a settings file of `helio frameworks train` with every setting, its default and its meaning."""
+    from helio.files.atomic import write_text
+    from helio.frameworks.model.settings import template as text
+
+    if out is None:
+        typer.echo(text(), nl=False)
+        return
+    if out.exists():
+        raise HelioError(f"{out} exists; give another name")
+    write_text(out, text())
+    typer.echo(f"Wrote {out}")
+
+
+def train(
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="Settings file (.yaml), or run folder of a training to go on with.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Run folder to make; default frameworks-training.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in the folder.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and say what would be done.")] = False,
+) -> None:
+    """Train a model on a store; Ctrl-C stops cleanly, and the same command with the run folder goes on."""
+    from helio.cli.compiled import keep_compiled_programs
+
+    keep_compiled_programs()
+    from helio.cli.train import live_report
+    from helio.frameworks.model.settings import read_settings
+    from helio.frameworks.model.training import resume_frameworks, train_frameworks
+    from helio.packages import need
+
+    need("optax", extra="train")
+    if source.is_dir():
+        if out is not None or overwrite or dry_run:
+            raise HelioError(f"{source} is a run folder, which is gone on with: --out, --overwrite and --dry-run need "
+                             "a settings file")  # fmt: skip
+        with live_report() as show:
+            outcome = resume_frameworks(source, report=show)
+        _finish(outcome, source)
+        return
+    out_in_file, settings = read_settings(source)
+    folder = out or out_in_file or Path("frameworks-training")
+    if dry_run:
+        _explain(settings, folder)
+        return
+    with live_report() as show:
+        outcome = train_frameworks(settings, folder, report=show, overwrite=overwrite)
+    _finish(outcome, folder)
+
+
+def sample(
+    out: _Out,
+    model: _Model = "helio-frameworks",
+    count: _Count = 100,
+    seed: _Seed = 0,
+    blocks: _Blocks = None,
+    cell: _Cell = None,
+    batch: _Batch = 64,
+    overwrite: _Overwrite = False,
+    dry_run: _DryRun = False,
+) -> None:
+    """Draw frameworks at random, or with a wanted lattice or number of blocks."""
+    from helio.frameworks.model.wishes import Wishes
+
+    wishes = Wishes(cell=_numbers(cell), blocks=blocks)
+    _generate(wishes, out, model, dry_run, overwrite, count=count, seed=seed, batch=batch)
+
+
+def optimise(
+    out: _Out,
+    target: Annotated[
+        list[str] | None, typer.Option(metavar="LABEL=VALUE", help="Value that is wanted, in the label's unit.")
+    ] = None,
+    most: Annotated[list[str] | None, typer.Option(metavar="LABEL", help="Of which the most is wanted.")] = None,
+    least: Annotated[list[str] | None, typer.Option(metavar="LABEL", help="Of which the least is wanted.")] = None,
+    model: _Model = "helio-frameworks",
+    start: Annotated[
+        Path | None, typer.Option(help="Store whose frameworks to begin from; by default random latents.")
+    ] = None,
+    part: Annotated[str, typer.Option(help="Of this store.")] = "train",
+    count: _Count = 100,
+    seed: _Seed = 0,
+    blocks: _Blocks = None,
+    cell: _Cell = None,
+    steps: Annotated[int, typer.Option(min=0, help="Changes of each latent.")] = 1000,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Of these changes.")] = 0.02,
+    prior: Annotated[float, typer.Option(min=0, help="Weight that keeps latents near those trained on.")] = 1.0,
+    guidance: Annotated[
+        float, typer.Option(min=0, help="Strength with which the wish is followed during the diffusion, too.")
+    ] = 0.0,
+    batch: _Batch = 64,
+    overwrite: _Overwrite = False,
+    dry_run: _DryRun = False,
+) -> None:
+    """Draw frameworks with wanted properties: latents are sought that promise them, and filled."""
+    from helio.frameworks.model.optimise import Search
+    from helio.frameworks.model.wishes import Wishes
+
+    wishes = Wishes(
+        targets=dict(_target(each) for each in target or ()),
+        most=tuple(most or ()),
+        least=tuple(least or ()),
+        cell=_numbers(cell),
+        blocks=blocks,
+    )
+    if not wishes.any_label:
+        raise HelioError("nothing to optimise: give --target LABEL=VALUE, --most LABEL or --least LABEL")
+    search = Search(steps, learning_rate, prior)
+    begin = None if start is None else (start, part)
+    _generate(
+        wishes, out, model, dry_run, overwrite, begin,
+        count=count, seed=seed, batch=batch, search=search, guidance=guidance, prefix="optimised",
+    )  # fmt: skip
+
+
+def _generate(
+    wishes: Wishes,
+    out: Path,
+    model: str,
+    dry_run: bool,
+    overwrite: bool,
+    begin: tuple[Path, str] | None = None,
+    **settings: Any,
+) -> None:
+    """Check, draw, write and tell."""
+    from helio.cli.compiled import keep_compiled_programs
+
+    keep_compiled_programs()
+    from helio.frameworks.model.generation import GenerationSettings, encoded_latents, generate
+    from helio.frameworks.model.model_file import read_framework_model
+    from helio.frameworks.model.wishes import check_wishes
+    from helio.frameworks.store import FrameworkStore
+    from helio.frameworks.store_writer import write_store
+
+    if out.exists() and not overwrite:
+        raise HelioError(f"{out} exists; give another name or --overwrite")
+    whole = read_framework_model(model)
+    check_wishes(wishes, whole.scales)
+    if dry_run:
+        typer.echo(f"{whole.info.name}: {len(whole.library)} blocks, labels {', '.join(whole.scales.names)}")
+        typer.echo(f"Would draw {settings['count']} frameworks into {out}")
+        return
+    starts = None
+    if begin is not None:
+        with FrameworkStore(begin[0]) as store:
+            starts = encoded_latents(whole, store, begin[1], seed=settings["seed"], count=settings["count"])
+    with _progress(settings["count"]) as report:
+        found = generate(whole, GenerationSettings(wishes=wishes, **settings), starts=starts, report=report)
+    write_store(out, found.content, overwrite=overwrite)
+    typer.echo(
+        f"{out}: {len(found.content.entries)} frameworks, {100 * found.matched:.0f} % with as many connections of "
+        f"nodes as of linkers; left out: {found.impossible} impossible lattices, {found.not_finite} not finite"
+    )
+    _tell_labels(found.content.entries)
+
+
+def _tell_labels(entries: list[Any]) -> None:
+    """Median of what the model expects of each label."""
+    import numpy as np
+
+    for name in sorted(entries[0].framework.labels):
+        values = [entry.framework.labels[name] for entry in entries]
+        low, middle, high = np.quantile(values, (0.1, 0.5, 0.9))
+        typer.echo(f"  {name}: {middle:.4g} (80 % within {low:.4g} to {high:.4g})")
+
+
+def _target(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name.strip(), float(value)
+    except ValueError:
+        raise HelioError(f"a target is LABEL=VALUE, not {text!r}") from None
+
+
+def _numbers(text: str | None) -> tuple[float, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.replace(",", " ").split())
+    except ValueError:
+        raise HelioError(f"a cell is given by six numbers, a b c alpha beta gamma, not {text!r}") from None
+
+
+@contextmanager
+def _progress(count: int) -> Iterator[Callable[[int], None]]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("frameworks", total=count)
+        yield lambda done: progress.update(task, completed=done)
+
+
+def _explain(settings: FrameworkTrainSettings, folder: Path) -> None:
+    """Print what a training would do."""
+    from helio.frameworks.model.training import preview
+
+    found = preview(settings)
+    typer.echo(
+        f"{found.frameworks[0]} frameworks to train on, {found.frameworks[1]} to validate on; {found.blocks} blocks; "
+        f"labels {', '.join(found.labels)}"
+    )
+    typer.echo(
+        f"{found.parameters[0]:,} parameters in the encoder of blocks, {found.parameters[1]:,} in the generative; "
+        f"{found.batches_per_epoch} batches of {found.shapes} shapes per epoch"
+    )
+    typer.echo(f"Would write to {folder}" + (", which exists: it would need --overwrite" if folder.exists() else ""))
+
+
+def _finish(outcome: Any, folder: Path) -> None:
+    """Say how a training ended; after an interruption exit with status 130."""
+    if outcome.reason == "interrupted":
+        typer.echo(f"Stopped at step {outcome.step} of {outcome.steps}. Go on with: helio frameworks train {folder}")
+        raise typer.Exit(130)
+    why = ", as the time was up" if outcome.reason == "time" else ""
+    typer.echo(
+        f"Done: {outcome.step} steps{why}, best at step {outcome.best_step}. Model: {folder / 'model.safetensors'}"
+    )

@@ -1,0 +1,199 @@
+"""From latents to frameworks: numbers of blocks and lattices from the heads, then the reverse diffusion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from helio.frameworks.model.data import padded_size, padded_sizes
+from helio.frameworks.model.diffusion import GenerativeModel
+from helio.frameworks.model.equivariant import masked_mean
+from helio.frameworks.model.guidance import CleanGuess, Guidance, guided
+from helio.frameworks.model.heads import MOST_BLOCKS
+from helio.frameworks.model.scaling import Scales
+from helio.frameworks.model.schedules import Schedule, clean_embedding, embedding_step, place_step
+from helio.frameworks.model.torus import cell_matrix, cell_parameters, inverse, length_unit, reduced, wrap
+from helio.frameworks.model.wishes import Wishes
+
+_SHAPES = 2  # of batches: each is compiled
+
+
+@dataclass(frozen=True, eq=False)
+class Skeletons:
+    """M lattices with numbers of blocks, to be filled."""
+
+    latent: np.ndarray  # (M, D)
+    cell: np.ndarray  # (M, 3, 3) A, reduced
+    count: np.ndarray  # (M,)
+    lattice: np.ndarray  # (M, 6) standardised
+    number: np.ndarray  # (M,) which draw each is
+    impossible: int  # draws whose lattice is none
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """Blocks of M skeletons, padded."""
+
+    fractional: np.ndarray  # (M, 20, 3)
+    embedding: np.ndarray  # (M, 20, C) standardised
+    finite: np.ndarray  # (M,) False where numbers ran away
+
+
+class _One(eqx.Module):
+    """What the reverse diffusion of one framework starts from."""
+
+    latent: Any
+    cell: Any
+    lattice: Any
+    mask: Any
+    count: Any
+    key: Any
+
+
+def skeletons(model: GenerativeModel, scales: Scales, latents: np.ndarray, wishes: Wishes) -> Skeletons:
+    """Read numbers of blocks and lattices off latents (M, D), or take those that are wished for."""
+    reading = jax.device_get(model.read(jnp.asarray(latents, jnp.float32)))
+    count = np.argmax(reading.count[:, 1:], axis=1).astype(np.int32) + 1  # never none
+    if wishes.blocks is not None:
+        count = np.full_like(count, wishes.blocks)
+    parameters = scales.lattice_out(np.asarray(reading.lattice, np.float64), count)
+    if wishes.cell is not None:
+        parameters = np.tile(wishes.cell, (len(latents), 1))
+    kept, cells = [], []
+    for number, own in enumerate(parameters):
+        try:
+            cells.append(reduced(cell_matrix(own), np.zeros((1, 3)))[0])
+        except (ValueError, RuntimeError):  # no such cell, or none that can be reduced
+            continue
+        kept.append(number)
+    cell, chosen = np.array(cells).reshape(-1, 3, 3), np.array(kept, int)
+    lattice = np.array([cell_parameters(each) for each in cell]).reshape(-1, 6)
+    return Skeletons(
+        latent=latents[chosen],
+        cell=cell,
+        count=count[chosen],
+        lattice=scales.lattice_in(lattice, count[chosen]),
+        number=chosen,
+        impossible=len(latents) - len(chosen),
+    )
+
+
+def fill(
+    model: GenerativeModel,
+    schedule: Schedule,
+    found: Skeletons,
+    *,
+    channels: int,
+    seed: int,
+    batch: int = 64,
+    guidance: Guidance | None = None,
+    report: Callable[[int], None] = lambda done: None,
+) -> Filled:
+    """Draw places and embeddings of all blocks.
+
+    A draw depends on the seed, its number and its skeleton alone, not on what it is drawn with.
+
+    Args:
+        model: the networks.
+        schedule: of the noise.
+        found: lattices, numbers of blocks and latents.
+        channels: C.
+        seed: of all random numbers.
+        batch: frameworks that are drawn at once.
+        guidance: wishes that are followed on the way.
+        report: told how many frameworks are done.
+    """
+    m = len(found.count)
+    whole = Filled(np.zeros((m, MOST_BLOCKS, 3)), np.zeros((m, MOST_BLOCKS, channels), np.float32), np.zeros(m, bool))
+    sizes = padded_sizes(found.count, _SHAPES) if m else ()
+    padded = np.array([padded_size(count, sizes) for count in found.count])
+    done = 0
+    for size in sizes:
+        members = np.flatnonzero(padded == size)
+        for begin in range(0, len(members), batch):
+            rows = members[begin : begin + batch]
+            places, embeddings = _drawn(model, schedule, found, np.resize(rows, batch), size, seed, guidance)
+            whole.fractional[rows, :size] = places[: len(rows)]
+            whole.embedding[rows, :size] = embeddings[: len(rows)]
+            good = np.isfinite(places).all(axis=(1, 2)) & np.isfinite(embeddings).all(axis=(1, 2))
+            whole.finite[rows] = good[: len(rows)]
+            done += len(rows)
+            report(done)
+    return whole
+
+
+def _drawn(
+    model: GenerativeModel,
+    schedule: Schedule,
+    found: Skeletons,
+    rows: np.ndarray,
+    size: int,
+    seed: int,
+    guidance: Guidance | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), jnp.asarray(found.number[rows], jnp.uint32))
+    one = _One(
+        latent=jnp.asarray(found.latent[rows], jnp.float32),
+        cell=jnp.asarray(found.cell[rows], jnp.float32),
+        lattice=jnp.asarray(found.lattice[rows], jnp.float32),
+        mask=jnp.arange(size) < jnp.asarray(found.count[rows])[:, None],
+        count=jnp.asarray(found.count[rows]),
+        key=keys,
+    )
+    levels = tuple(
+        jnp.asarray(values, jnp.float32) for values in (schedule.sigmas, schedule.betas, schedule.alpha_bars)
+    )
+    return jax.device_get(_reverse(model, levels, one, size, guidance))
+
+
+@eqx.filter_jit
+def _reverse(
+    model: GenerativeModel, levels: tuple[Any, Any, Any], one: _One, size: int, guidance: Guidance | None
+) -> Any:
+    return jax.vmap(lambda each: _trajectory(model, levels, each, size, guidance))(one)
+
+
+def _trajectory(
+    model: GenerativeModel, levels: tuple[Any, Any, Any], one: _One, size: int, guidance: Guidance | None
+) -> tuple[Any, Any]:
+    """All steps of one framework, from noise."""
+    sigmas, betas, alpha_bars = levels
+    steps = len(sigmas) - 1
+    channels = model.denoiser.leave.second.kernel.shape[-1]
+    to_fractional = inverse(one.cell / length_unit(one.cell))
+
+    def noise(number: Any) -> tuple[Any, Any]:
+        """Standard normal, the same whatever the padding."""
+        key = jax.random.fold_in(one.key, number)
+        drawn = jax.random.normal(key, (MOST_BLOCKS, 3 + channels), jnp.float32)[:size]
+        return drawn[:, :3], drawn[:, 3:]
+
+    def back(state: tuple[Any, Any], t: Any) -> tuple[tuple[Any, Any], None]:
+        x, h = state
+        sigma, alpha_bar = sigmas[t], alpha_bars[t]
+        pairs = model.pairs(x, one.cell, one.mask)
+        time = t.astype(jnp.float32) / steps
+        moved, predicted = model.denoise(h, pairs, one.latent, one.lattice, one.mask, time)
+        moved = moved * sigma
+        if guidance is not None:
+            clean = CleanGuess(x - moved @ to_fractional, clean_embedding(h, predicted, alpha_bar))
+            places, embeddings = guided(
+                model, clean, guidance, one.cell, one.lattice, one.mask, one.count, sigma, alpha_bar
+            )
+            moved = moved - (places - masked_mean(places, one.mask))
+            predicted = predicted - jnp.sqrt(alpha_bar / (1 - alpha_bar)) * embeddings
+        place_noise, embedding_noise = noise(t)
+        x = wrap(x + place_step(moved, place_noise, sigma, sigmas[t - 1]) @ to_fractional)
+        beta = jnp.minimum(betas[t], betas[-2])
+        return (x, embedding_step(h, predicted, embedding_noise, beta, alpha_bar)), None
+
+    start = jax.random.uniform(jax.random.fold_in(one.key, 0), (MOST_BLOCKS, 3), jnp.float32)[:size]
+    first = start, noise(steps + 1)[1]
+    (x, h), _ = jax.lax.scan(back, first, jnp.arange(steps, 0, -1))
+    return x, h

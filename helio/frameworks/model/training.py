@@ -1,0 +1,313 @@
+"""Whole trainings: first the encoder of blocks, then the generative model; each can be gone on with.
+
+| file | what |
+|---|---|
+| `settings.yaml` | everything that was asked for |
+| `encoder/` | checkpoint and logs of the encoder of blocks |
+| `checkpoint.npz`, `log.csv`, `validation.csv`, `skipped.csv` | of the generative model |
+| `model.safetensors` | both, with the averaged weights of the best validation so far |
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from helio import __version__
+from helio.errors import HelioError
+from helio.files.checkpoint import read_arrays, read_checkpoint
+from helio.files.interrupt import stop_signal
+from helio.files.run_folder import RunFolder, claim_existing, claim_new
+from helio.frameworks.library import Library
+from helio.frameworks.model.block_encoder import BlockEncoder, BlockLoss
+from helio.frameworks.model.block_graphs import block_graph
+from helio.frameworks.model.data import BlockBatches, FrameworkArrays, FrameworkBatches, framework_arrays
+from helio.frameworks.model.diffusion import DiffusionLoss
+from helio.frameworks.model.embedding import embed_library
+from helio.frameworks.model.model_file import (
+    FrameworkModel,
+    FrameworkModelInfo,
+    new_encoder,
+    new_generative,
+    parameter_count,
+    save_framework_model,
+)
+from helio.frameworks.model.scaling import Scales, fit_scales
+from helio.frameworks.model.settings import FrameworkTrainSettings, check_unchanged, checked_settings
+from helio.frameworks.store import FrameworkStore
+from helio.precision import numerics
+from helio.train.devices import make_mesh, replicated
+from helio.train.logs import Logs
+from helio.train.loop import Outcome, Position, Report, Rhythm, Work, run_loop
+from helio.train.optimiser import Rate, learning_rate, make_optimiser
+from helio.train.step import make_measure, make_step, start_state
+from helio.train.summary import Validate, make_validate
+
+MODEL, ENCODER = "model.safetensors", "encoder"
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """What a store gives to a training."""
+
+    library: Library  # blocks of the frameworks that are trained on
+    train: FrameworkArrays
+    validation: FrameworkArrays
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a training would do."""
+
+    frameworks: tuple[int, int]  # to train on and to validate on
+    blocks: int
+    labels: tuple[str, ...]
+    parameters: tuple[int, int]  # of the encoder of blocks and of the generative model
+    shapes: int
+    batches_per_epoch: int
+
+
+def train_frameworks(
+    settings: FrameworkTrainSettings, out: str | Path, *, report: Report, overwrite: bool = False
+) -> Outcome:
+    """Train into the folder `out`; the model is `out/model.safetensors`.
+
+    Ctrl-C ends the run after the present step with a checkpoint.
+
+    Raises:
+        HelioError: anything wrong with the settings, the store or the folder.
+    """
+    data = read_data(settings)
+    with ExitStack() as claims:
+        folders = [claims.enter_context(claim_new(each, overwrite=overwrite)) for each in (out, Path(out) / ENCODER)]
+        for folder in folders:
+            folder.write_settings(settings.model_dump(mode="json"))
+        return _go_on(settings, data, Path(out), report)
+
+
+def resume_frameworks(path: str | Path, *, report: Report) -> Outcome:
+    """Go on with the training in a folder, bit for bit as if it had never stopped.
+
+    Raises:
+        HelioError: as `train_frameworks`, and if the folder holds no such training.
+    """
+    settings = checked_settings(RunFolder(Path(path)).read_settings())
+    data = read_data(settings)
+    with ExitStack() as claims:
+        claims.enter_context(claim_existing(Path(path) / ENCODER))
+        if RunFolder(Path(path)).checkpoint.exists():
+            claims.enter_context(claim_existing(path))
+        return _go_on(settings, data, Path(path), report)
+
+
+def read_data(settings: FrameworkTrainSettings) -> Data:
+    """Read and check a store.
+
+    Raises:
+        HelioError: it has no frameworks to train on, too large ones, or not the labels that are asked for.
+    """
+    with FrameworkStore(settings.data) as store:
+        if not store.names("train"):
+            raise HelioError(f"{settings.data} has no frameworks in the part train")
+        labels = settings.labels or _common_labels(store)
+        known = store.labels("train")
+        for name in labels:
+            if name not in known or not np.isfinite(known[name]).any():
+                raise HelioError(f"the frameworks of {settings.data} have no label {name!r}; it has {', '.join(known)}")
+        train, validation = (list(store.frameworks(part)) for part in ("train", "validation"))
+        whole = store.library
+    used = sorted({int(block) for framework in train for block in framework.blocks})
+    library = Library(tuple(whole[i] for i in used), tuple(whole.names[i] for i in used))
+    place = np.full(len(whole), -1)
+    place[used] = np.arange(len(used))
+    train, validation = (
+        [replace(each, blocks=place[each.blocks].astype(np.int32)) for each in part if (place[each.blocks] >= 0).all()]
+        for part in (train, validation)
+    )
+    return Data(
+        library, framework_arrays(train, library, labels), framework_arrays(validation, library, labels), tuple(labels)
+    )
+
+
+def preview(settings: FrameworkTrainSettings) -> Preview:
+    """Check the settings and the store, without training or writing anything."""
+    data = read_data(settings)
+    embeddings = np.zeros((len(data.library), settings.encoder.channels), np.float32)
+    batches = _batches(settings, data.train, embeddings, _scales(data, embeddings), seed=settings.seed)
+    return Preview(
+        frameworks=(len(data.train), len(data.validation)),
+        blocks=len(data.library),
+        labels=data.labels,
+        parameters=(
+            parameter_count(new_encoder(settings.encoder, settings.seed)),
+            parameter_count(_new_model(settings, data)),
+        ),
+        shapes=batches.shapes,
+        batches_per_epoch=batches.batches_per_epoch,
+    )
+
+
+def _common_labels(store: FrameworkStore) -> tuple[str, ...]:
+    """Those that more than half of the frameworks to train on have."""
+    found = store.labels("train")
+    return tuple(sorted(name for name, values in found.items() if np.isfinite(values).mean() > 0.5))
+
+
+def _scales(data: Data, embeddings: np.ndarray) -> Scales:
+    train = data.train
+    return fit_scales(train.parameters, train.count, embeddings[train.blocks[train.mask]], train.labels, data.labels)
+
+
+def _new_model(settings: FrameworkTrainSettings, data: Data) -> Any:
+    return new_generative(settings.network, settings.encoder.channels, len(data.labels), settings.seed)
+
+
+def _batches(
+    settings: FrameworkTrainSettings,
+    arrays: FrameworkArrays,
+    embeddings: np.ndarray,
+    scales: Scales,
+    *,
+    seed: int,
+    once: bool = False,
+) -> FrameworkBatches:
+    return FrameworkBatches(
+        arrays,
+        embeddings,
+        scales,
+        latent=settings.network.latent,
+        noise_steps=settings.schedule.steps,
+        per_batch=settings.frameworks_per_batch,
+        most_shapes=settings.most_shapes,
+        seed=seed,
+        once=once,
+    )
+
+
+def _go_on(settings: FrameworkTrainSettings, data: Data, folder: Path, report: Report) -> Outcome:
+    """Both stages, each from its checkpoint where there is one."""
+    with numerics("float32"), stop_signal() as stop:
+        encoder, outcome = _train_encoder(settings, data, folder / ENCODER, report, stop)
+        if outcome.reason != "done":
+            return outcome
+        return _train_generative(settings, data, encoder, folder, report, stop)
+
+
+def _train_encoder(
+    settings: FrameworkTrainSettings, data: Data, folder: Path, report: Report, stop: threading.Event
+) -> tuple[BlockEncoder, Outcome]:
+    own = settings.encoder
+    graphs = [block_graph(block) for block in data.library.blocks]
+    batches = BlockBatches(
+        graphs, data.library.classes, per_batch=own.blocks_per_batch, jitter=own.jitter, seed=settings.seed
+    )
+    stage = _Stage(BlockLoss(), batches, None, own.steps, own.learning_rate, 0, 1)
+    return stage.run(settings, new_encoder(own, settings.seed), folder, report, stop, release=lambda model: None)
+
+
+def _train_generative(
+    settings: FrameworkTrainSettings,
+    data: Data,
+    encoder: BlockEncoder,
+    folder: Path,
+    report: Report,
+    stop: threading.Event,
+) -> Outcome:
+    embeddings = embed_library(encoder, data.library)
+    scales = _scales(data, embeddings)
+    loss = DiffusionLoss(settings.schedule.schedule, settings.kl_weight)
+    batches = _batches(settings, data.train, embeddings, scales, seed=settings.seed)
+    validate = None
+    if len(data.validation):
+        held_out = _batches(settings, data.validation, embeddings, scales, seed=0, once=True)
+        validate = make_validate(make_measure(loss, mesh=make_mesh(1)), held_out, loss.weights)
+    info = FrameworkModelInfo(settings.name, settings.licence, settings.citation, f"trained by Helio {__version__}")
+    whole = FrameworkModel(
+        encoder_settings=settings.encoder,
+        network_settings=settings.network,
+        schedule_settings=settings.schedule,
+        scales=scales,
+        library=data.library,
+        embeddings=embeddings,
+        encoder=jax.device_get(encoder),
+        generative=_new_model(settings, data),
+        info=info,
+    )
+
+    def release(model: Any) -> None:
+        save_framework_model(replace(whole, generative=jax.device_get(model)), folder / MODEL)
+
+    stage = _Stage(
+        loss, batches, validate, settings.steps, settings.learning_rate, settings.warmup_updates, batches.shapes
+    )
+    return stage.run(settings, whole.generative, folder, report, stop, release=release)[1]
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """What differs between the two stages."""
+
+    loss: Any
+    batches: BlockBatches | FrameworkBatches
+    validate: Validate | None
+    steps: int
+    peak: float
+    warmup: int
+    shapes: int
+
+    def run(
+        self,
+        settings: FrameworkTrainSettings,
+        model: Any,
+        folder: Path,
+        report: Report,
+        stop: threading.Event,
+        *,
+        release: Any,
+    ) -> tuple[Any, Outcome]:
+        """Train `model` in `folder`, from the checkpoint there if it has one; the averaged weights come back."""
+        rate = self._rate()
+        optimiser = make_optimiser("adam", rate, model, clip_norm=settings.clip_norm)
+        mesh = make_mesh(1)
+        state, position = start_state(model, optimiser), Position()
+        checkpoint = folder / "checkpoint.npz"
+        if checkpoint.exists():
+            _, info = read_arrays(checkpoint)
+            check_unchanged(info["settings"], settings, str(folder))
+            state, _ = read_checkpoint(checkpoint, jax.device_get(state))
+            position = Position(**info["position"])
+            self.batches.restore(info["data"])
+        work = Work(
+            step=make_step(self.loss, optimiser, mesh=mesh, averaging=settings.averaging),
+            batches=self.batches,
+            weights=dict(self.loss.weights),
+            rate=rate,
+            validate=self.validate,
+            release=release,
+            checkpoint=checkpoint,
+            shapes=self.shapes,
+            info={"settings": settings.model_dump(mode="json")},
+        )
+        rhythm = Rhythm(
+            steps=self.steps,
+            log_every=settings.log_every,
+            validate_every=settings.validate_every,
+            checkpoint_every=settings.checkpoint_every,
+            seconds=None if settings.hours is None else 3600 * settings.hours,
+        )
+        with closing(Logs(folder, list(self.loss.weights), last_step=position.step or None)) as logs:
+            state, outcome = run_loop(
+                work, replicated(state, mesh), rhythm, position=position, logs=logs, report=report, stop=stop
+            )
+        return jax.device_get(state.average), outcome
+
+    def _rate(self) -> Rate:
+        decay = max(1, self.steps - self.warmup)
+        return learning_rate(self.peak, decay="cosine", decay_updates=decay, warmup_updates=self.warmup)
