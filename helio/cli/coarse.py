@@ -36,6 +36,11 @@ _KeepFine = Annotated[bool, typer.Option("--keep-fine", help="Keep the positions
 _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the store if it exists.")]
 
 
+class _Engine(StrEnum):
+    HELIO = "helio"
+    LAMMPS = "lammps"
+
+
 class _Unwrap(StrEnum):
     FLAGS = "flags"
     CONTINUITY = "continuity"
@@ -137,6 +142,9 @@ def copolymers(
     interval: Annotated[float, typer.Option(help="Time between frames, tau.")] = 5.0,
     equilibration: Annotated[float, typer.Option(help="Time before the first frame, tau.")] = 500.0,
     timestep: Annotated[float, typer.Option(help="In tau.")] = 0.01,
+    engine: Annotated[
+        _Engine, typer.Option(help="What simulates: Helio, all chains at once; or LAMMPS, faster for long chains.")
+    ] = _Engine.HELIO,
     beads_per_group: _PerGroup = 40,
     seed: _Seed = 0,
     keep_fine: _KeepFine = False,
@@ -162,6 +170,7 @@ def copolymers(
             beads_per_group=beads_per_group,
             seed=seed,
             test_frames=test_frames,
+            engine=engine.value,
             keep_fine=keep_fine,
             overwrite=overwrite,
             report=report,

@@ -92,8 +92,8 @@ def simulate(systems: dict[str, FineSystem], settings: CopolymerSettings, *, see
     chains = make_chains([s.types for s in made], [s.bonds for s in made], table, dtype="float32")
     size = chains.real.shape[1]
     random = np.random.default_rng(seed)
-    grown = np.stack([np.resize(_grown(system, random), (size, 3)) for system in made]).astype(np.float32)
-    pushed = push_apart(chains, grown, steps=2000)  # pyright: ignore[reportArgumentType]
+    placed = np.stack([np.resize(grown(system, random), (size, 3)) for system in made]).astype(np.float32)
+    pushed = push_apart(chains, placed, steps=2000)  # pyright: ignore[reportArgumentType]
     motion = start(chains, np.asarray(pushed), temperature=settings.temperature, seed=seed)
     steps = round(settings.interval / settings.timestep)
     waiting = int(np.ceil(settings.equilibration / settings.interval))
@@ -150,7 +150,7 @@ def _check_whole(
             )
 
 
-def _grown(system: FineSystem, random: np.random.Generator, trials: int = 40) -> np.ndarray:
+def grown(system: FineSystem, random: np.random.Generator, trials: int = 40) -> np.ndarray:
     """A random walk along the bonds (N, 3) that keeps away from itself where one of some trials allows it."""
     positions = np.zeros((len(system), 3))
     before = np.zeros(len(system), int)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from helio.coarse.reference.copolymers import TYPES, CopolymerSettings, copolymers, simulate, trajectory_of
+from helio.coarse.reference.copolymers_lammps import simulate_with_lammps
 from helio.coarse.reference.rouse import rouse_chains
 from helio.coarse.split import split_systems
 from helio.coarse.store_writer import store_writer
 
 Report = Callable[[int, int], None]  # of frames: done, of all
+Engine = Literal["helio", "lammps"]
 
 
 def write_rouse(
@@ -64,6 +67,7 @@ def write_copolymers(
     beads_per_group: float,
     seed: int,
     test_frames: int | None = None,
+    engine: Engine = "helio",
     keep_fine: bool = False,
     overwrite: bool = False,
     report: Report = lambda done, of: None,
@@ -71,10 +75,11 @@ def write_copolymers(
     """A store of `count` copolymers of class I, to train and validate, and `test` of class II.
 
     Class I is simulated in one batch, class II in another, which may go on for longer: `test_frames`, or as many frames
-    as the settings say.
+    as the settings say. With the engine `lammps` chains move one after another, by LAMMPS.
 
     Raises:
-        HelioError: settings that cannot be, a time step that is too long, or a store that cannot be written.
+        HelioError: settings that cannot be, a time step that is too long, LAMMPS that is missing or fails, or a store
+            that cannot be written.
     """
     systems = copolymers(count, test, settings, seed=seed)
     first, second = list(systems)[:count], list(systems)[count:]
@@ -95,11 +100,12 @@ def write_copolymers(
         }
         longer = replace(settings, frames=settings.frames if test_frames is None else test_frames)
         batches = [(first, settings), (second, longer)] if second else [(first, settings)]
-        done, every = 0, sum(batch.frames for _, batch in batches)
+        done, every = 0, sum(batch.frames * len(names) for names, batch in batches)
         seeds = (seed, int(np.random.SeedSequence(seed).generate_state(1)[0] // 2))
+        move = simulate if engine == "helio" else simulate_with_lammps
         for (names, batch), own in zip(batches, seeds, strict=False):
-            for blocks in simulate({name: systems[name] for name in names}, batch, seed=own):
+            for blocks in move({name: systems[name] for name in names}, batch, seed=own):
                 for name, block in blocks.items():
                     open_systems[name].append(block)
-                report(done + open_systems[names[0]].frames, every)
-            done += batch.frames
+                    done += len(block.positions)
+                report(done, every)
