@@ -20,6 +20,7 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from helio.cells import determinant, inverse
 from helio.rows import ALL_ROWS, Rows
 from helio.units import COULOMB
 
@@ -49,13 +50,12 @@ def atomic_energies(
         sigma: smearing in A.
         rows: whose atoms these are; the sums S(k) go over all devices.
     """
-    volume = jnp.abs(jnp.linalg.det(cell))
-    inverse = jnp.linalg.inv(cell)
-    wave_vectors = 2 * math.pi * triples.astype(cell.dtype) @ inverse.T
+    volume, reciprocal = jnp.abs(determinant(cell)), inverse(cell)
+    wave_vectors = 2 * math.pi * triples.astype(cell.dtype) @ reciprocal.T
     square = jnp.sum(wave_vectors**2, axis=1)
     weight = jnp.exp(-square * sigma**2 / 4) / square
     # Whole turns are taken off before cos and sin, for precision in float32.
-    turns = (positions @ inverse) @ triples.astype(cell.dtype).T
+    turns = (positions @ reciprocal) @ triples.astype(cell.dtype).T
     phase = 2 * math.pi * (turns - jnp.round(turns))
     cosine, sine = jnp.cos(phase), jnp.sin(phase)
     real, imaginary = rows.sum((charges @ cosine, charges @ sine))

@@ -29,6 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from helio.cells import determinant, inverse
 from helio.errors import HelioError
 from helio.neighbors import reciprocal_vectors
 from helio.rows import ALL_ROWS, Rows
@@ -60,7 +61,7 @@ def atomic_energies(
         sigma: smearing in A.
         rows: whose atoms these are; the mesh is summed over devices and transformed on each.
     """
-    places, weights = _splines(positions @ jnp.linalg.inv(cell), mesh, order)
+    places, weights = _splines(positions @ inverse(cell), mesh, order)
     density = rows.sum(_spread(charges, places, weights, mesh))
     transform = jnp.fft.rfftn(density)
     transform = transform * _interaction(cell, mesh, order, sigma).astype(transform.dtype)
@@ -124,12 +125,12 @@ def _interaction(cell: Float[Array, "3 3"], mesh: Mesh, order: int, sigma: float
     triples = np.stack(np.meshgrid(*_frequencies(mesh), indexing="ij"), axis=-1)
     fits = [_fit(m, size, order) for m, size in zip(_frequencies(mesh), mesh, strict=True)]
     fitted = fits[0][:, None, None] * fits[1][:, None] * fits[2]
-    wave_vectors = 2 * math.pi * jnp.asarray(triples, cell.dtype) @ jnp.linalg.inv(cell).T
+    wave_vectors = 2 * math.pi * jnp.asarray(triples, cell.dtype) @ inverse(cell).T
     # The term k = 0 is left out: a neutralising background, as in `ewald`.
     origin = jnp.asarray(np.all(triples == 0, axis=-1))
     square = jnp.where(origin, 1, jnp.sum(wave_vectors**2, axis=-1))
     spectrum = jnp.where(origin, 0, jnp.exp(-square * sigma**2 / 4) / square)
-    scale = COULOMB * 4 * math.pi * math.prod(mesh) / jnp.abs(jnp.linalg.det(cell))
+    scale = COULOMB * 4 * math.pi * math.prod(mesh) / jnp.abs(determinant(cell))
     return scale * spectrum * jnp.asarray(fitted, cell.dtype)
 
 

@@ -24,6 +24,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from helio.cells import inverse
 from helio.neighbors import NeighborList, NeighborPlans, Neighbors, Plan
 from helio.simulate.potential import Potential
 from helio.system import System
@@ -45,9 +46,9 @@ class Watched(eqx.Module):
 
         NaN where positions are not numbers.
         """
-        deformation = jnp.linalg.inv(self.cell) @ system.cell
+        deformation = inverse(self.cell) @ system.cell
         one = jnp.eye(3, dtype=self.cell.dtype)
-        shrunk = jnp.sqrt(jnp.sum((jnp.linalg.inv(deformation) - one) ** 2))
+        shrunk = jnp.sqrt(jnp.sum((inverse(deformation) - one) ** 2))
         moved = system.positions - self.reference - self.reference @ (deformation - one)
         farthest = jnp.sqrt(jnp.max(jnp.sum(moved**2, axis=-1)))
         return 0.5 * (skin - shrunk / (1 + shrunk) * (cutoff + skin)) - farthest

@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from helio.cells import inverse
 from helio.system import System
 
 
@@ -135,7 +136,7 @@ def nearest_image(system: System, vectors: Float[Array, "*S 3"]) -> Float[Array,
     """Vectors in A shifted by whole cells in periodic directions, so that their fractions lie within 1/2."""
     if not any(system.pbc):
         return vectors
-    fractions = jax.lax.stop_gradient(vectors @ jnp.linalg.inv(system.cell))
+    fractions = jax.lax.stop_gradient(vectors @ inverse(system.cell))
     shifts = jnp.where(np.asarray(system.pbc), jnp.round(fractions), 0)
     return vectors - shifts @ system.cell
 
