@@ -1,7 +1,7 @@
 """Determinants and inverses of cells, written out.
 
-Calls of LAPACK for 3 x 3 matrices cannot be fused with anything: those of a step took a molecule of 20 atoms longer than
-a layer of its network.
+Calls of LAPACK for 3 x 3 matrices cannot be fused with anything: those of a step took 20 atoms longer than a layer
+of their network.
 """
 
 from __future__ import annotations
