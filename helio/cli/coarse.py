@@ -178,6 +178,46 @@ def copolymers(
     _tell(out)
 
 
+@reference.command(epilog="Example: helio coarse reference electrolytes --count 20 --test 5 --seed 1 --out salts.h5")
+def electrolytes(
+    out: _Out,
+    count: Annotated[int, typer.Option(help="Number of compositions.")] = 20,
+    frames: Annotated[int, typer.Option(help="Of each system.")] = 1000,
+    interval: Annotated[float, typer.Option(help="Time between frames, tau.")] = 2.0,
+    equilibration: Annotated[float, typer.Option(help="Time before the first frame, tau.")] = 300.0,
+    timestep: Annotated[float, typer.Option(help="In tau.")] = 0.01,
+    beads: Annotated[int, typer.Option(help="Of polymer, about.")] = 480,
+    ions: Annotated[int, typer.Option(help="Of each sign.")] = 30,
+    processes: Annotated[int, typer.Option(min=1, help="Systems that LAMMPS simulates at a time, one core each.")] = 1,
+    beads_per_group: _PerGroup = 5,
+    validation: _Validation = 0.1,
+    test: _Test = 0.2,
+    seed: _Seed = 0,
+    overwrite: _Overwrite = False,
+) -> None:
+    """Salts in polymers of many compositions, a surrogate of solid electrolytes; simulated by LAMMPS."""
+    from helio.coarse.reference.data_sets import write_electrolytes
+    from helio.coarse.reference.electrolyte import ElectrolyteSettings
+
+    settings = ElectrolyteSettings(
+        beads=beads, ions=ions, frames=frames, interval=interval, equilibration=equilibration, timestep=timestep
+    )
+    with _progress() as report:
+        write_electrolytes(
+            out,
+            count,
+            test=test,
+            validation=validation,
+            settings=settings,
+            beads_per_group=beads_per_group,
+            seed=seed,
+            processes=processes,
+            overwrite=overwrite,
+            report=report,
+        )
+    _tell(out)
+
+
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int], None]]:
     from rich.console import Console

@@ -11,6 +11,9 @@ import numpy as np
 
 from helio.coarse.reference.copolymers import TYPES, CopolymerSettings, copolymers, simulate, trajectory_of
 from helio.coarse.reference.copolymers_lammps import simulate_with_lammps
+from helio.coarse.reference.electrolyte import TYPES as ELECTROLYTE_TYPES
+from helio.coarse.reference.electrolyte import ElectrolyteSettings, electrolytes
+from helio.coarse.reference.electrolyte import simulate as simulate_electrolytes
 from helio.coarse.reference.rouse import rouse_chains
 from helio.coarse.split import split_systems
 from helio.coarse.store_writer import store_writer
@@ -109,3 +112,39 @@ def write_copolymers(
                     open_systems[name].append(block)
                     done += len(block.positions)
                 report(done, every)
+
+
+def write_electrolytes(
+    out: Path,
+    count: int,
+    *,
+    test: float,
+    validation: float,
+    settings: ElectrolyteSettings,
+    beads_per_group: float,
+    seed: int,
+    processes: int = 1,
+    overwrite: bool = False,
+    report: Report = lambda done, of: None,
+) -> None:
+    """A store of `count` salts in polymers (`electrolytes`), split at random; LAMMPS runs `processes` at a time.
+
+    Raises:
+        HelioError: settings that cannot be, LAMMPS that is missing or fails, or a store that cannot be written.
+    """
+    systems = electrolytes(count, settings, seed=seed)
+    parts = split_systems(list(systems), validation=validation, test=test, seed=seed)
+    with store_writer(
+        out,
+        type_names=ELECTROLYTE_TYPES,
+        length_unit="sigma",
+        time_unit="tau",
+        beads_per_group=beads_per_group,
+        seed=seed,
+        origin=f"salts in polymers, seed {seed}, {settings}",
+        overwrite=overwrite,
+    ) as writer:
+        done = 0
+        for name, trajectory in simulate_electrolytes(systems, settings, seed=seed, processes=processes):
+            done += writer.add(trajectory, parts[name])
+            report(done, settings.frames * count)
