@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from helio.frameworks.crystal import Crystal
-from helio.frameworks.elements import radii
+from helio.frameworks.elements import is_metal, radii
+
+LEAST_BOND, LONGEST_BOND = 0.8, 1.3  # of the bonds that join blocks, of the sum of the covalent radii
+LEAST_CONTACT = 1.2  # of atoms that are not bonded; those of a carbon chain, two bonds apart, have 1.6
+_LEAST_METAL_CONTACT = 0.7  # of metals, which come close to each other and to what their ligands hold
 
 
 def least_contact(crystal: Crystal, *, cutoff: float = 3.0) -> float:
@@ -18,6 +22,19 @@ def least_contact(crystal: Crystal, *, cutoff: float = 3.0) -> float:
     Returns:
         The ratio, infinite where there is no such pair.
     """
+    i, j, distances = _unbonded(crystal, cutoff)
+    own = radii(crystal.numbers)
+    return float((distances / (own[i] + own[j])).min(initial=np.inf))
+
+
+def room(crystal: Crystal, *, cutoff: float = 3.0) -> float:
+    """Smallest ratio of a distance to the least that it may be (`least_distances`); below 1, atoms overlap."""
+    i, j, distances = _unbonded(crystal, cutoff)
+    return float((distances / least_distances(crystal.numbers[i], crystal.numbers[j])).min(initial=np.inf))
+
+
+def _unbonded(crystal: Crystal, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs within the cutoff that no bond joins, each from both atoms, and their distances."""
     import vesin
 
     options = {"points": crystal.positions, "box": crystal.cell, "periodic": True}
@@ -26,8 +43,13 @@ def least_contact(crystal: Crystal, *, cutoff: float = 3.0) -> float:
     bonds, images = crystal.bonds.astype(np.int64), crystal.images.astype(np.int64)
     bonded = np.concatenate([_codes(*bonds.T, images, len(crystal)), _codes(*bonds.T[::-1], -images, len(crystal))])
     free = ~np.isin(_codes(i, j, shifts, len(crystal)), bonded)
-    own = radii(crystal.numbers)
-    return float((distances / (own[i] + own[j]))[free].min(initial=np.inf))
+    return i[free], j[free], distances[free]
+
+
+def least_distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """How close atoms of these elements may come without a bond, A."""
+    metal = is_metal(one) | is_metal(other)
+    return np.where(metal, _LEAST_METAL_CONTACT, LEAST_CONTACT) * (radii(one) + radii(other))
 
 
 def _codes(i: np.ndarray, j: np.ndarray, images: np.ndarray, count: int) -> np.ndarray:

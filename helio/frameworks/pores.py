@@ -6,9 +6,6 @@ Willems, Rycroft, Kazi, Meza, Haranczyk, Microporous Mesoporous Mater. 149, 134 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +13,7 @@ from helio.errors import HelioError
 from helio.frameworks.cif import write_cif
 from helio.frameworks.crystal import Crystal, density
 from helio.frameworks.packages import need
+from helio.frameworks.silence import silent
 
 PROBE = 1.2755  # A, the probe of surface and volume: helium's radius
 _VOLUME_SAMPLES = 20_000  # points in the cell: an error of the void fraction of 0.003
@@ -37,7 +35,7 @@ def pore_labels(crystal: Crystal, *, probe: float = PROBE) -> dict[str, float]:
         HelioError: pyzeo is not installed, or cannot make anything of the crystal.
     """
     pyzeo = need("pyzeo")
-    with TemporaryDirectory() as folder, _silent():
+    with TemporaryDirectory() as folder, silent():
         path, spheres = Path(folder) / "crystal.cif", Path(folder) / "crystal.res"
         write_cif(path, Crystal("crystal", crystal.cell, crystal.numbers, crystal.positions, *_no_bonds(crystal)))
         network = pyzeo.AtomNetwork.read_from_CIF(str(path), rad_flag=True)
@@ -64,16 +62,3 @@ def _no_bonds(crystal: Crystal) -> tuple:
 def _figure(answer: bytes | str, name: str) -> float:
     words = (answer.decode() if isinstance(answer, bytes) else answer).split()
     return float(words[words.index(name) + 1])
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Send what compiled code prints to nowhere."""
-    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 1)
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(nowhere)

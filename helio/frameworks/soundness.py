@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import pdist, squareform
 
 from helio.frameworks.block import Block
-from helio.frameworks.elements import radii
+from helio.frameworks.contacts import least_distances
 
 MOST_ATOMS = 200  # connections included, and the further limits: the published data set's
 MOST_CONNECTIONS = 20
@@ -20,7 +20,6 @@ _LONGEST_BOND = 5.0  # A
 # Fewest and most bonds of an atom in a sound block, connections included.
 _COORDINATION = {1: (1, 1), 6: (2, 4), 7: (1, 4), 8: (1, 4), 9: (1, 1)}
 _LEAST_ANGLE = 150.0  # degrees, of a carbon atom with two bonds: below, a hydrogen atom is missing
-_LEAST_CONTACT = 0.7  # of two atoms that are not bonded, of the sum of their covalent radii
 
 
 def unfit(block: Block) -> str | None:
@@ -53,7 +52,7 @@ def odd(block: Block) -> str | None:
         if _angle(block, int(atom)) < _LEAST_ANGLE:
             return "a bent carbon atom with two bonds"
     distances = squareform(pdist(block.positions)) if len(block) > 1 else np.zeros((1, 1))
-    least = _LEAST_CONTACT * (radii(block.numbers)[:, None] + radii(block.numbers)[None])
+    least = least_distances(block.numbers[:, None], block.numbers[None])
     apart = ~np.eye(len(block), dtype=bool)
     apart[block.bonds[:, 0], block.bonds[:, 1]] = apart[block.bonds[:, 1], block.bonds[:, 0]] = False
     return "atoms that overlap" if (apart & (distances < least)).any() else None

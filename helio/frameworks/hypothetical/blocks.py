@@ -15,6 +15,7 @@ from helio.frameworks.hypothetical.pormake import database, pormake
 from helio.frameworks.soundness import odd, unfit
 
 _DOCKING = (6, 7)  # elements that blocks may be joined by
+_LARGEST_BEND = 45.0  # degrees; pormake joins blocks along lines from their centres, and strains the bonds of bent ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +29,7 @@ class NamedBlock:
 
 @cache
 def known_blocks() -> tuple[NamedBlock, ...]:
-    """All blocks of sound chemistry (`odd`) that are joined by carbon or nitrogen, sorted by name."""
+    """All blocks of sound chemistry (`odd`), joined by carbon or nitrogen and not bent, sorted by name."""
     found = (_read(path) for path in sorted((database() / "bbs").glob("*.xyz")))
     return tuple(named for named in found if named is not None)
 
@@ -50,9 +51,19 @@ def _read(path: Path) -> NamedBlock | None:
         return None
     original = pormake().BuildingBlock(path)
     block = block_of(original)
-    if block is None or unfit(block) or odd(block) or not np.isin(block.numbers[block.docking], _DOCKING).all():
+    if block is None or unfit(block) or odd(block) or _bend(block) > _LARGEST_BEND:
+        return None
+    if not np.isin(block.numbers[block.docking], _DOCKING).all():
         return None
     return NamedBlock(path.stem, block, original)
+
+
+def _bend(block: Block) -> float:
+    """Largest angle between a bond that leaves the block and the line from the block's centre to its middle, degrees."""
+    bonds = block.connections - block.positions[block.docking]
+    cosines = np.einsum("cx,cx->c", bonds, block.connections)
+    cosines /= np.linalg.norm(bonds, axis=1) * np.linalg.norm(block.connections, axis=1)
+    return float(np.degrees(np.arccos(np.clip(cosines, -1, 1))).max())
 
 
 def block_of(original: Any) -> Block | None:

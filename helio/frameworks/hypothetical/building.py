@@ -10,8 +10,9 @@ from scipy.spatial.transform import Rotation
 
 from helio.errors import HelioError
 from helio.frameworks.block import Block
-from helio.frameworks.contacts import least_contact
-from helio.frameworks.crystal import crystal_of
+from helio.frameworks.contacts import LEAST_BOND, LONGEST_BOND, room
+from helio.frameworks.crystal import Crystal, crystal_of
+from helio.frameworks.elements import radii
 from helio.frameworks.framework import Framework
 from helio.frameworks.hypothetical.blocks import known_blocks
 from helio.frameworks.hypothetical.locating import BlockLocator
@@ -24,7 +25,7 @@ from helio.frameworks.library import Library
 from helio.frameworks.periodic import reduced
 
 LARGEST_GAP = 0.5  # A, between two connections that meet
-LEAST_CONTACT = 0.7  # of atoms that are not bonded, of the sum of their covalent radii
+_PLENTY = 1.2  # of the least distances: nothing comes near anything else
 _TURNS = 12  # angles that a linker with two connections is tried at about its axis
 
 
@@ -54,7 +55,7 @@ def build(recipe: Recipe) -> Built:
     cell = reduced(made.info["topology"].atoms.cell.array)
     names = [kinds[t] for t in net.topology.node_types[net.topology.node_indices].tolist()]
     names += [recipe.linker] * (len(located) - len(names)) if recipe.linker else []
-    return _turned(_framework(recipe.name, cell, located, [known[name].block for name in names], names))
+    return turned(_framework(recipe.name, cell, located, [known[name].block for name in names], names))
 
 
 def _framework(name: str, cell: np.ndarray, located: list, blocks: list[Block], names: list[str]) -> Built:
@@ -106,19 +107,32 @@ def _rotation(own: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, float]:
     return rotation, float(np.linalg.norm(own @ rotation.T - points, axis=1).max())
 
 
-def _turned(built: Built) -> Built:
-    """With linkers of two connections turned about their axes, all alike, where atoms overlap."""
+def turned(built: Built) -> Built:
+    """With linkers of two connections turned about their axes, all alike, where atoms overlap.
+
+    Raises:
+        HelioError: atoms overlap, or bonds between blocks have no lengths of bonds, at every turn.
+    """
     best, most = built, -np.inf
     for turn in range(_TURNS):
         trial = built if turn == 0 else Built(_turn(built, 2 * np.pi * turn / _TURNS), built.library)
-        contact = least_contact(crystal_of(trial.framework, trial.library))
+        crystal = crystal_of(trial.framework, trial.library)
+        contact = room(crystal) if _joins_well(crystal, len(trial.framework.edges)) else 0.0
         if contact > most:
             best, most = trial, contact
-        if most > 1.2:  # nothing comes near anything else
+        if most > _PLENTY:
             break
-    if most < LEAST_CONTACT:
-        raise HelioError("atoms overlap")
+    if most < 1:
+        raise HelioError("atoms overlap, or bonds between blocks are too short or too long")
     return best
+
+
+def _joins_well(crystal: Crystal, edges: int) -> bool:
+    """Whether the last bonds of a crystal, those between blocks, have the lengths of bonds."""
+    i, j = crystal.bonds[-edges:].T
+    lengths = np.linalg.norm(crystal.bond_vectors[-edges:], axis=1)
+    ratios = lengths / (radii(crystal.numbers[i]) + radii(crystal.numbers[j]))
+    return bool((ratios > LEAST_BOND).all() and (ratios < LONGEST_BOND).all())
 
 
 def _turn(built: Built, angle: float) -> Framework:
