@@ -224,7 +224,7 @@ class _Carry(NamedTuple):
 
     state: State
     lists: ActiveLists
-    redo: Bool[Array, "*R"]  # the last step was thrown away: all lists are to be made anew
+    redo: Bool[Array, "*R"]  # all lists are to be made anew, most often because the last step was thrown away
     reason: Int[Array, "*R"]
 
 
@@ -246,12 +246,12 @@ def _block(
     def mark(integrator: Composition, state: State, lists: ActiveLists, redo: Array) -> ActiveLists:
         # A little more than the next step will probably bring.
         ahead = state.with_positions(state.system.positions + 1.2 * integrator.timestep * state.velocities)
-        return lists.marked(state.system, ahead.system, redo)
+        return lists.marked(state.system, ahead.system, redo, cell_moves=integrator.moves_cell)
 
     def step(integrator: Composition, state: State, lists: ActiveLists) -> tuple[State, Array, Array]:
         neighbors = lists.neighbors
         new = integrator.step(replace(state, step=state.step + 1), lambda system: potential(system, neighbors))
-        reason, redo = _judge(state, new, lists, hottest)
+        reason, redo = _judge(state, new, lists, hottest, cell_moves=integrator.moves_cell)
         arrived = state.step >= until
         good = (reason == DONE) & ~redo & ~arrived
         reason, redo = jnp.where(arrived, jnp.int32(DONE), reason), redo & ~arrived
@@ -266,17 +266,19 @@ def _block(
     def goes_on(carry: _Carry) -> Bool[Array, ""]:
         return jnp.any(carry.state.step < until) & jnp.all(carry.reason == DONE)
 
-    start = _Carry(state, lists, jnp.zeros(state.step.shape, bool), jnp.full(state.step.shape, DONE, jnp.int32))
+    # Where the cell stays, lists made in another one would never be looked at again.
+    elsewhere = each(lambda lists, system: ~lists.fit_cell(system))(lists, state.system)
+    start = _Carry(state, lists, elsewhere, jnp.full(state.step.shape, DONE, jnp.int32))
     end = jax.lax.while_loop(goes_on, body, start)
     return end.state, end.lists, end.reason
 
 
 def _judge(
-    old: State, new: State, lists: ActiveLists, hottest: Float[Array, ""]
+    old: State, new: State, lists: ActiveLists, hottest: Float[Array, ""], *, cell_moves: bool
 ) -> tuple[Int[Array, ""], Bool[Array, ""]]:
     """Why to stop before the new state, and whether to try the step again with new lists."""
     finite = jnp.isfinite(new.prediction.energy) & jnp.isfinite(new.kinetic_energy)
-    left = ~(lists.room(new.system) >= 0)  # also where positions are not numbers
+    left = ~(lists.room(new.system, cell_moves=cell_moves) >= 0)  # also where positions are not numbers
     # A list that was left says nothing about the energy, and only fresh ones about what is wrong with the step.
     reason = jnp.where(new.thermal_energy > hottest, jnp.int32(TOO_HOT), jnp.int32(DONE))
     reason = jnp.where(finite, reason, jnp.int32(NOT_FINITE))

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -41,11 +42,13 @@ class Watched(eqx.Module):
     cell: Float[Array, "3 3"]  # A
     made: Bool[Array, ""]
 
-    def room(self, system: System, *, cutoff: float, skin: float) -> Float[Array, ""]:
+    def room(self, system: System, *, cutoff: float, skin: float, cell_moves: bool = True) -> Float[Array, ""]:
         """How far (A) the atom that moved most could still move; negative where the list is no longer complete.
 
-        NaN where positions are not numbers.
+        NaN where positions are not numbers. Without `cell_moves` the cell must be that where the list was made.
         """
+        if not cell_moves:
+            return 0.5 * skin - jnp.sqrt(jnp.max(jnp.sum((system.positions - self.reference) ** 2, axis=-1)))
         deformation = inverse(self.cell) @ system.cell
         one = jnp.eye(3, dtype=self.cell.dtype)
         shrunk = jnp.sqrt(jnp.sum((inverse(deformation) - one) ** 2))
@@ -87,26 +90,31 @@ class ActiveLists(eqx.Module):
         """What the potential takes."""
         return self.plans.joined(self.short.pairs, self.long.pairs, self.order)
 
-    def room(self, system: System) -> Float[Array, ""]:
+    def room(self, system: System, *, cell_moves: bool) -> Float[Array, ""]:
         """How far (A) the atom that moved most could still move before one of the lists is incomplete."""
+        return jnp.minimum(*(room(system, cell_moves=cell_moves) for room in self._rooms))
+
+    @property
+    def _rooms(self) -> tuple[Callable[..., Float[Array, ""]], Callable[..., Float[Array, ""]]]:
         plans = self.plans
-        short = self.short.room(system, cutoff=plans.short.cutoff - plans.short_skin, skin=plans.short_skin)
-        long = self.long.room(system, cutoff=plans.long.cutoff - plans.long_skin, skin=plans.long_skin)
-        return jnp.minimum(short, long)
+        return (
+            partial(self.short.room, cutoff=plans.short.cutoff - plans.short_skin, skin=plans.short_skin),
+            partial(self.long.room, cutoff=plans.long.cutoff - plans.long_skin, skin=plans.long_skin),
+        )
+
+    def fit_cell(self, system: System) -> Bool[Array, ""]:
+        """Whether both lists were made in exactly this cell."""
+        return jnp.all(self.short.cell == system.cell) & jnp.all(self.long.cell == system.cell)
 
     def are_at(self, system: System) -> Bool[Array, ""]:
         """Whether both lists were made exactly where the atoms are."""
         return self.short.is_at(system) & self.long.is_at(system)
 
-    def marked(self, now: System, soon: System, all_of_them: Bool[Array, ""]) -> ActiveLists:
+    def marked(self, now: System, soon: System, all_of_them: Bool[Array, ""], *, cell_moves: bool) -> ActiveLists:
         """Lists to be made where the atoms are `now`: each that would not last until `soon`, or all of them."""
-        plans = self.plans
-
-        def ends(watched: Watched, plan: Plan, skin: float) -> Bool[Array, ""]:
-            return ~(watched.room(soon, cutoff=plan.cutoff - skin, skin=skin) >= 0) & ~watched.is_at(now)
-
-        new_long = ends(self.long, plans.long, plans.long_skin) | all_of_them
-        new_short = ends(self.short, plans.short, plans.short_skin) | all_of_them
+        short_ends, long_ends = (~(room(soon, cell_moves=cell_moves) >= 0) for room in self._rooms)
+        new_long = (long_ends & ~self.long.is_at(now)) | all_of_them
+        new_short = (short_ends & ~self.short.is_at(now)) | all_of_them
         if self.order is not None:
             new_short = new_short | new_long
         return replace(self, short=self.short.to_be_made(now, new_short), long=self.long.to_be_made(now, new_long))

@@ -39,7 +39,7 @@ class Surroundings(NamedTuple):
 
 
 class Piece(Protocol):
-    """One short step."""
+    """One short step; those that change the cell say so by `moves_cell = True`."""
 
     def __call__(self, state: State, around: Surroundings) -> State:
         """The state after the piece has acted for its fraction of the time step."""
@@ -102,6 +102,11 @@ class Composition(eqx.Module):
     def baths(self) -> dict[str, Bath]:
         """The baths by name, each once."""
         return {piece.name: piece for piece in self.pieces if isinstance(piece, Bath)}
+
+    @property
+    def moves_cell(self) -> bool:
+        """Whether the cell changes."""
+        return any(getattr(piece, "moves_cell", False) for piece in self.pieces)
 
     def init(self, state: State) -> State:
         """The state with allowed momenta and the baths' variables."""

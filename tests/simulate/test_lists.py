@@ -16,7 +16,7 @@ from helio.neighbors import NeighborList, Neighbors, host_list
 from helio.precision import numerics
 from helio.simulate import Freedom, Schedule, advance, make_lists, start
 from helio.simulate.barostats import Coupling, OuterPressure, StochasticCell
-from helio.simulate.ensembles import with_stochastic_cell
+from helio.simulate.ensembles import constant_energy, with_stochastic_cell
 from helio.simulate.lists import Watched
 from helio.simulate.thermostats import Langevin
 from helio.system import System
@@ -133,3 +133,19 @@ def test_lists_follow_a_cell_that_changes_much(soft_spheres: Any) -> None:
     for name in ("energy", "forces", "stress"):
         old, new = (np.asarray(getattr(p, name)) for p in (state.prediction, fresh))
         np.testing.assert_allclose(old, new, rtol=1e-10, atol=1e-12)
+
+
+def test_lists_of_another_cell_are_made_anew_where_the_cell_stays(soft_spheres: Any) -> None:
+    """Such runs look at the cell when they begin, and never again."""
+    positions = np.random.default_rng(3).random((40, 3)) * 10.0
+    with numerics("float64"):
+        potential, integrator = soft_spheres(jnp.asarray(0.3)), constant_energy(jnp.asarray(FS), Freedom())
+        system = System.from_ase(Atoms("Ne40", positions, cell=[10.0] * 3, pbc=True)).astype("float64")
+        lists = make_lists(potential, system, skin=0.3, long_skin=0.5, spare=2.5)
+        smaller = eqx.tree_at(lambda s: s.cell, system, 0.95 * system.cell)
+        state, lists = start(potential, integrator, smaller, lists, key=jax.random.PRNGKey(2), thermal_energy=0.01)
+        where = np.asarray(state.system.positions), np.asarray(smaller.cell), EVERYWHERE
+        lists_of_host = Neighbors(host_list(*where, cutoff=2.0), host_list(*where, cutoff=3.0), short_within=1000)
+        fresh = eqx.filter_jit(potential)(state.system, jax.tree.map(jnp.asarray, lists_of_host))
+    assert not integrator.moves_cell and (np.asarray(lists.short.cell) == np.asarray(smaller.cell)).all()
+    np.testing.assert_allclose(state.prediction.forces, fresh.forces, rtol=1e-10, atol=1e-12)

@@ -20,6 +20,7 @@ energies is conserved to O(dt^2). With one isotropic mode the equations are thos
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -149,6 +150,7 @@ class CellDrift(eqx.Module):
 
     motion: CellMotion
     fraction: float = eqx.field(static=True, default=1.0)
+    moves_cell: ClassVar[bool] = True
 
     def __call__(self, state: State, around: Surroundings) -> State:  # noqa: D102
         time = self.fraction * around.timestep

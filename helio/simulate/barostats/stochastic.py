@@ -29,6 +29,7 @@ would grow with the time, whatever the time step, as eps^2 is proportional to dt
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -63,6 +64,7 @@ class StochasticCell(eqx.Module):
     coupling: Coupling = eqx.field(static=True, default=Coupling.ISOTROPIC)
     fraction: float = eqx.field(static=True, default=1.0)
     name: str = eqx.field(static=True, default="barostat")
+    moves_cell: ClassVar[bool] = True
 
     def init(self, state: State) -> CellHeat:
         """Nothing exchanged yet."""
