@@ -54,43 +54,36 @@ class Exchange(eqx.Module):
         self.update = TwoLayers(features + 2 * vectors, features, features + vectors, rng=rng)
 
     def __call__(
-        self, h: Float[Array, "G F"], v: Float[Array, "G C 3"], pairs: Pairs
-    ) -> tuple[Float[Array, "G F"], Float[Array, "G C 3"]]:
+        self, h: Float[Array, "G F"], v: Float[Array, "G 3 C"], pairs: Pairs
+    ) -> tuple[Float[Array, "G F"], Float[Array, "G 3 C"]]:
         """Scalars and vectors after the layer."""
         normal = self.norm(h)
-        mixed = jnp.einsum("ijkx,kc->ijcx", pairs.directed, self.mixture.kernel)
-        seen = jnp.concatenate(
-            [
-                _length(mixed),
-                jnp.einsum("icx,ijcx->ijc", v, mixed),
-                jnp.einsum("jcx,ijcx->ijc", v, mixed),
-            ],
-            axis=-1,
-        )
-        pair = self.own(normal)[:, None] + self.other(normal)[None] + self.radial(pairs.radial) + self.invariants(seen)
+        mixed = self.mixture(pairs.directed)
+        own, other = (jnp.sum(each * mixed, axis=2) for each in (v[:, None], v[None]))
+        seen = self.invariants(jnp.concatenate([_length(mixed), own, other], axis=-1))
+        pair = self.own(normal)[:, None] + self.other(normal)[None] + self.radial(pairs.radial) + seen
         pair = jax.nn.silu(self.hidden(jax.nn.silu(pair)))
         weights = self.weights(pair)
-        channels = v.shape[1]
+        channels = v.shape[2]
         real = pairs.real[:, :, None]
         attention = jax.nn.softmax(jnp.where(real, weights[..., :_HEADS], -1e9), axis=1)
         outward, passed = (
             jnp.where(real, weights[..., _HEADS + n * channels : _HEADS + (n + 1) * channels], 0.0) for n in range(2)
         )
-        values = self.values(normal).reshape(len(h), _HEADS, -1)
-        mean = jnp.einsum("ijn,jnf->inf", attention, values).reshape(h.shape)
+        values = self.values(normal).reshape(1, len(h), _HEADS, -1)
+        mean = jnp.sum(attention[..., None] * values, axis=1).reshape(h.shape)
         summed = jnp.where(real, pair, 0.0).sum(axis=1) / _root_of_count(pairs)
         h = h + self.after(jnp.concatenate([mean, summed], axis=-1))
-        gained = jnp.einsum("ijc,ijcx->icx", outward, mixed) + jnp.einsum("ijc,jcx->icx", passed, v)
+        gained = jnp.sum(outward[:, :, None] * mixed + passed[:, :, None] * v[None], axis=1)
         v = v + gained / _root_of_count(pairs)[..., None]
         return self._within(h, v)
 
     def _within(self, h: Array, v: Array) -> tuple[Array, Array]:
         """What scalars and vectors of one block make of each other."""
-        left = jnp.einsum("icx,cd->idx", v, self.left.kernel)
-        right = jnp.einsum("icx,cd->idx", v, self.right.kernel)
-        found = self.update(jnp.concatenate([h, _length(left), jnp.sum(left * right, axis=-1)], axis=-1))
+        left, right = self.left(v), self.right(v)
+        found = self.update(jnp.concatenate([h, _length(left), jnp.sum(left * right, axis=1)], axis=-1))
         features = h.shape[1]
-        return h + found[:, :features], v + found[:, features:, None] * left
+        return h + found[:, :features], v + found[:, None, features:] * left
 
 
 class EquivariantNetwork(eqx.Module):
@@ -128,10 +121,10 @@ class EquivariantNetwork(eqx.Module):
     ) -> tuple[Float[Array, "G outputs"], Float[Array, "G 3"]]:
         """Invariant outputs and vectors of all blocks; rows of padding mean nothing."""
         h = self.enter(scalars)
-        v = jnp.zeros((len(h), self.vectors, 3), h.dtype)
+        v = jnp.zeros((len(h), 3, self.vectors), h.dtype)
         (h, v), _ = jax.lax.scan(lambda state, layer: (layer(*state, pairs), None), (h, v), self.layers)
         h = self.norm(h)
-        return self.leave(h), jnp.einsum("ic,icx->ix", self.gate(h), v)
+        return self.leave(h), jnp.sum(self.gate(h)[:, None] * v, axis=-1)
 
 
 def masked_mean(values: Float[Array, "G F"], mask: Bool[Array, " G"]) -> Float[Array, " F"]:
@@ -140,8 +133,8 @@ def masked_mean(values: Float[Array, "G F"], mask: Bool[Array, " G"]) -> Float[A
     return weight @ values / jnp.maximum(weight.sum(), 1.0)
 
 
-def _length(vectors: Float[Array, "... 3"]) -> Float[Array, "..."]:
-    return jnp.sqrt(jnp.sum(vectors**2, axis=-1) + _SOFT**2) - _SOFT
+def _length(vectors: Float[Array, "... 3 C"]) -> Float[Array, "... C"]:
+    return jnp.sqrt(jnp.sum(vectors**2, axis=-2) + _SOFT**2) - _SOFT
 
 
 def _root_of_count(pairs: Pairs) -> Float[Array, "G 1"]:

@@ -1,6 +1,6 @@
 """Radial functions and directions of all pairs of blocks, summed over periodic images.
 
-R_ijk = sum_S f_k(r_ijS),  V_ijk = sum_S f_k(r_ijS) r_ijS / |r_ijS|
+R_ijk = sum_S f_k(r_ijS),  V_ijxk = sum_S f_k(r_ijS) r_ijS / |r_ijS|
 
 Functions f_k are Gaussians under an envelope that ends at a range R, the smallest of 4 w_1, w_2 and w_3 for a cell of
 widths w whose first axis is the shortest. Images within four, one and one cells along the axes are counted: every other
@@ -28,7 +28,7 @@ class Pairs(eqx.Module):
     """What the network knows of places; row i, column j is about the vectors from i to j."""
 
     radial: Float[Array, "G G K"]
-    directed: Float[Array, "G G K 3"]
+    directed: Float[Array, "G G 3 K"]
     real: Bool[Array, "G G"]
 
 
@@ -56,4 +56,5 @@ def make_pairs(
     centres = jnp.linspace(0.0, 1.0, functions, dtype=fractional.dtype)
     values = envelope[..., None] * jnp.exp(-0.5 * ((distance[..., None] - centres) * functions) ** 2)
     directions = vectors / distance[..., None]
-    return Pairs(values.sum(axis=2), jnp.einsum("ijsk,ijsx->ijkx", values, directions), real)
+    directed = jnp.sum(values[..., None, :] * directions[..., None], axis=2)
+    return Pairs(values.sum(axis=2), directed, real)

@@ -45,7 +45,7 @@ def test_sums_over_images_are_those_of_brute_force(parameters: tuple[float, ...]
     with numerics("float64"):
         found = pairs_of(fractional, cell)
     assert np.asarray(found.radial) == pytest.approx(values.sum(axis=2), abs=1e-12)
-    directed = np.einsum("ijsk,ijsx->ijkx", values, vectors / r[..., None])
+    directed = np.einsum("ijsk,ijsx->ijxk", values, vectors / r[..., None])
     assert np.asarray(found.directed) == pytest.approx(directed, abs=1e-12)
 
 
@@ -81,7 +81,7 @@ def test_vectors_turn_with_the_crystal_and_scalars_stay(network: EquivariantNetw
 def test_moving_the_crystal_on_the_torus_changes_nothing(network: EquivariantNetwork) -> None:
     fractional, cell = system(CELLS[0])
     out, vectors = run(network, SCALARS, fractional, cell)
-    moved = (fractional + [0.37, 0.81, 0.12]) % 1
+    moved = (fractional + np.array([0.37, 0.81, 0.12])) % 1
     assert (np.abs(moved - fractional) > 0.4).any()
     moved[1] += [1, -2, 0]  # another image of one block
     for found, expected in zip(run(network, SCALARS, moved, cell), (out, vectors), strict=True):

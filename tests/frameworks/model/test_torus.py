@@ -21,7 +21,12 @@ from helio.frameworks.model.torus import (
 )
 from helio.precision import numerics
 
-SKEWED = [(10, 10, 10, 60, 60, 60), (8, 12, 30, 75, 100, 120), (21.97, 21.97, 43.7, 94.96, 94.96, 11.44), (9, 9, 9, 35, 40, 50)]  # fmt: skip
+SKEWED = [
+    (10, 10, 10, 60, 60, 60),
+    (8, 12, 30, 75, 100, 120),
+    (21.97, 21.97, 43.7, 94.96, 94.96, 11.44),
+    (9, 9, 9, 35, 40, 50),
+]
 
 
 def brute_force(difference: np.ndarray, cell: np.ndarray, reach: int = 9) -> np.ndarray:
