@@ -34,6 +34,9 @@ from helio.simulate.state import State
 
 _WARMING = 20  # steps before the clock starts, in which lists find their sizes
 _SECONDS = 3.0  # that steps are timed for
+_FEW = 10  # steps, among which each list is made once at most
+_COUNTED = 200  # steps in which lists are counted
+_BLOCK_SECONDS = 0.3
 _REPEATS = 10  # of what is timed alone
 
 
@@ -126,15 +129,22 @@ def _advanced(batch: Batch, state: State, lists: ActiveLists, steps: int) -> tup
 
 def _timed(batch: Batch, state: State, lists: ActiveLists) -> tuple[State, ActiveLists, float, dict[str, float]]:
     """Seconds of a step, and how often each list is made in one."""
-    steps, seconds, made, block = 0, 0.0, {"short": 0, "long": 0}, 10
-    while seconds < _SECONDS:
+    made, counted = {"short": 0, "long": 0}, 0
+    began = time.perf_counter()
+    while counted < _COUNTED and time.perf_counter() - began < _SECONDS:
         before = {name: np.asarray(getattr(lists, name).reference) for name in made}
-        began = time.perf_counter()
-        state, lists = _advanced(batch, state, lists, block)
-        seconds, steps = seconds + time.perf_counter() - began, steps + block
+        state, lists = _advanced(batch, state, lists, _FEW)
+        counted += _FEW
         for name in made:
             made[name] += bool((np.asarray(getattr(lists, name).reference) != before[name]).any())
-    return state, lists, seconds / steps, {name: count / steps for name, count in made.items()}
+    # As long as blocks of a run are, whose beginning and end cost as much as some steps of a small molecule.
+    block = max(_FEW, round(_BLOCK_SECONDS * counted / (time.perf_counter() - began)))
+    began, steps = time.perf_counter(), 0
+    while time.perf_counter() - began < _SECONDS:
+        state, lists = _advanced(batch, state, lists, block)
+        steps += block
+    seconds = (time.perf_counter() - began) / steps
+    return state, lists, seconds, {name: count / counted for name, count in made.items()}
 
 
 def _shares(force_field: ForceField, state: State, lists: ActiveLists, made: dict[str, float]) -> dict[str, float]:
