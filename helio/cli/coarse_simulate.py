@@ -115,7 +115,7 @@ def _finish(outcome: Outcome, folder: Path) -> None:
 
 def _explain(settings: SimulateSettings, out: Path) -> None:
     """Print what a roll-out would do."""
-    from helio.coarse.rollout import set_scene
+    from helio.coarse.scene import set_scene
     from helio.coarse.store import Store
     from helio.precision import numerics
 

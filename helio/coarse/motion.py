@@ -68,8 +68,8 @@ class Motion:
         if count < 1:
             every = f" (every {self.every[number]}th)" if self.every[number] > 1 else ""
             raise HelioError(
-                f"the trajectory of {self.names[number]} is too short: {frames} frames, where a history and the frame "
-                f"after it are {length} frames{every}"
+                f"the trajectory of {self.names[number]} is too short: {frames} frames, where a history and what "
+                f"follows take {length}{every}"
             )
         return count
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-import zlib
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -25,14 +24,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from helio.coarse.model_file import CoarseInfo, read_coarse
-from helio.coarse.motion import Motion, is_periodic
-from helio.coarse.network.model import CoarseModel
-from helio.coarse.rolling import REASONS, SOUND, Frame, Limits, Rolling, make_advance, start_rolling
+from helio.coarse.rolling import REASONS, SOUND, Frame, Rolling, make_advance, start_rolling
 from helio.coarse.rollout_file import RolledSystem, RolloutInfo, append_frames, create_rollout, cut_frames
+from helio.coarse.scene import Scene, set_scene
 from helio.coarse.settings import SimulateSettings, check_unchanged, checked
 from helio.coarse.store import Store
-from helio.coarse.topology import Topology
 from helio.errors import HelioError
 from helio.files.checkpoint import read_arrays, read_checkpoint, write_checkpoint
 from helio.files.interrupt import stop_signal
@@ -64,26 +60,6 @@ class Outcome:
     step: int
     steps: int
     interrupted: bool
-
-
-@dataclass(frozen=True)
-class Scene:
-    """The systems of a roll-out and the model that moves them."""
-
-    settings: SimulateSettings
-    model: CoarseModel
-    info: CoarseInfo
-    motion: Motion
-    topology: Topology  # leading axis B
-    boxes: np.ndarray | None  # (B, 3)
-    history: np.ndarray  # (B, H, G, 3)
-    keys: jax.Array  # (B,)
-
-    @property
-    def limits(self) -> Limits:
-        """Beyond which a system has come to harm."""
-        scales, settings = self.model.scales, self.settings
-        return Limits(settings.bond_limit * scales.longest_bond, settings.size_limit * scales.largest_gyration)
 
 
 Report = Callable[[Progress], None]
@@ -128,58 +104,6 @@ def resume_rollout(path: str | Path, *, report: Report, steps: int | None = None
         cut_frames(folder.path / ROLLOUT, int(state.step) // settings.save_every, seconds=info["seconds"])
         folder.write_settings(settings.model_dump(mode="json"))
         return _roll(scene, folder, state, info["seconds"], report, stop)
-
-
-def set_scene(settings: SimulateSettings, store: Store) -> Scene:
-    """Read the model, and the first frames of the systems.
-
-    Raises:
-        HelioError: they cannot be read, do not fit each other, or there are too few frames.
-    """
-    model, info = read_coarse(settings.model)
-    names = settings.systems or store.part(settings.part)
-    if not names:
-        raise HelioError(f"{store.path} holds no systems in its part {settings.part}")
-    if (store.length_unit, store.time_unit) != (info.length_unit, info.time_unit):
-        raise HelioError(
-            f"{store.path} is in {store.length_unit} and {store.time_unit}, the model in {info.length_unit} and "
-            f"{info.time_unit}"
-        )
-    architecture = model.architecture
-    if is_periodic(store, names) != architecture.periodic:
-        raise HelioError(
-            f"the model is for systems {'in a box' if architecture.periodic else 'without a box'}, "
-            f"{names[0]} is {'without one' if architecture.periodic else 'in one'}"
-        )
-    motion = Motion(store, names, step_time=info.step_time, types=architecture.type_names)
-    sizes, history = motion.sizes, architecture.history
-    frames = np.zeros((len(names), history, sizes.groups, 3), np.float32)
-    boxes = []
-    for number, (name, (system, groups)) in enumerate(zip(names, motion.systems, strict=True)):
-        _check_bond_types(name, system.bond_types, architecture.bond_types)
-        motion.windows(number, settings.begin // motion.every[number] + history)
-        frames[number, :, : len(groups)] = motion.frames(number, settings.begin, history)
-        boxes.append(motion.box(number, settings.begin + (history - 1) * motion.every[number]))
-        if architecture.periodic and boxes[-1].min() < 2 * (architecture.radius or 0):
-            raise HelioError(f"the box of {name} is smaller than twice the model's radius, {architecture.radius:g}")
-    seeds = np.array([zlib.crc32(name.encode()) for name in names], np.uint32)
-    key = jax.random.key(settings.seed)
-    return Scene(
-        settings=settings,
-        model=model,
-        info=info,
-        motion=motion,
-        topology=jax.tree.map(lambda *leaves: np.stack(leaves), *motion.topologies(sizes)),
-        boxes=np.array(boxes, np.float32) if architecture.periodic else None,
-        history=frames,
-        keys=jax.vmap(lambda seed: jax.random.fold_in(key, seed))(jnp.asarray(seeds)),
-    )
-
-
-def _check_bond_types(name: str, found: np.ndarray | None, known: int) -> None:
-    if known and (found is None or found.max() >= known):
-        what = "no types of bonds" if found is None else f"bonds of the type {found.max()}"
-        raise HelioError(f"{name} has {what}, where the model was trained on types 0 to {known - 1}")
 
 
 def _rolled(scene: Scene, number: int) -> RolledSystem:

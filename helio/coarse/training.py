@@ -16,15 +16,11 @@ from typing import Any
 
 import jax
 
-from helio import __version__
-from helio.coarse.capacity import most_within
 from helio.coarse.loss import Batch, CoarseLoss
-from helio.coarse.model_file import CoarseInfo, save_coarse
-from helio.coarse.motion import Motion, is_periodic
-from helio.coarse.network.model import CoarseModel
+from helio.coarse.model_file import save_coarse
 from helio.coarse.settings import CoarseTrainSettings, check_unchanged, checked
 from helio.coarse.store import Store
-from helio.coarse.windows import Disturbance, FixedWindows, Windows
+from helio.coarse.training_setup import Setup, prepare_training
 from helio.errors import HelioError
 from helio.files.checkpoint import read_arrays, read_checkpoint
 from helio.files.interrupt import stop_signal
@@ -33,26 +29,9 @@ from helio.precision import numerics
 from helio.train.devices import make_mesh, replicated
 from helio.train.logs import Logs
 from helio.train.loop import Outcome, Position, Report, Rhythm, Work, run_loop
-from helio.train.optimiser import Rate, learning_rate, make_optimiser
-from helio.train.step import TrainState, make_measure, make_step, start_state
-from helio.train.summary import Validate, make_validate
+from helio.train.step import TrainState, make_step, start_state
 
 MODEL = "model.safetensors"
-
-
-@dataclass(frozen=True)
-class Setup:
-    """All that a training works with."""
-
-    settings: CoarseTrainSettings
-    model: CoarseModel
-    info: CoarseInfo
-    batches: Windows
-    validate: Validate | None
-    weights: dict[str, float]
-    rate: Rate
-    optimiser: Any
-    counts: tuple[int, int]  # systems to train on and to validate on
 
 
 @dataclass(frozen=True)
@@ -124,98 +103,6 @@ def preview_training(settings: CoarseTrainSettings) -> Preview:
             seconds_per_step=time.perf_counter() - began,
             loss=loss,
         )
-
-
-def prepare_training(settings: CoarseTrainSettings, store: Store) -> Setup:
-    """The model with its first weights, the batches, and how they are learned from.
-
-    Raises:
-        HelioError: the data do not fit the settings.
-    """
-    names, checks = store.part("train"), store.part("validation")
-    if not names:
-        raise HelioError(f"{store.path} holds no systems to train on")
-    step_time = settings.step_time or store.interval(names[0])
-    network, everyone = settings.network, (*names, *checks)
-    motion = Motion(store, names, step_time=step_time)
-    periodic = is_periodic(store, everyone)
-    architecture = network.architecture(
-        type_names=store.type_names,
-        bond_types=max(_bond_types(store, name) for name in everyone),
-        periodic=periodic,
-        columns=most_within(store, everyone, network.radius or 0.0) if periodic else 0,
-    )
-    scales = motion.scales(radius=network.radius)
-    validation = Motion(store, checks, step_time=step_time)
-    sizes = Motion(store, everyone, step_time=step_time).sizes
-    sigmas = () if architecture.refinement is None else architecture.refinement.sigmas
-    batches = Windows(
-        motion,
-        sizes,
-        history=network.history,
-        systems_per_batch=settings.systems_per_batch,
-        windows_per_system=settings.windows_per_system,
-        disturbance=Disturbance(
-            noise=tuple(level * scales.step for level in settings.history_noise.sigmas),
-            rotate=settings.rotate,
-            sigmas=sigmas,
-        ),
-        seed=settings.seed,
-    )
-    weights = _weights(settings)
-    validate = None
-    if checks:
-        fixed = FixedWindows(
-            validation,
-            sizes,
-            history=network.history,
-            windows_per_system=settings.validation_windows,
-            sigmas=sigmas,
-        )
-        validate = make_validate(make_measure(CoarseLoss(weights), mesh=make_mesh(1)), fixed, weights)
-    model = CoarseModel(architecture, scales, seed=settings.seed)
-    rate = learning_rate(
-        settings.learning_rate,
-        decay=settings.decay,
-        decay_rate=settings.decay_rate,
-        decay_updates=settings.decay_updates or max(1, settings.steps - settings.warmup_updates),
-        final=settings.final_learning_rate,
-        warmup_updates=settings.warmup_updates,
-    )
-    return Setup(
-        settings=settings,
-        model=model,
-        info=CoarseInfo(
-            name=settings.name,
-            step_time=step_time,
-            length_unit=store.length_unit,
-            time_unit=store.time_unit,
-            beads_per_group=store.beads_per_group,
-            source=f"trained by Helio {__version__} on {store.origin or store.path.name}",
-        ),
-        batches=batches,
-        validate=validate,
-        weights=weights,
-        rate=rate,
-        optimiser=make_optimiser("adam", rate, model, clip_norm=settings.clip_norm),
-        counts=(len(names), len(checks)),
-    )
-
-
-def _weights(settings: CoarseTrainSettings) -> dict[str, float]:
-    """Of the terms that the model has."""
-    weights = {"motion": settings.loss.motion}
-    if settings.network.gyration is not None:
-        weights["gyration"] = settings.loss.gyration
-    if settings.network.refinement is not None:
-        weights["score"] = settings.loss.score
-    return weights
-
-
-def _bond_types(store: Store, name: str) -> int:
-    """How many kinds of bonds there may be in a system; 0 where they are not known."""
-    found = store.system(name).bond_types
-    return 0 if found is None else int(found.max()) + 1
 
 
 def _first_state(setup: Setup) -> TrainState:
