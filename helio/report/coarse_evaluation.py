@@ -16,13 +16,16 @@ from helio.report import coarse_figures
 from helio.report.page.document import Section, document, table
 
 _Rows = list[list[str]]
-_PROPERTIES = ["property", "from", "MAE", "bias", "R²", "rank", "systems"]
+_SCORES = {"MAE": "mae", "bias": "bias", "R²": "r_squared", "rank": "rank"}
+_PROPERTIES = ["property", "from", *_SCORES, "systems"]
 _DISTANCES = ["distance from long simulation", "of the model", "of short simulation", "systems"]
 
 
 def tables(record: dict[str, Any]) -> list[Table]:
     """Scores of all properties, distances between curves, and what it cost."""
-    found = [_rich("Predictions of properties", _PROPERTIES, score_rows(record), left=2)]
+    found = []
+    for wanted in record["properties"]:
+        found.append(_rich(_title(wanted), ["", *_SCORES], _score_rows(wanted)))
     if distances := distance_rows(record):
         found.append(_rich("Distances of distributions and structure", _DISTANCES, distances))
     return [*found, _rich("Cost", ["", ""], speed_rows(record))]
@@ -34,8 +37,8 @@ def notes(record: dict[str, Any]) -> list[str]:
     radii = "all beads" if record["gyration"] == "beads" else "the centres of the groups"
     logs = [wanted["title"] for wanted in record["properties"] if wanted["log"]]
     lines = [
-        f"Rg² is that of {radii}. Errors are standard errors over systems; after it, where there are several roll-outs "
-        "or short simulations, the standard deviation between them.",
+        f"Rg² is that of {radii}. Errors are standard errors over systems; in brackets, where there are several roll-"
+        "outs or short simulations, the standard deviation between them.",
         f"Short simulations are pieces of {record['short_time']:.4g} {unit} of the long ones "
         f"({_SHORT[record['settings']['short']]}).",
     ]
@@ -64,20 +67,25 @@ _SHORT = {
 }
 
 
-def score_rows(record: dict[str, Any]) -> _Rows:
+def all_score_rows(record: dict[str, Any]) -> _Rows:
     """A row for each property and source."""
     rows = []
     for wanted in record["properties"]:
-        unit = "decades" if wanted["log"] else wanted["unit"]
-        title = f"{wanted['title']}{f' ({unit})' if unit else ''}"
-        for source, words in SOURCES.items():
-            if source not in wanted["scores"]:
-                continue
-            found = wanted["scores"][source]
-            cells = [_score(found[key]) for key in ("mae", "bias", "r_squared", "rank")]
-            rows.append([title, words, *cells, f"{found['systems']}"])
-            title = ""
+        systems = [f"{found['systems']}" for found in wanted["scores"].values()]
+        for number, (row, count) in enumerate(zip(_score_rows(wanted), systems, strict=True)):
+            rows.append(["" if number else _title(wanted), *row, count])
     return rows
+
+
+def _score_rows(wanted: dict[str, Any]) -> _Rows:
+    """A row for each source."""
+    found = {source: wanted["scores"][source] for source in SOURCES if source in wanted["scores"]}
+    return [[SOURCES[source], *(_score(scores[key]) for key in _SCORES.values())] for source, scores in found.items()]
+
+
+def _title(wanted: dict[str, Any]) -> str:
+    unit = "decades" if wanted["log"] else wanted["unit"]
+    return f"{wanted['title']}{f' ({unit})' if unit else ''}"
 
 
 def distance_rows(record: dict[str, Any]) -> _Rows:
@@ -138,7 +146,7 @@ def write_coarse_report(folder: str | Path, out: str | Path) -> None:
         f"{next(iter(record['systems'].values()))['rolled_time']:,.0f} {record['time_unit']}."
     )
     words = "".join(f"<p>{html.escape(line)}</p>" for line in notes(record))
-    body = table(_PROPERTIES, score_rows(record), numbers=range(2, 7))
+    body = table(_PROPERTIES, all_score_rows(record), numbers=range(2, 7))
     sections = [Section("properties", "Properties", body + words + coarse_figures.parity(record))]
     if distances := distance_rows(record):
         structure = table(_DISTANCES, distances, numbers=range(1, 4))
@@ -155,14 +163,14 @@ def _score(found: dict[str, float | None]) -> str:
     value, error, spread = (found[key] for key in ("value", "error", "spread"))
     if value is None:
         return "-"
-    text = f"{value:.3g}" + ("" if error is None else f" ± {error:.2g}")
+    text = f"{value:.3g}" + ("" if error is None else f"±{error:.2g}")
     return text if spread is None else f"{text} ({spread:.2g})"
 
 
-def _rich(title: str, headings: list[str], rows: _Rows, *, left: int = 1) -> Table:
+def _rich(title: str, headings: list[str], rows: _Rows) -> Table:
     shown = Table(box=SIMPLE_HEAD, title=title, title_justify="left", show_header=any(headings))
     for column, heading in enumerate(headings):
-        shown.add_column(heading, justify="left" if column < left or not heading else "right", no_wrap=column >= left)
+        shown.add_column(heading, justify="right" if heading and column else "left", no_wrap=column > 0)
     for row in rows:
         shown.add_row(*row)
     return shown

@@ -12,14 +12,23 @@ from helio.coarse.evaluation.baselines import ridge_regression, short_simulation
 from helio.coarse.evaluation.composition import composition
 from helio.coarse.evaluation.curves import Curves, Reference, curves_of, distances
 from helio.coarse.evaluation.estimate import Estimate
-from helio.coarse.evaluation.properties import LEAST_FRAMES, Gyration, Property, diffusions, measure, properties_of
+from helio.coarse.evaluation.properties import (
+    LEAST_FRAMES,
+    Gyration,
+    Property,
+    diffusions,
+    gyration_series,
+    measure,
+    properties_of,
+)
 from helio.coarse.evaluation.rouse import exact_properties
-from helio.coarse.evaluation.track import Track, rolled_out, simulated
+from helio.coarse.evaluation.track import CHAIN, Track, rolled_out, simulated
 from helio.coarse.reference.rouse import RouseChain
 from helio.coarse.rollout_file import Rollout
 from helio.coarse.store import Store
 from helio.errors import HelioError
 
+_LOOKED_AT = 50  # frames
 Report = Callable[[str], None]
 _ROUSE = "Rouse chains, bond 1, friction 1, kT 1"  # how the origin of a store of them begins
 
@@ -75,8 +84,7 @@ def compare(
     """
     names = [name for name in rollouts[0].names if all(name in other.names for other in rollouts)]
     _check(rollouts, store, names)
-    heads = all(rollout.rg_squared(name) is not None for rollout in rollouts for name in names)
-    gyration: Gyration = "beads" if heads else "groups"
+    gyration: Gyration = "beads" if all(_tells_beads(rollout, store, names[0]) for rollout in rollouts) else "groups"
     training = [name for name in store.part("train") if name not in names]
     if short_time is None:
         if not training:
@@ -108,6 +116,15 @@ def compare(
 def open_rollouts(paths: Sequence[Path]) -> list[Rollout]:
     """Of run folders or files; `HelioError` where there is none."""
     return [Rollout(path / "rollout.h5" if path.is_dir() else path) for path in paths]
+
+
+def _tells_beads(rollout: Rollout, store: Store, name: str) -> bool:
+    """Whether radii of gyration are predicted, for all beads, and not just those of the groups' centres."""
+    track = rolled_out(rollout, store, name)
+    if track.rg_squared is None or CHAIN not in track.kinds:
+        return False
+    first = track.part(0, _LOOKED_AT)
+    return not np.allclose(gyration_series(first, "beads"), gyration_series(first, "groups"), rtol=1e-3)
 
 
 def _check(rollouts: Sequence[Rollout], store: Store, names: list[str]) -> None:

@@ -31,8 +31,8 @@ SOURCES = {
 
 
 def record_of(comparison: Comparison, speed: Speed, settings: dict[str, Any]) -> dict[str, Any]:
-    """Everything that tables, figures and the page show."""
-    return {
+    """Everything that tables, figures and the page show, as JSON knows it: what is not a number is None."""
+    record = {
         "format": FORMAT,
         "version": VERSION,
         "settings": settings,
@@ -46,11 +46,12 @@ def record_of(comparison: Comparison, speed: Speed, settings: dict[str, Any]) ->
         "systems": {system.name: _system(system) for system in comparison.systems},
         "speed": speed_record(speed, len(comparison.systems)),
     }
+    return _plain(record)
 
 
 def write_record(path: str | Path, record: dict[str, Any]) -> None:
-    """Write it as JSON, in which what is not a number is null."""
-    write_text(path, json.dumps(_plain(record), indent=1) + "\n")
+    """Write it as JSON."""
+    write_text(path, json.dumps(record, indent=1, allow_nan=False) + "\n")
 
 
 def read_record(path: str | Path) -> dict[str, Any]:

@@ -51,7 +51,8 @@ def _r_squared(pairs: np.ndarray) -> np.ndarray:
     """Of sets of pairs (n, S, 2), (n,)."""
     squares = np.square(pairs[..., 0] - pairs[..., 1]).sum(axis=1)
     about = np.square(pairs[..., 1] - pairs[..., 1].mean(axis=1, keepdims=True)).sum(axis=1)
-    usable = (about > 0) & (pairs.shape[1] > 2)
+    # The references are not all the same but for round-off.
+    usable = (about > 1e-18 * np.square(pairs[..., 1]).sum(axis=1)) & (pairs.shape[1] > 2)
     return np.where(usable, 1 - squares / np.where(usable, about, 1), np.nan)
 
 
