@@ -41,7 +41,8 @@ def _unbonded(crystal: Crystal, cutoff: float) -> tuple[np.ndarray, np.ndarray, 
     i, j, shifts, distances = vesin.NeighborList(cutoff=cutoff, full_list=True).compute(**options, quantities="ijSd")
     i, j, shifts = i.astype(np.int64), j.astype(np.int64), shifts.astype(np.int64)
     bonds, images = crystal.bonds.astype(np.int64), crystal.images.astype(np.int64)
-    bonded = np.concatenate([_codes(*bonds.T, images, len(crystal)), _codes(*bonds.T[::-1], -images, len(crystal))])
+    a, b = bonds.T
+    bonded = np.concatenate([_codes(a, b, images, len(crystal)), _codes(b, a, -images, len(crystal))])
     free = ~np.isin(_codes(i, j, shifts, len(crystal)), bonded)
     return i[free], j[free], distances[free]
 

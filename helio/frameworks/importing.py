@@ -41,9 +41,13 @@ class ImportSummary:
     refused: dict[str, str] = field(default_factory=dict)  # file -> reason
 
     @property
-    def reasons(self) -> Counter[str]:
-        """How many files were refused for each reason, numbers and names left out."""
-        return Counter("".join("N" if c.isdigit() else c for c in reason) for reason in self.refused.values())
+    def reasons(self) -> list[tuple[str, list[str]]]:
+        """Each kind of reason with its files, the most frequent first: what differs in numbers or names is one kind."""
+        kinds: dict[str, list[str]] = {}
+        for file, reason in self.refused.items():
+            general = reason.replace(file, "a file").split(":")[0]
+            kinds.setdefault("".join("n" if c.isdigit() else c for c in general).replace("nn", "n"), []).append(file)
+        return sorted(kinds.items(), key=lambda kind: -len(kind[1]))
 
 
 def import_store(
@@ -133,7 +137,7 @@ def same_bonds(one: Crystal, other: Crystal, *, tolerance: float = 1e-3) -> bool
     if len(one.bonds) != len(other.bonds) or len(one) != len(other):
         return False
     places, kinds, lines = zip(*map(_bond_rows, (one, other)), strict=True)
-    nearest = KDTree(places[1], boxsize=1.0).query(places[0])[1]
+    nearest = np.asarray(KDTree(places[1], boxsize=1.0).query(places[0])[1])
     steps = places[0] - places[1][nearest]
     apart = np.linalg.norm((steps - np.round(steps)) @ one.cell, axis=1).max(initial=0.0)
     turned = np.abs(lines[0] - lines[1][nearest]).max(initial=0.0)

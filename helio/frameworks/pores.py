@@ -9,12 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from helio.errors import HelioError
 from helio.frameworks.cif import write_cif
 from helio.frameworks.crystal import Crystal, density
 from helio.frameworks.packages import need
 from helio.frameworks.silence import silent
 
+_SHAKE = 1e-3  # A
 PROBE = 1.2755  # A, the probe of surface and volume: helium's radius
 _VOLUME_SAMPLES = 20_000  # points in the cell: an error of the void fraction of 0.003
 _SURFACE_SAMPLES = 100  # points on the sphere of each atom: an error below 1 % for 100 atoms
@@ -37,7 +40,7 @@ def pore_labels(crystal: Crystal, *, probe: float = PROBE) -> dict[str, float]:
     pyzeo = need("pyzeo")
     with TemporaryDirectory() as folder, silent():
         path, spheres = Path(folder) / "crystal.cif", Path(folder) / "crystal.res"
-        write_cif(path, Crystal("crystal", crystal.cell, crystal.numbers, crystal.positions, *_no_bonds(crystal)))
+        write_cif(path, Crystal("crystal", crystal.cell, crystal.numbers, _shaken(crystal), *_no_bonds(crystal)))
         network = pyzeo.AtomNetwork.read_from_CIF(str(path), rad_flag=True)
         network.calculate_free_sphere_parameters(str(spheres))
         diameters = spheres.read_text().split()[1:]
@@ -53,6 +56,11 @@ def pore_labels(crystal: Crystal, *, probe: float = PROBE) -> dict[str, float]:
         }
     except (ValueError, IndexError) as error:
         raise HelioError(f"Zeo++ found no pores in {crystal.name}: it gave no figures") from error
+
+
+def _shaken(crystal: Crystal) -> np.ndarray:
+    """Positions (N, 3) off their places of symmetry, where Zeo++ may end the process for faces without area."""
+    return crystal.positions + np.random.default_rng(0).normal(0.0, _SHAKE, crystal.positions.shape)
 
 
 def _no_bonds(crystal: Crystal) -> tuple:

@@ -59,7 +59,7 @@ def _read(path: Path) -> NamedBlock | None:
 
 
 def _bend(block: Block) -> float:
-    """Largest angle between a bond that leaves the block and the line from the block's centre to its middle, degrees."""
+    """Largest angle between a bond that leaves the block and the line from its centre to the middle, degrees."""
     bonds = block.connections - block.positions[block.docking]
     cosines = np.einsum("cx,cx->c", bonds, block.connections)
     cosines /= np.linalg.norm(bonds, axis=1) * np.linalg.norm(block.connections, axis=1)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.transform import Rotation
 
-_TRIALS = Rotation.random(150, random_state=0).as_matrix()
+_TRIALS = Rotation.from_quat(np.random.default_rng(0).normal(size=(150, 4))).as_matrix()
 _PERFECT = 1e-4
 
 

@@ -1,0 +1,124 @@
+"""Labels for the frameworks of a store, by worker processes; what was found is kept when the work is cut off.
+
+Every result, and every failure with its reason, is a line of `STORE.labels.jsonl` the moment it is known. Begun again
+with the same settings, only what has no line is computed. At the end all results go into the store.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from helio.errors import HelioError
+from helio.files.atomic import disk_errors
+from helio.frameworks.adsorption import adsorption_labels
+from helio.frameworks.crystal import Crystal, crystal_of
+from helio.frameworks.packages import need
+from helio.frameworks.pores import pore_labels
+from helio.frameworks.store import FrameworkStore, StoreContent, read_content
+from helio.frameworks.store_writer import write_store
+from helio.frameworks.workers import Failure, run_jobs
+
+KINDS = ("pores", "adsorption")
+
+
+@dataclass
+class LabelSummary:
+    """How many frameworks were to be labelled, have labels now, and failed for which reason."""
+
+    wanted: int
+    labelled: int
+    failures: dict[str, str]
+    computed: int  # in this call
+
+
+def label_store(
+    path: str | Path,
+    *,
+    kind: str = "adsorption",
+    count: int | None = None,
+    cycles: int = 2000,
+    equilibration: int = 2000,
+    seed: int = 0,
+    workers: int = 1,
+    limit_s: float = 36_000.0,
+    retry: bool = False,
+    report: Callable[[int, int], None] = lambda done, of: None,
+) -> LabelSummary:
+    """Label frameworks, or go on with it.
+
+    Args:
+        path: of the store.
+        kind: `pores` (Zeo++) or `adsorption` (GCMC without charges).
+        count: label so many, drawn at random by `seed`; None labels all. A larger count adds to those of a smaller.
+        cycles: of GCMC.
+        equilibration: cycles of GCMC before.
+        seed: of the draw and of GCMC.
+        workers: processes.
+        limit_s: seconds for one framework.
+        retry: try again what failed before.
+        report: called with the number done and of all.
+
+    Raises:
+        HelioError: no such kind or store, or a package is missing.
+    """
+    if kind not in KINDS:
+        raise HelioError(f"frameworks are labelled with {' or '.join(KINDS)}, not {kind!r}")
+    need("pyzeo" if kind == "pores" else "lammps_interface")
+    settings = {"kind": kind} | ({} if kind == "pores" else {"cycles": cycles, "equilibration": equilibration})
+    settings["seed"] = seed
+    record = Path(f"{path}.labels.jsonl")
+    with FrameworkStore(path) as store:
+        names = [store.names()[i] for i in np.random.default_rng(seed).permutation(len(store))[:count]]
+        known = {one["name"]: one for one in _lines(record) if one["settings"] == settings}
+        left = [name for name in names if name not in known or (retry and "failure" in known[name])]
+        jobs = ((name, crystal_of(store.framework(name), store.library), settings) for name in left)
+        with disk_errors(record), record.open("a") as file:
+            for done, ((name, *_), result) in enumerate(run_jobs(_label, jobs, workers=workers, limit_s=limit_s), 1):
+                outcome = {"failure": result.reason} if isinstance(result, Failure) else {"labels": result}
+                known[name] = {"name": name, "settings": settings} | outcome
+                file.write(json.dumps(known[name]) + "\n")
+                file.flush()
+                report(len(names) - len(left) + done, len(names))
+    found = {name: known[name]["labels"] for name in known if "labels" in known[name]}
+    _merge(path, found)
+    failures = {name: known[name]["failure"] for name in names if "failure" in known[name]}
+    return LabelSummary(len(names), sum(name in found for name in names), failures, len(left))
+
+
+def _label(job: tuple[str, Crystal, dict[str, Any]]) -> dict[str, float]:
+    """In a worker."""
+    _, crystal, settings = job
+    if settings["kind"] == "pores":
+        return pore_labels(crystal)
+    chosen = {key: settings[key] for key in ("cycles", "equilibration", "seed")}
+    return adsorption_labels(crystal, **chosen)
+
+
+def _lines(record: Path) -> Iterator[dict[str, Any]]:
+    """What the record holds. A last line that was cut off is taken away, so that the next begins on a new one."""
+    if not record.is_file():
+        return
+    whole, _, rest = record.read_text().rpartition("\n")
+    if rest:
+        record.write_text(whole + "\n" if whole else "")
+    for number, line in enumerate(whole.splitlines(), 1):
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError as error:
+            raise HelioError(f"{record} is damaged in line {number}; remove the line to go on") from error
+
+
+def _merge(path: str | Path, found: dict[str, dict[str, float]]) -> None:
+    """Put labels into the store."""
+    content = read_content(path)
+    entries = []
+    for entry in content.entries:
+        new = found.get(entry.framework.name, {})
+        entries.append(replace(entry, framework=replace(entry.framework, labels=entry.framework.labels | new)))
+    write_store(path, StoreContent(content.library, entries, content.origin), overwrite=True)
