@@ -56,7 +56,14 @@ def report(
     trainings = [folder for folder in folders if (folder / "validation.csv").exists()]
     if trainings and len(folders) > 1:
         raise HelioError(f"{trainings[0]} is a training: its page is made alone, with helio report {trainings[0]}")
-    if rolled:
+    campaigns = [folder for folder in folders if (folder / "record.sqlite").exists()]
+    if campaigns and len(folders) > 1:
+        raise HelioError(f"{campaigns[0]} is a campaign: its page is made alone, with helio report {campaigns[0]}")
+    if campaigns:
+        from helio.report.frameworks import write_campaign_report
+
+        write_campaign_report(campaigns[0], out)
+    elif rolled:
         from helio.report.coarse_evaluation import write_coarse_report
 
         write_coarse_report(rolled[0], out)

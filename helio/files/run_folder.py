@@ -116,7 +116,7 @@ def claim_new(path: str | Path, *, overwrite: bool = False) -> Iterator[RunFolde
         if not (path / "settings.yaml").exists():
             raise HelioError(f"{path} holds {content[0].name} and is no run folder; it is not overwritten")
     make_folder(path)
-    with _locked(path):
+    with locked(path):
         with disk_errors(path):
             for name in _FILES:
                 (path / name).unlink(missing_ok=True)
@@ -131,7 +131,7 @@ def claim_new(path: str | Path, *, overwrite: bool = False) -> Iterator[RunFolde
 def claim_existing(path: str | Path) -> Iterator[RunFolder]:
     """Hold the lock of a run that is to be continued; `HelioError` if there is none or it is being written."""
     folder = existing_run(path)
-    with _locked(folder.path):
+    with locked(folder.path):
         yield folder
 
 
@@ -148,7 +148,7 @@ def existing_run(path: str | Path) -> RunFolder:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """The lock goes with the process, however it ends."""
     with disk_errors(path):
         file = (path / "lock").open("w")

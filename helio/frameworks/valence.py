@@ -26,9 +26,10 @@ def loose_valences(crystal: Crystal) -> int:
     """How many valences are left over in the best distribution of bond orders; 0 in a sound structure."""
     metal = is_metal(crystal.numbers)
     light = crystal.bonds[~metal[crystal.bonds].any(axis=1)]
-    at_metal = np.zeros(len(crystal), bool)
-    at_metal[crystal.bonds[metal[crystal.bonds].any(axis=1)]] = True
-    left = _left(crystal.numbers, light)
+    to_metal = np.bincount(crystal.bonds[metal[crystal.bonds].any(axis=1)].ravel(), minlength=len(crystal))
+    left = np.where(metal, 0.0, _left(crystal.numbers, light))
+    carbon = crystal.numbers == 6  # its bonds to metals are bonds; those of others may be lone pairs'
+    left[carbon] = np.maximum(0.0, left[carbon] - to_metal[carbon])
     pairs = light[(left[light] > 0).all(axis=1)]
     atoms = np.flatnonzero(left)
     if not len(atoms):
@@ -37,7 +38,7 @@ def loose_valences(crystal: Crystal) -> int:
     row[atoms] = np.arange(len(atoms))
     rows, columns = row[pairs].ravel(), np.repeat(np.arange(len(pairs)), 2)
     incidence = coo_array((np.ones(len(rows)), (rows, columns)), shape=(len(atoms), len(pairs)))
-    costs = np.concatenate([np.zeros(len(pairs)), np.where(at_metal[atoms], 0.0, 1.0)])
+    costs = np.concatenate([np.zeros(len(pairs)), np.where(to_metal[atoms] > 0, 0.0, 1.0)])
     upper = np.concatenate([np.full(len(pairs), 2.0), left[atoms]])
     found = milp(
         costs,

@@ -98,7 +98,11 @@ def relax_uff(crystal: Crystal, *, variant: Variant = "uff", steps: int = 1000, 
 
 
 def _type(folder: Path, variant: Variant, seconds: float) -> None:
-    launch = [sys.executable, "-c", "from lammps_interface.cli import main; main()"]
+    launch = [
+        sys.executable,
+        "-c",
+        "import sys; sys.setrecursionlimit(100_000); from lammps_interface.cli import main; main()",
+    ]
     options = ["-ff", variant.upper(), "--replication", "1x1x1", "--cutoff", str(_CUTOFF), "framework.cif"]
     run_in(folder, [*launch, *options], log="typing.log", seconds=seconds, what="the typing of atoms by UFF")
     if not (folder / "data.framework").exists():

@@ -1,0 +1,132 @@
+"""Workers that take jobs and give results as they come: processes on this machine, or those of a Dask cluster.
+
+Both run the same function in the same way; a job whose function fails, hangs or kills its process gives a `Failure`.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from helio.errors import HelioError
+from helio.frameworks.workers import Failure, run_jobs
+
+Result = tuple[Any, Any]  # a job, and what came of it
+
+
+class Crew(Protocol):
+    """Takes jobs and gives results in the order in which they end."""
+
+    def submit(self, job: Any) -> None:
+        """Take a job."""
+        ...
+
+    def result(self, *, timeout: float) -> Result | None:
+        """A job that has ended; None where none ends within so many seconds."""
+        ...
+
+
+@contextmanager
+def local_crew(function: Callable[[Any], Any], *, workers: int, limit_s: float) -> Iterator[Crew]:
+    """Worker processes on this machine, each with a thread here that feeds it."""
+    crew = _LocalCrew()
+    threads = [
+        threading.Thread(target=crew.feed, args=(function, limit_s), daemon=True, name=f"worker {number}")
+        for number in range(workers)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield crew
+    finally:
+        for _ in threads:
+            crew.jobs.put(None)
+
+
+class _LocalCrew:
+    def __init__(self) -> None:
+        self.jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.results: queue.SimpleQueue[Result] = queue.SimpleQueue()
+
+    def submit(self, job: Any) -> None:
+        self.jobs.put(job)
+
+    def result(self, *, timeout: float) -> Result | None:
+        try:
+            return self.results.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    def feed(self, function: Callable[[Any], Any], limit_s: float) -> None:
+        for result in run_jobs(function, iter(self.jobs.get, None), workers=1, limit_s=limit_s):
+            self.results.put(result)
+
+
+@contextmanager
+def dask_crew(function: Callable[[Any], Any], *, scheduler: str, workers: int) -> Iterator[Crew]:
+    """Workers of a Dask cluster, which see the same files.
+
+    Args:
+        function: importable by name there.
+        scheduler: its address, or "local" for a cluster on this machine.
+        workers: of a local cluster.
+
+    Raises:
+        HelioError: Dask is not installed, or no scheduler answers.
+    """
+    try:
+        import dask
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise HelioError(f"this needs Dask ({error}): pip install 'helio[dask]'") from error
+    try:
+        if scheduler == "local":
+            # A job that kills its worker would kill the next one, too.
+            with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+                cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+            client = Client(cluster)
+        else:
+            cluster, client = None, Client(scheduler, timeout=20)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise HelioError(f"no scheduler of Dask answers at {scheduler}: {error}") from error
+    try:
+        yield _DaskCrew(client, function)
+    finally:
+        client.close()
+        if cluster is not None:
+            cluster.close()
+
+
+class _DaskCrew:
+    def __init__(self, client: Any, function: Callable[[Any], Any]) -> None:
+        self._client, self._function = client, function
+        self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
+        self._futures: set[Any] = set()  # a future that nobody holds is cancelled
+
+    def submit(self, job: Any) -> None:
+        future = self._client.submit(_guarded, self._function, job, pure=False)
+        self._futures.add(future)
+        future.add_done_callback(lambda done: self._results.put((job, done)))
+
+    def result(self, *, timeout: float) -> Result | None:
+        try:
+            job, done = self._results.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        self._futures.discard(done)
+        if done.status == "finished":
+            return job, done.result()
+        return job, Failure("its worker was lost")
+
+
+def _guarded(function: Callable[[Any], Any], job: Any) -> Any:
+    """As workers of this machine do it: what a job raises is its failure."""
+    try:
+        return function(job)
+    except HelioError as error:
+        return Failure(str(error))
+    except Exception as error:  # of libraries: what they raise is not theirs to choose, and the others go on
+        return Failure(f"{type(error).__name__}: {error}")

@@ -1,0 +1,169 @@
+"""The record of a campaign: one SQLite file, written by one process, a transaction for all that belongs together."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from helio.errors import HelioError
+
+FORMAT, VERSION = "helio framework campaign", 1
+PASSED, REJECTED, FAILED = "passed", "rejected", "failed"
+_TABLES = """
+CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE batches (number INTEGER PRIMARY KEY, store TEXT NOT NULL);
+CREATE TABLE candidates (
+    name TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE, batch INTEGER NOT NULL REFERENCES batches, source TEXT NOT NULL);
+CREATE TABLE stages (
+    candidate TEXT NOT NULL REFERENCES candidates, stage TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL,
+    figures TEXT NOT NULL, words TEXT NOT NULL, seconds REAL NOT NULL, ended TEXT NOT NULL,
+    PRIMARY KEY (candidate, stage));
+CREATE TABLE known (identity TEXT PRIMARY KEY);
+CREATE TABLE known_labels (label TEXT PRIMARY KEY, numbers TEXT NOT NULL);
+"""  # noqa: E501
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a stage of a candidate ended: it goes on where it has passed.
+
+    `rejected` is the verdict of a stage that worked; `failed` says that the stage itself broke.
+    """
+
+    outcome: str = PASSED
+    reason: str = ""
+    figures: dict[str, float] = field(default_factory=dict)
+    words: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A candidate with the outcomes of its stages, by stage."""
+
+    name: str
+    number: int
+    store: str  # of its sample, in the campaign's folder
+    source: str  # its name there
+    stages: dict[str, Outcome]
+
+    def figure(self, label: str) -> float | None:
+        """The last that a stage gave."""
+        found = [outcome.figures[label] for outcome in self.stages.values() if label in outcome.figures]
+        return found[-1] if found else None
+
+    @property
+    def identity(self) -> str | None:
+        """Of what it was assembled to."""
+        return self.stages["assemble"].words.get("identity") if "assemble" in self.stages else None
+
+
+class Record:
+    """Reads and writes a record; `create` makes one."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Open a record.
+
+        Raises:
+            HelioError: it does not exist, is damaged, or is something else.
+        """
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise HelioError(f"there is no record of a campaign {path}")
+        self._base = sqlite3.connect(self.path, timeout=30)
+        try:
+            self.about = dict(self._base.execute("SELECT key, value FROM about"))
+        except sqlite3.DatabaseError as error:
+            self._base.close()
+            raise HelioError(f"{path} is no record of a campaign, or is damaged: {error}") from error
+        if (self.about.get("format"), self.about.get("version")) != (FORMAT, str(VERSION)):
+            self._base.close()
+            raise HelioError(f"{path} is no record of a campaign that this version of Helio reads")
+        self._base.execute("PRAGMA foreign_keys = ON")
+
+    def __enter__(self) -> Record:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._base.close()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Of the campaign, as they were given at its start."""
+        return json.loads(self.about["settings"])
+
+    def batches(self) -> set[int]:
+        """Numbers of the batches that have been sampled."""
+        return {number for (number,) in self._base.execute("SELECT number FROM batches")}
+
+    def add_batch(self, number: int, store: str, candidates: Sequence[tuple[int, str]]) -> None:
+        """Enter a batch with its candidates: the number of each in the campaign, and its name in the store."""
+        rows = [(candidate_name(own), own, number, source) for own, source in candidates]
+        with self._base:
+            self._base.execute("INSERT INTO batches VALUES (?, ?)", (number, store))
+            self._base.executemany("INSERT INTO candidates VALUES (?, ?, ?, ?)", rows)
+
+    def add(self, candidate: str, stage: str, outcome: Outcome) -> None:
+        """Enter how a stage ended."""
+        values = (json.dumps(outcome.figures), json.dumps(outcome.words), outcome.seconds)
+        with self._base:
+            self._base.execute(
+                "INSERT INTO stages VALUES (?, ?, ?, ?, ?, ?, ?, strftime('%Y-%m-%dT%H:%M:%SZ'))",
+                (candidate, stage, outcome.outcome, outcome.reason, *values),
+            )
+
+    def forget_failures(self) -> int:
+        """Remove the stages that broke, so that they are done again; says how many."""
+        with self._base:
+            return self._base.execute("DELETE FROM stages WHERE outcome = ?", (FAILED,)).rowcount
+
+    def candidates(self) -> list[Candidate]:
+        """All, in their order."""
+        stages: dict[str, dict[str, Outcome]] = {}
+        rows = self._base.execute("SELECT candidate, stage, outcome, reason, figures, words, seconds FROM stages ORDER BY rowid")  # fmt: skip  # noqa: E501
+        for candidate, stage, outcome, reason, figures, words, seconds in rows:
+            own = Outcome(outcome, reason, json.loads(figures), json.loads(words), seconds)
+            stages.setdefault(candidate, {})[stage] = own
+        found = self._base.execute(
+            "SELECT name, candidates.number, store, source FROM candidates JOIN batches ON batch = batches.number "
+            "ORDER BY candidates.number"
+        )
+        return [Candidate(name, number, *place, stages.get(name, {})) for name, number, *place in found]
+
+    def known(self) -> set[str]:
+        """Identities of the known frameworks."""
+        return {identity for (identity,) in self._base.execute("SELECT identity FROM known")}
+
+    def known_labels(self) -> dict[str, list[float]]:
+        """Labels of the known frameworks."""
+        return {label: json.loads(numbers) for label, numbers in self._base.execute("SELECT * FROM known_labels")}
+
+
+def create(
+    path: Path, settings: Mapping[str, Any], *, known: Iterable[str], known_labels: Mapping[str, Sequence[float]]
+) -> None:
+    """Make a record; it appears when it is whole."""
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.unlink(missing_ok=True)
+    base = sqlite3.connect(temporary)
+    try:
+        with base:
+            base.executescript(_TABLES)
+            about = {"format": FORMAT, "version": str(VERSION), "settings": json.dumps(dict(settings))}
+            base.executemany("INSERT INTO about VALUES (?, ?)", about.items())
+            base.executemany("INSERT INTO known VALUES (?)", [(identity,) for identity in sorted(set(known))])
+            labels = [(label, json.dumps(list(numbers))) for label, numbers in known_labels.items()]
+            base.executemany("INSERT INTO known_labels VALUES (?, ?)", labels)
+    finally:
+        base.close()
+    temporary.replace(path)
+
+
+def candidate_name(number: int) -> str:
+    """Of the candidate with this number, from 1."""
+    return f"c{number:06d}"

@@ -1,0 +1,52 @@
+"""What a user can choose for a campaign."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+
+from helio.errors import HelioError
+
+STAGES = ("assemble", "relax", "check", "screen")
+
+
+class CampaignSettings(BaseModel):
+    """All that decides what comes out; how many workers there are does not."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    samples: str | None = Field(None, description="store of sampled frameworks to take candidates from")
+    model: str | None = Field(None, description="model file to sample candidates from")
+    known: str | None = Field(None, description="store of known frameworks: what is in it is not new")
+    count: PositiveInt = Field(100, description="number of candidates")
+    seed: int = Field(0, ge=0, description="of sampling and assembly")
+    batch: PositiveInt = Field(50, description="candidates that are sampled at once")
+    largest_gap: PositiveFloat = Field(0.5, description="in A: connections must meet better than this, on average")
+    relaxation: str = Field("uff", description="uff, uff4mof, none, or a force field of Helio (so3lr, helio-s, a file)")
+    relaxation_steps: PositiveInt = Field(1000, description="of each minimisation")
+    metal: bool = Field(True, description="a framework without metal is not valid")
+    dimensions: Literal[2, 3] = Field(3, description="that a valid framework goes on in: 2 lets layers pass")
+    smallest_pore: PositiveFloat = Field(2.4, description="in A, pore limiting diameter of a valid framework")
+    screen: int = Field(0, ge=0, description="how many valid, new and unique candidates are screened by GCMC")
+    rank_by: str = Field("surface_area", description="figure by which those are chosen that are screened, the largest")
+    cycles: PositiveInt = Field(2000, description="of GCMC that are averaged over")
+    equilibration: PositiveInt = Field(1000, description="cycles of GCMC before")
+    limit_s: PositiveFloat = Field(3600.0, description="seconds after which a stage of a candidate is given up")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> CampaignSettings:
+        if (self.samples is None) == (self.model is None):
+            raise ValueError("candidates come either from a store of samples or from a model: give one of the two")
+        return self
+
+
+def campaign_settings(**values: Any) -> CampaignSettings:
+    """Settings from plain values; `HelioError` for those that make no sense."""
+    try:
+        return CampaignSettings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        raise HelioError(f"{place}: {message}" if place else message) from None
