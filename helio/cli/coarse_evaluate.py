@@ -33,6 +33,14 @@ def evaluate(
         typer.Option(help="Simulated time of one system per core-second of the reference engine.", show_default=False),
     ] = None,
     simulation_on: Annotated[str, typer.Option(help="That engine and its hardware, in words.")] = "",
+    core_seconds: Annotated[
+        float | None,
+        typer.Option(
+            help="What stepping took, of one core; by default the seconds on the clock times the cores, which "
+            "is too much on a machine with other work.",
+            show_default=False,
+        ),
+    ] = None,
     training_core_hours: Annotated[
         float | None, typer.Option(help="What the training took, for the account of speed.", show_default=False)
     ] = None,
@@ -51,7 +59,11 @@ def evaluate(
     """
     if len(paths) < 2:
         raise HelioError("give at least one run, and the store with simulations of the same systems")
-    for value, option in ((short, "--short"), (simulation_speed, "--simulation-speed")):
+    for value, option in (
+        (short, "--short"),
+        (simulation_speed, "--simulation-speed"),
+        (core_seconds, "--core-seconds"),
+    ):
         if value is not None and not value > 0:
             raise HelioError(f"{option} must be above zero, not {value:g}")
     runs, store_path = paths[:-1], paths[-1]
@@ -73,7 +85,12 @@ def evaluate(
         rollouts = [stack.enter_context(rollout) for rollout in open_rollouts(runs)]
         training = None if training_core_hours is None else 3600 * training_core_hours
         speed = speed_of(
-            rollouts, store, simulation=simulation_speed, simulation_on=simulation_on, training_core_seconds=training
+            rollouts,
+            store,
+            simulation=simulation_speed,
+            simulation_on=simulation_on,
+            core_seconds=core_seconds,
+            training_core_seconds=training,
         )
         equal = speed.equal_cost(len(rollouts[0].names))
         with Console(stderr=True).status("Opening ...") as status:

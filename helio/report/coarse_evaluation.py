@@ -35,12 +35,14 @@ def notes(record: dict[str, Any]) -> list[str]:
     """How the tables are to be read."""
     unit = record["time_unit"]
     radii = "all beads" if record["gyration"] == "beads" else "the centres of the groups"
+    short = any("short" in wanted["scores"] for wanted in record["properties"])
     logs = [wanted["title"] for wanted in record["properties"] if wanted["log"]]
     lines = [
         f"Rg² is that of {radii}. Errors are standard errors over systems; in brackets, where there are several roll-"
         "outs or short simulations, the standard deviation between them.",
         f"Short simulations are pieces of {record['short_time']:.4g} {unit} of the long ones "
-        f"({_SHORT[record['settings']['short']]}).",
+        f"({_SHORT[record['settings']['short']]})"
+        + ("." if short else "; that is more than half of these, so there is nothing to compare with."),
     ]
     if logs:
         lines.append(f"On a logarithmic scale, differences being in decades: {', '.join(logs)}.")
@@ -107,6 +109,10 @@ def speed_rows(record: dict[str, Any]) -> _Rows:
     rows = [
         ["rolled out, all systems", f"{speed['rolled']:,.0f} {unit} in {speed['systems']} systems"],
         ["stepping", f"{speed['seconds']:.3g} s on {speed['cores']} cores, {speed['device']}"],
+        [
+            "that is",
+            f"{speed['core_seconds']:.3g} core-seconds{'' if speed['given_core_seconds'] is None else ', given'}",
+        ],
         ["compiling, once", f"{speed['compile_seconds']:.3g} s"],
         ["histories, from simulation", f"{speed['history']:,.0f} {unit}"],
         ["speed of the model", f"{speed['rate']:,.0f} {unit} per core-second"],

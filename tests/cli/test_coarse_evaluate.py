@@ -82,6 +82,7 @@ def test_evaluate_and_report(work: Path) -> None:
 def test_default_of_short_simulations(work: Path) -> None:
     status, said = helio("coarse", "evaluate", "run-2/rollout.h5", "rouse.h5")
     assert status == 0 and "as long as those that were trained on" in said and "not given (--simulation-speed)" in said
+    assert "more than half of these, so there is nothing to compare with" in said
     assert json.loads((work / "run-2" / "rollout.json").read_text())["short_time"] == 598
 
 
@@ -90,6 +91,7 @@ def test_default_of_short_simulations(work: Path) -> None:
     [
         (("rouse.h5",), "at least one run, and the store"),
         (("nowhere", "rouse.h5"), "there is no roll-out nowhere"),
+        (("run-1", "rouse.h5", "--core-seconds", "-1"), "--core-seconds must be above zero, not -1"),
         (("run-1", "rouse.h5", "--short", "0"), "--short must be above zero, not 0"),
         (("run-1", "rouse.h5", "--skip", "0.8"), "has 30 finite frames to look at; 41 are needed"),
         (("run-1", "nowhere.h5"), "there is no store nowhere.h5"),

@@ -75,7 +75,7 @@ def compare(
         rollouts: of one model, such as with several seeds.
         store: with simulations of the same systems, and of those that the model was trained on.
         short_time: of the short simulations, histories included, but 41 frames at least; by default that of the median
-            training system.
+            training system. There are none where they would be longer than half of the long one.
         skip: share of each roll-out, from its start, that is left out.
         report: is told what is being done.
 
@@ -158,7 +158,8 @@ def _system(
     rolled = [rolled_out(rollout, store, name) for rollout in rollouts]
     whole = [rollout.frames(name) for rollout in rollouts]
     kept = [_kept(one, skip) for one in rolled]
-    short = short_simulations(track, min(frames, len(track)))
+    # A piece that is most of the reference would be compared with itself.
+    short = short_simulations(track, frames) if frames <= len(track) // 2 else []
     reference = Reference(track, gyration)
     found = measure(track, gyration=gyration)
     longest = 6 * found["rg_squared_time"].value if "rg_squared_time" in found else 0.0
@@ -178,7 +179,7 @@ def _system(
         model=[measure(one, gyration=gyration, windows=windows) for one in kept],
         short=[measure(one, gyration=gyration, windows=windows) for one in short],
         distances={s: [distances(one, exact_curves, track.bonds) for one in many] for s, many in curves.items()},
-        curves={"reference": exact_curves} | {source: many[0] for source, many in curves.items()},
+        curves={"reference": exact_curves} | {source: many[0] for source, many in curves.items() if many},
         histogram_edges=reference.edges,
     )
 

@@ -15,7 +15,7 @@ class Speed:
 
     rolled: float  # simulated time after the histories
     history: float  # simulated time of the histories, which simulation must give
-    seconds: float  # of stepping
+    seconds: float  # of stepping, on the clock
     compile_seconds: float  # once for a shape of the batch
     cores: int
     device: str
@@ -23,11 +23,12 @@ class Speed:
     simulation_on: str = ""  # its engine and hardware
     training_data: float = 0.0  # simulated time of the data that the model was trained on
     training_core_seconds: float | None = None
+    given_core_seconds: float | None = None  # of stepping, where they were measured otherwise
 
     @property
     def core_seconds(self) -> float:
         """Of stepping, all cores together."""
-        return self.seconds * self.cores
+        return self.seconds * self.cores if self.given_core_seconds is None else self.given_core_seconds
 
     @property
     def rate(self) -> float:
@@ -76,9 +77,13 @@ def speed_of(
     *,
     simulation: float | None,
     simulation_on: str = "",
+    core_seconds: float | None = None,
     training_core_seconds: float | None = None,
 ) -> Speed:
-    """Of one roll-out; of several the mean. All systems of the store that train count as training data."""
+    """Of one roll-out; of several the mean. All systems of the store that train count as training data.
+
+    `core_seconds` of stepping stand in for the seconds that the roll-outs took on the clock of all their cores.
+    """
     systems = [(rollout, name) for rollout in rollouts for name in rollout.names]
     rolled = sum(rollout.frames(name) * rollout.number(name, "interval") for rollout, name in systems)
     history = sum(
@@ -92,6 +97,7 @@ def speed_of(
         rolled=rolled / count,
         history=history / count,
         seconds=sum(rollout.seconds for rollout in rollouts) / count,
+        given_core_seconds=core_seconds,
         compile_seconds=sum(rollout.compile_seconds for rollout in rollouts) / count,
         cores=first.info.cores,
         device=first.info.device,

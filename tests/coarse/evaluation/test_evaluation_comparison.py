@@ -165,6 +165,7 @@ def test_speed():
     assert speed.investment == 120 and speed.pays_after == pytest.approx(120 / (1 / 20 - 1 / 100))
     assert Speed(1000, 40, 100, 1, 2, "cpu", simulation=20, training_core_seconds=1).pays_after is None
     assert Speed(1000, 40, 5, 1, 2, "cpu").gain is None
+    assert Speed(1000, 40, 5, 1, 2, "cpu", given_core_seconds=4).rate == 250
 
 
 def test_what_does_not_fit(rouse, tmp_path):
