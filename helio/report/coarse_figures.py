@@ -68,7 +68,7 @@ def dynamics(record: dict[str, Any]) -> str:
 
 
 def _parity(axes: Any, entry: dict[str, Any]) -> None:
-    from matplotlib.ticker import NullFormatter, StrMethodFormatter
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     values: list[float] = []
     for source in ("short", "regression", "model"):
@@ -89,11 +89,13 @@ def _parity(axes: Any, entry: dict[str, Any]) -> None:
     axes.plot(limits, limits, color="0.5", linewidth=0.8, zorder=0)
     if entry["log"] and low > 0:
         axes.set(xscale="log", yscale="log")
-        for axis in (axes.xaxis, axes.yaxis):
+        for axis in (axes.xaxis, axes.yaxis):  # where there is less than a decade, powers of ten are too few
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axis.set_minor_formatter(NullFormatter())
     unit = f" ({entry['unit']})" if entry["unit"] else ""
-    axes.set(xlim=limits, ylim=limits, title=f"{entry['title']}{unit}", xlabel=entry["against"], ylabel="prediction")
+    axes.set(xlim=limits, ylim=limits, xlabel=entry["against"], ylabel="prediction")
+    axes.set_title(f"{entry['title']}{unit}", fontsize=9)
     axes.legend()
 
 
