@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import json
 import os
+
+# Threads that wait for each other on matrices of three rows took tests half a minute. Read when numpy is imported.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 from dataclasses import dataclass
 from pathlib import Path
 
