@@ -36,8 +36,8 @@ def evaluate(
     core_seconds: Annotated[
         float | None,
         typer.Option(
-            help="What stepping took, of one core; by default the seconds on the clock times the cores, which "
-            "is too much on a machine with other work.",
+            help="What the roll-out took of one core, compiling included; by default the seconds on the clock times "
+            "the cores, which is too much on a machine with other work.",
             show_default=False,
         ),
     ] = None,

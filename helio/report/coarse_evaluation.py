@@ -25,7 +25,7 @@ def tables(record: dict[str, Any]) -> list[Table]:
     """Scores of all properties, distances between curves, and what it cost."""
     found = []
     for wanted in record["properties"]:
-        found.append(_rich(_title(wanted), ["", *_SCORES], _score_rows(wanted)))
+        found.append(_rich(_title(wanted), ["", *_SCORES], _score_rows(wanted, spread=False)))
     if distances := distance_rows(record):
         found.append(_rich("Distances of distributions and structure", _DISTANCES, distances))
     return [*found, _rich("Cost", ["", ""], speed_rows(record))]
@@ -38,8 +38,7 @@ def notes(record: dict[str, Any]) -> list[str]:
     short = any("short" in wanted["scores"] for wanted in record["properties"])
     logs = [wanted["title"] for wanted in record["properties"] if wanted["log"]]
     lines = [
-        f"Rg² is that of {radii}. Errors are standard errors over systems; in brackets, where there are several roll-"
-        "outs or short simulations, the standard deviation between them.",
+        f"Rg² is that of {radii}. Errors are from resampling the systems.",
         f"Short simulations are pieces of {record['short_time']:.4g} {unit} of the long ones "
         f"({_SHORT[record['settings']['short']]})"
         + ("." if short else "; that is more than half of these, so there is nothing to compare with."),
@@ -74,15 +73,18 @@ def all_score_rows(record: dict[str, Any]) -> _Rows:
     rows = []
     for wanted in record["properties"]:
         systems = [f"{found['systems']}" for found in wanted["scores"].values()]
-        for number, (row, count) in enumerate(zip(_score_rows(wanted), systems, strict=True)):
+        for number, (row, count) in enumerate(zip(_score_rows(wanted, spread=True), systems, strict=True)):
             rows.append(["" if number else _title(wanted), *row, count])
     return rows
 
 
-def _score_rows(wanted: dict[str, Any]) -> _Rows:
-    """A row for each source."""
+def _score_rows(wanted: dict[str, Any], *, spread: bool) -> _Rows:
+    """A row for each source; with the `spread` between several roll-outs, or not."""
     found = {source: wanted["scores"][source] for source in SOURCES if source in wanted["scores"]}
-    return [[SOURCES[source], *(_score(scores[key]) for key in _SCORES.values())] for source, scores in found.items()]
+    return [
+        [SOURCES[source], *(_score(scores[key], spread=spread) for key in _SCORES.values())]
+        for source, scores in found.items()
+    ]
 
 
 def _title(wanted: dict[str, Any]) -> str:
@@ -106,13 +108,11 @@ def distance_rows(record: dict[str, Any]) -> _Rows:
 def speed_rows(record: dict[str, Any]) -> _Rows:
     """Names and values of the account of speed."""
     speed, unit = record["speed"], record["time_unit"]
+    given = "" if speed["given_core_seconds"] is None else ", with compiling, as measured otherwise"
     rows = [
         ["rolled out, all systems", f"{speed['rolled']:,.0f} {unit} in {speed['systems']} systems"],
         ["stepping", f"{speed['seconds']:.3g} s on {speed['cores']} cores, {speed['device']}"],
-        [
-            "that is",
-            f"{speed['core_seconds']:.3g} core-seconds{'' if speed['given_core_seconds'] is None else ', given'}",
-        ],
+        ["that is", f"{speed['core_seconds']:.3g} core-seconds{given}"],
         ["compiling, once", f"{speed['compile_seconds']:.3g} s"],
         ["histories, from simulation", f"{speed['history']:,.0f} {unit}"],
         ["speed of the model", f"{speed['rate']:,.0f} {unit} per core-second"],
@@ -151,7 +151,8 @@ def write_coarse_report(folder: str | Path, out: str | Path) -> None:
         f"{len(record['systems'])} systems, {len(record['settings']['runs'])} roll-outs each of "
         f"{next(iter(record['systems'].values()))['rolled_time']:,.0f} {record['time_unit']}."
     )
-    words = "".join(f"<p>{html.escape(line)}</p>" for line in notes(record))
+    brackets = "In brackets: the standard deviation between several roll-outs, or several short simulations."
+    words = "".join(f"<p>{html.escape(line)}</p>" for line in [*notes(record), brackets])
     body = table(_PROPERTIES, all_score_rows(record), numbers=range(2, 7))
     sections = [Section("properties", "Properties", body + words + coarse_figures.parity(record))]
     if distances := distance_rows(record):
@@ -165,12 +166,12 @@ def write_coarse_report(folder: str | Path, out: str | Path) -> None:
     write_text(out, document(title, kind="Coarse roll-out", lead=lead, sections=sections, foot=""))
 
 
-def _score(found: dict[str, float | None]) -> str:
-    value, error, spread = (found[key] for key in ("value", "error", "spread"))
+def _score(found: dict[str, float | None], *, spread: bool) -> str:
+    value, error, between = (found[key] for key in ("value", "error", "spread"))
     if value is None:
         return "-"
     text = f"{value:.3g}" + ("" if error is None else f"±{error:.2g}")
-    return text if spread is None else f"{text} ({spread:.2g})"
+    return f"{text} ({between:.2g})" if spread and between is not None else text
 
 
 def _rich(title: str, headings: list[str], rows: _Rows) -> Table:

@@ -62,7 +62,7 @@ def test_evaluate_and_report(work: Path) -> None:
     ]
     status, said = helio(*arguments)
     assert status == 0, said
-    assert "mean Rg² (sigma²) MAE bias R² rank" in said and "regression on composition" in said
+    assert "mean Rg² (sigma²) MAE bias R² rank" in said and "mean of the known" in said
     assert "Compared with the closed form, not with simulation" in said and "All roll-outs are finite" in said
     assert "60 tau per core-second, LAMMPS, one core" in said
     assert re.search(r"stepping is faster by 5 times", said), said  # 900 tau in 3 s, beside 60

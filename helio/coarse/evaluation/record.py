@@ -25,8 +25,8 @@ FILE = "evaluation.json"
 SOURCES = {
     "model": "model",
     "short": "short simulation",
-    "mean": "mean of known systems",
-    "regression": "regression on composition",
+    "mean": "mean of the known",
+    "regression": "regression",
 }
 
 

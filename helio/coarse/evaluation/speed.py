@@ -23,12 +23,20 @@ class Speed:
     simulation_on: str = ""  # its engine and hardware
     training_data: float = 0.0  # simulated time of the data that the model was trained on
     training_core_seconds: float | None = None
-    given_core_seconds: float | None = None  # of stepping, where they were measured otherwise
+    given_core_seconds: float | None = None  # of the whole roll-out with compiling, where measured otherwise
 
     @property
     def core_seconds(self) -> float:
-        """Of stepping, all cores together."""
+        """Of stepping, all cores together; where given, with compiling."""
         return self.seconds * self.cores if self.given_core_seconds is None else self.given_core_seconds
+
+    @property
+    def start(self) -> float | None:
+        """Core-seconds before the first step: of compiling, and of simulating the histories."""
+        if self.simulation is None:
+            return None
+        compiling = self.compile_seconds * self.cores if self.given_core_seconds is None else 0.0
+        return compiling + self.history / self.simulation
 
     @property
     def rate(self) -> float:
@@ -43,10 +51,9 @@ class Speed:
     @property
     def gain_with_start(self) -> float | None:
         """The same with what it takes to begin: compilation, and simulation of the histories."""
-        if self.simulation is None:
+        if self.simulation is None or self.start is None:
             return None
-        begin = self.compile_seconds * self.cores + self.history / self.simulation
-        return (self.rolled + self.history) / (self.core_seconds + begin) / self.simulation
+        return (self.rolled + self.history) / (self.core_seconds + self.start) / self.simulation
 
     @property
     def investment(self) -> float | None:
@@ -65,10 +72,9 @@ class Speed:
 
     def equal_cost(self, systems: int) -> float | None:
         """Simulated time that the reference engine gives each of the systems for the cost of the roll-out."""
-        if self.simulation is None:
+        if self.simulation is None or self.start is None:
             return None
-        begin = self.compile_seconds * self.cores + self.history / self.simulation
-        return (self.core_seconds + begin) * self.simulation / systems
+        return (self.core_seconds + self.start) * self.simulation / systems
 
 
 def speed_of(
@@ -82,7 +88,7 @@ def speed_of(
 ) -> Speed:
     """Of one roll-out; of several the mean. All systems of the store that train count as training data.
 
-    `core_seconds` of stepping stand in for the seconds that the roll-outs took on the clock of all their cores.
+    `core_seconds`, of stepping and compiling, stand in for the seconds that these took on the clock of all cores.
     """
     systems = [(rollout, name) for rollout in rollouts for name in rollout.names]
     rolled = sum(rollout.frames(name) * rollout.number(name, "interval") for rollout, name in systems)

@@ -165,7 +165,8 @@ def test_speed():
     assert speed.investment == 120 and speed.pays_after == pytest.approx(120 / (1 / 20 - 1 / 100))
     assert Speed(1000, 40, 100, 1, 2, "cpu", simulation=20, training_core_seconds=1).pays_after is None
     assert Speed(1000, 40, 5, 1, 2, "cpu").gain is None
-    assert Speed(1000, 40, 5, 1, 2, "cpu", given_core_seconds=4).rate == 250
+    given = Speed(1000, 40, 5, 1, 2, "cpu", simulation=20, given_core_seconds=4)
+    assert given.rate == 250 and given.gain_with_start == pytest.approx(1040 / (4 + 2) / 20)
 
 
 def test_what_does_not_fit(rouse, tmp_path):
