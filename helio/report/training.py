@@ -33,7 +33,7 @@ def progress_line(progress: Progress) -> str:
         parts.append(f"loss {progress.training.loss:.4g}")
     if progress.validation is not None:
         errors = progress.validation.mae.items()
-        parts += [f"{_words(name)} MAE {value:.4g}{unit_text(UNITS[name])}" for name, value in errors]
+        parts += [f"{_words(name)} MAE {value:.4g}{unit_text(UNITS.get(name, ''))}" for name, value in errors]
     parts.append(f"{progress.structures_per_second:.0f} structures/s")
     if progress.skipped:
         parts.append(f"{progress.skipped} skipped")

@@ -23,6 +23,9 @@ _Blocks = Annotated[int | None, typer.Option(help="Building blocks in each cell.
 _Cell = Annotated[
     str | None, typer.Option(metavar='"A B C AL BE GA"', help="Lattice: A and degrees.", show_default=False)
 ]
+_Spread = Annotated[
+    float, typer.Option(min=0, max=1, help="Of latents around those trained on: 0 repeats them, 1 is a normal spread.")
+]
 _Batch = Annotated[int, typer.Option(min=1, help="Frameworks drawn at once.")]
 _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the store if it exists.")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, write nothing.")]
@@ -87,6 +90,7 @@ def sample(
     seed: _Seed = 0,
     blocks: _Blocks = None,
     cell: _Cell = None,
+    spread: _Spread = 0.5,
     batch: _Batch = 64,
     overwrite: _Overwrite = False,
     dry_run: _DryRun = False,
@@ -95,7 +99,7 @@ def sample(
     from helio.frameworks.model.wishes import Wishes
 
     wishes = Wishes(cell=_numbers(cell), blocks=blocks)
-    _generate(wishes, out, model, dry_run, overwrite, count=count, seed=seed, batch=batch)
+    _generate(wishes, out, model, dry_run, overwrite, count=count, seed=seed, spread=spread, batch=batch)
 
 
 def optimise(
@@ -114,6 +118,7 @@ def optimise(
     seed: _Seed = 0,
     blocks: _Blocks = None,
     cell: _Cell = None,
+    spread: _Spread = 0.5,
     steps: Annotated[int, typer.Option(min=0, help="Changes of each latent.")] = 1000,
     learning_rate: Annotated[float, typer.Option(min=0, help="Of these changes.")] = 0.02,
     prior: Annotated[float, typer.Option(min=0, help="Weight that keeps latents near those trained on.")] = 1.0,
@@ -141,7 +146,7 @@ def optimise(
     begin = None if start is None else (start, part)
     _generate(
         wishes, out, model, dry_run, overwrite, begin,
-        count=count, seed=seed, batch=batch, search=search, guidance=guidance, prefix="optimised",
+        count=count, seed=seed, spread=spread, batch=batch, search=search, guidance=guidance, prefix="optimised",
     )  # fmt: skip
 
 

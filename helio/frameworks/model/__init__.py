@@ -12,7 +12,8 @@ Fu, Xie, Rosen, Jaakkola, Smith, ICLR 2024 (arXiv 2310.10732). Reading order:
 | `vae`, `heads`, `diffusion`, `terms` | the parts of the generative model, and its loss |
 | `settings`, `data`, `training` | from a store of frameworks to a model file |
 | `model_file` | one file with networks, scales and the library of blocks |
-| `wishes`, `sampling`, `optimise`, `guidance` | latents to frameworks; latents for a wish; wishes on the way |
+| `prior`, `wishes`, `optimise` | draws of latents; latents for a wish |
+| `sampling`, `guidance` | from latents to frameworks; wishes on the way |
 | `generation` | the commands' work: wishes in, a store of frameworks out |
 | `measures` | how good a model and its samples are |
 

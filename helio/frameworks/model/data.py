@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import combinations
 from typing import Any
 
@@ -71,6 +71,12 @@ def framework_arrays(frameworks: Sequence[Framework], library: Library, labels: 
         nodes=(node[blocks] & mask).sum(axis=1).astype(np.int32),
         labels=values.reshape(m, len(labels)),
     )
+
+
+def first_rows(arrays: FrameworkArrays, count: int) -> FrameworkArrays:
+    """The first so many frameworks."""
+    values = {each.name: getattr(arrays, each.name)[:count] for each in fields(arrays)}
+    return FrameworkArrays(**values)
 
 
 def padded_sizes(counts: np.ndarray, most: int) -> tuple[int, ...]:

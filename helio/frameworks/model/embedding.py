@@ -31,6 +31,6 @@ def embed_library(encoder: BlockEncoder, library: Library) -> np.ndarray:
 
 def nearest_blocks(generated: np.ndarray, library: np.ndarray) -> np.ndarray:
     """For each generated embedding (N, C) the number of the nearest of the library (blocks, C), both standardised."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
-    return cKDTree(library).query(generated)[1].astype(np.int32)
+    return KDTree(library).query(generated)[1].astype(np.int32)

@@ -16,9 +16,10 @@ from helio.frameworks.framework import Framework
 from helio.frameworks.model.data import framework_arrays
 from helio.frameworks.model.embedding import embed_library, nearest_blocks
 from helio.frameworks.model.guidance import Guidance
-from helio.frameworks.model.measures import matched
+from helio.frameworks.model.measures import encode, matched
 from helio.frameworks.model.model_file import FrameworkModel
 from helio.frameworks.model.optimise import Search, optimise_latents
+from helio.frameworks.model.prior import draw_latents
 from helio.frameworks.model.sampling import fill, skeletons
 from helio.frameworks.model.wishes import Wishes, check_wishes, label_arrays
 from helio.frameworks.store import Entry, FrameworkStore, StoreContent
@@ -35,6 +36,7 @@ class GenerationSettings:
     seed: int = 0
     wishes: Wishes = field(default_factory=Wishes)
     search: Search = field(default_factory=Search)
+    spread: float = 0.5  # of latents around those of the training set, see `prior`
     guidance: float = 0.0  # strength; 0 leaves it out
     batch: int = 64
     prefix: str = "sample"
@@ -71,10 +73,10 @@ def generate(
     wishes = settings.wishes
     check_wishes(wishes, model.scales)
     with numerics("float32"):
-        size = (settings.count, model.network_settings.latent)
-        latents = np.random.default_rng([settings.seed, 5]).normal(size=size).astype(np.float32)
-        if starts is not None:
-            latents = np.resize(starts, size).astype(np.float32)
+        if starts is None:
+            latents = draw_latents(model.latents, settings.count, spread=settings.spread, seed=settings.seed)
+        else:
+            latents = np.resize(starts, (settings.count, starts.shape[1])).astype(np.float32)
         if wishes.any:
             latents = optimise_latents(model.generative.heads, model.scales, latents, wishes, settings.search)
         found = skeletons(model.generative, model.scales, latents, wishes)
@@ -118,8 +120,6 @@ def generate(
 
 def encoded_latents(model: FrameworkModel, store: FrameworkStore, part: str, *, seed: int, count: int) -> np.ndarray:
     """Latents (M, D) of frameworks of a store, M at most `count`, drawn at random without their spread."""
-    from helio.frameworks.model.measures import encode
-
     names = np.random.default_rng([seed, 6]).permutation(store.names(part))[:count]
     frameworks = [store.framework(str(name)) for name in names]
     with numerics("float32"):
@@ -130,8 +130,8 @@ def encoded_latents(model: FrameworkModel, store: FrameworkStore, part: str, *, 
 def _guidance(model: FrameworkModel, settings: GenerationSettings) -> Guidance | None:
     if not settings.guidance or not settings.wishes.any_label:
         return None
-    arrays = (jnp.asarray(values) for values in label_arrays(settings.wishes, model.scales))
-    return Guidance(*arrays, jnp.asarray(settings.guidance, jnp.float32))
+    wanted, weight, direction = (jnp.asarray(values) for values in label_arrays(settings.wishes, model.scales))
+    return Guidance(wanted, weight, direction, jnp.asarray(settings.guidance, jnp.float32))
 
 
 def _in_cell(fractional: np.ndarray) -> np.ndarray:

@@ -64,6 +64,7 @@ class FrameworkModel:
     embeddings: np.ndarray  # (blocks, C) float32, not standardised
     encoder: BlockEncoder
     generative: GenerativeModel
+    latents: np.ndarray  # (M, D) float32, of frameworks that it was trained on
     info: FrameworkModelInfo
 
 
@@ -87,6 +88,7 @@ def save_framework_model(model: FrameworkModel, path: str | Path) -> None:
         **{f"scales.{name}": getattr(model.scales, name) for name in ("lattice", "embedding", "labels")},
         **_library_tensors(model.library),
         "library.embeddings": model.embeddings,
+        "latents": model.latents,
     }
     tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     record = {
@@ -128,6 +130,7 @@ def read_framework_model(path: str | Path) -> FrameworkModel:
         embeddings=tensors["library.embeddings"],
         encoder=_filled("encoder", new_encoder(encoder, 0), tensors, path),
         generative=_filled("generative", new_generative(network, encoder.channels, len(names), 0), tensors, path),
+        latents=tensors["latents"],
         info=FrameworkModelInfo(*(record[name] for name in ("name", "licence", "citation", "source"))),
     )
 

@@ -84,7 +84,10 @@ def _goal(heads: LatentHeads, scales: Scales, latents: np.ndarray, wishes: Wishe
         count = np.argmax(found[:, 1:], axis=1) + 1 if wishes.blocks is None else np.full(len(latents), wishes.blocks)
         lattice = scales.lattice_in(np.tile(cell_parameters(cell), (len(latents), 1)), count)
     return _Goal(
-        *(jnp.asarray(value) for value in (wanted, weight, direction, lattice.astype(np.float32))),
-        jnp.asarray(float(known), jnp.float32),
-        jnp.asarray(wishes.blocks or 0, jnp.int32),
+        wanted=jnp.asarray(wanted),
+        weight=jnp.asarray(weight),
+        direction=jnp.asarray(direction),
+        lattice=jnp.asarray(lattice, jnp.float32),
+        lattice_weight=jnp.asarray(float(known), jnp.float32),
+        count=jnp.asarray(wishes.blocks or 0, jnp.int32),
     )

@@ -121,8 +121,8 @@ def fill(
             places, embeddings = _drawn(model, schedule, found, np.resize(rows, batch), size, seed, guidance)
             whole.fractional[rows, :size] = places[: len(rows)]
             whole.embedding[rows, :size] = embeddings[: len(rows)]
-            good = np.isfinite(places).all(axis=(1, 2)) & np.isfinite(embeddings).all(axis=(1, 2))
-            whole.finite[rows] = good[: len(rows)]
+            good = np.isfinite(np.concatenate([places, embeddings], axis=-1)).all(axis=(1, 2))
+            whole.finite[rows] = np.asarray(good)[: len(rows)]
             done += len(rows)
             report(done)
     return whole
@@ -146,8 +146,10 @@ def _drawn(
         count=jnp.asarray(found.count[rows]),
         key=keys,
     )
-    levels = tuple(
-        jnp.asarray(values, jnp.float32) for values in (schedule.sigmas, schedule.betas, schedule.alpha_bars)
+    levels = (
+        jnp.asarray(schedule.sigmas, jnp.float32),
+        jnp.asarray(schedule.betas, jnp.float32),
+        jnp.asarray(schedule.alpha_bars, jnp.float32),
     )
     return jax.device_get(_reverse(model, levels, one, size, guidance))
 

@@ -63,7 +63,7 @@ def inverse(cell: Float[Array, "3 3"]) -> Float[Array, "3 3"]:
 
 def reduced(cell: np.ndarray, fractional: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Niggli's form of the same lattice, turned as `cell` is, and the same places in it, fractional in [0, 1)."""
-    from ase.build.tools import niggli_reduce_cell
+    from ase.build.niggli import niggli_reduce_cell
 
     change = np.asarray(niggli_reduce_cell(cell)[1], np.float64).T
     places = fractional @ np.linalg.inv(change)

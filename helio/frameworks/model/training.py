@@ -20,16 +20,15 @@ import jax
 import numpy as np
 
 from helio import __version__
-from helio.errors import HelioError
 from helio.files.checkpoint import read_arrays, read_checkpoint
 from helio.files.interrupt import stop_signal
 from helio.files.run_folder import RunFolder, claim_existing, claim_new
-from helio.frameworks.library import Library
 from helio.frameworks.model.block_encoder import BlockEncoder, BlockLoss
 from helio.frameworks.model.block_graphs import block_graph
-from helio.frameworks.model.data import BlockBatches, FrameworkArrays, FrameworkBatches, framework_arrays
+from helio.frameworks.model.data import BlockBatches, FrameworkArrays, FrameworkBatches, first_rows
 from helio.frameworks.model.diffusion import DiffusionLoss
 from helio.frameworks.model.embedding import embed_library
+from helio.frameworks.model.measures import encode
 from helio.frameworks.model.model_file import (
     FrameworkModel,
     FrameworkModelInfo,
@@ -38,9 +37,9 @@ from helio.frameworks.model.model_file import (
     parameter_count,
     save_framework_model,
 )
-from helio.frameworks.model.scaling import Scales, fit_scales
+from helio.frameworks.model.scaling import Scales
 from helio.frameworks.model.settings import FrameworkTrainSettings, check_unchanged, checked_settings
-from helio.frameworks.store import FrameworkStore
+from helio.frameworks.model.training_set import TrainingSet, fitted_scales, read_training_set
 from helio.precision import numerics
 from helio.train.devices import make_mesh, replicated
 from helio.train.logs import Logs
@@ -50,16 +49,8 @@ from helio.train.step import make_measure, make_step, start_state
 from helio.train.summary import Validate, make_validate
 
 MODEL, ENCODER = "model.safetensors", "encoder"
-
-
-@dataclass(frozen=True, eq=False)
-class Data:
-    """What a store gives to a training."""
-
-    library: Library  # blocks of the frameworks that are trained on
-    train: FrameworkArrays
-    validation: FrameworkArrays
-    labels: tuple[str, ...]
+# Of the training set, kept in the model file to draw around: 128 kB.
+_MOST_LATENTS = 1000
 
 
 @dataclass(frozen=True)
@@ -84,7 +75,7 @@ def train_frameworks(
     Raises:
         HelioError: anything wrong with the settings, the store or the folder.
     """
-    data = read_data(settings)
+    data = read_training_set(settings)
     with ExitStack() as claims:
         folders = [claims.enter_context(claim_new(each, overwrite=overwrite)) for each in (out, Path(out) / ENCODER)]
         for folder in folders:
@@ -99,7 +90,7 @@ def resume_frameworks(path: str | Path, *, report: Report) -> Outcome:
         HelioError: as `train_frameworks`, and if the folder holds no such training.
     """
     settings = checked_settings(RunFolder(Path(path)).read_settings())
-    data = read_data(settings)
+    data = read_training_set(settings)
     with ExitStack() as claims:
         claims.enter_context(claim_existing(Path(path) / ENCODER))
         if RunFolder(Path(path)).checkpoint.exists():
@@ -107,40 +98,11 @@ def resume_frameworks(path: str | Path, *, report: Report) -> Outcome:
         return _go_on(settings, data, Path(path), report)
 
 
-def read_data(settings: FrameworkTrainSettings) -> Data:
-    """Read and check a store.
-
-    Raises:
-        HelioError: it has no frameworks to train on, too large ones, or not the labels that are asked for.
-    """
-    with FrameworkStore(settings.data) as store:
-        if not store.names("train"):
-            raise HelioError(f"{settings.data} has no frameworks in the part train")
-        labels = settings.labels or _common_labels(store)
-        known = store.labels("train")
-        for name in labels:
-            if name not in known or not np.isfinite(known[name]).any():
-                raise HelioError(f"the frameworks of {settings.data} have no label {name!r}; it has {', '.join(known)}")
-        train, validation = (list(store.frameworks(part)) for part in ("train", "validation"))
-        whole = store.library
-    used = sorted({int(block) for framework in train for block in framework.blocks})
-    library = Library(tuple(whole[i] for i in used), tuple(whole.names[i] for i in used))
-    place = np.full(len(whole), -1)
-    place[used] = np.arange(len(used))
-    train, validation = (
-        [replace(each, blocks=place[each.blocks].astype(np.int32)) for each in part if (place[each.blocks] >= 0).all()]
-        for part in (train, validation)
-    )
-    return Data(
-        library, framework_arrays(train, library, labels), framework_arrays(validation, library, labels), tuple(labels)
-    )
-
-
 def preview(settings: FrameworkTrainSettings) -> Preview:
     """Check the settings and the store, without training or writing anything."""
-    data = read_data(settings)
+    data = read_training_set(settings)
     embeddings = np.zeros((len(data.library), settings.encoder.channels), np.float32)
-    batches = _batches(settings, data.train, embeddings, _scales(data, embeddings), seed=settings.seed)
+    batches = _batches(settings, data.train, embeddings, fitted_scales(data, embeddings), seed=settings.seed)
     return Preview(
         frameworks=(len(data.train), len(data.validation)),
         blocks=len(data.library),
@@ -154,18 +116,7 @@ def preview(settings: FrameworkTrainSettings) -> Preview:
     )
 
 
-def _common_labels(store: FrameworkStore) -> tuple[str, ...]:
-    """Those that more than half of the frameworks to train on have."""
-    found = store.labels("train")
-    return tuple(sorted(name for name, values in found.items() if np.isfinite(values).mean() > 0.5))
-
-
-def _scales(data: Data, embeddings: np.ndarray) -> Scales:
-    train = data.train
-    return fit_scales(train.parameters, train.count, embeddings[train.blocks[train.mask]], train.labels, data.labels)
-
-
-def _new_model(settings: FrameworkTrainSettings, data: Data) -> Any:
+def _new_model(settings: FrameworkTrainSettings, data: TrainingSet) -> Any:
     return new_generative(settings.network, settings.encoder.channels, len(data.labels), settings.seed)
 
 
@@ -191,7 +142,7 @@ def _batches(
     )
 
 
-def _go_on(settings: FrameworkTrainSettings, data: Data, folder: Path, report: Report) -> Outcome:
+def _go_on(settings: FrameworkTrainSettings, data: TrainingSet, folder: Path, report: Report) -> Outcome:
     """Both stages, each from its checkpoint where there is one."""
     with numerics("float32"), stop_signal() as stop:
         encoder, outcome = _train_encoder(settings, data, folder / ENCODER, report, stop)
@@ -201,7 +152,7 @@ def _go_on(settings: FrameworkTrainSettings, data: Data, folder: Path, report: R
 
 
 def _train_encoder(
-    settings: FrameworkTrainSettings, data: Data, folder: Path, report: Report, stop: threading.Event
+    settings: FrameworkTrainSettings, data: TrainingSet, folder: Path, report: Report, stop: threading.Event
 ) -> tuple[BlockEncoder, Outcome]:
     own = settings.encoder
     graphs = [block_graph(block) for block in data.library.blocks]
@@ -214,14 +165,14 @@ def _train_encoder(
 
 def _train_generative(
     settings: FrameworkTrainSettings,
-    data: Data,
+    data: TrainingSet,
     encoder: BlockEncoder,
     folder: Path,
     report: Report,
     stop: threading.Event,
 ) -> Outcome:
     embeddings = embed_library(encoder, data.library)
-    scales = _scales(data, embeddings)
+    scales = fitted_scales(data, embeddings)
     loss = DiffusionLoss(settings.schedule.schedule, settings.kl_weight)
     batches = _batches(settings, data.train, embeddings, scales, seed=settings.seed)
     validate = None
@@ -238,11 +189,14 @@ def _train_generative(
         embeddings=embeddings,
         encoder=jax.device_get(encoder),
         generative=_new_model(settings, data),
+        latents=np.zeros((0, settings.network.latent), np.float32),
         info=info,
     )
+    some = first_rows(data.train, _MOST_LATENTS)
 
     def release(model: Any) -> None:
-        save_framework_model(replace(whole, generative=jax.device_get(model)), folder / MODEL)
+        trained = replace(whole, generative=jax.device_get(model))
+        save_framework_model(replace(trained, latents=encode(trained, some, embeddings)), folder / MODEL)
 
     stage = _Stage(
         loss, batches, validate, settings.steps, settings.learning_rate, settings.warmup_updates, batches.shapes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,7 +29,7 @@ SCHEDULE = Schedule(20, 0.01, 1.0)
 
 
 def batches(**changes) -> FrameworkBatches:
-    values = {"latent": 3, "noise_steps": 20, "per_batch": 4, "most_shapes": 2, "seed": 1} | changes
+    values: dict[str, Any] = {"latent": 3, "noise_steps": 20, "per_batch": 4, "most_shapes": 2, "seed": 1} | changes
     return FrameworkBatches(ARRAYS, EMBEDDINGS, SCALES, **values)
 
 
