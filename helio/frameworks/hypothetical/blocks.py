@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,25 +26,34 @@ class NamedBlock:
     original: Any  # pormake's BuildingBlock
 
 
-@cache
-def known_blocks() -> tuple[NamedBlock, ...]:
-    """All blocks of sound chemistry (`odd`), joined by carbon or nitrogen and not bent, sorted by name."""
-    found = (_read(path) for path in sorted((database() / "bbs").glob("*.xyz")))
-    return tuple(named for named in found if named is not None)
-
-
 def nodes(connections: int) -> list[NamedBlock]:
     """Blocks with metal and so many connections."""
-    return [named for named in known_blocks() if named.block.node and len(named.block.connections) == connections]
+    return [named for named in known_blocks(connections) if named.block.node]
 
 
 def linkers(connections: int) -> list[NamedBlock]:
     """Blocks without metal and so many connections."""
-    return [named for named in known_blocks() if not named.block.node and len(named.block.connections) == connections]
+    return [named for named in known_blocks(connections) if not named.block.node]
 
 
-def _read(path: Path) -> NamedBlock | None:
-    """One file, or None where it is no sound block."""
+@cache
+def known_blocks(connections: int) -> tuple[NamedBlock, ...]:
+    """All blocks of so many connections, of sound chemistry (`odd`), joined by carbon or nitrogen and not bent."""
+    found = (read_block(name) for name, count in _connections().items() if count == connections)
+    return tuple(named for named in found if named is not None)
+
+
+@cache
+def _connections() -> dict[str, int]:
+    """Number of connections of each block in the database, by name, sorted."""
+    files = sorted((database() / "bbs").glob("*.xyz"))
+    return {file.stem: len(file.read_text().split("\n", 2)[1].split()) for file in files}
+
+
+@cache
+def read_block(name: str) -> NamedBlock | None:
+    """One block of the database, or None where it is no sound one."""
+    path = database() / "bbs" / f"{name}.xyz"
     size, indices = path.read_text().splitlines()[:2]
     if not indices.split() or int(size) > 220:  # pormake cannot read the first, and the others are too large anyway
         return None

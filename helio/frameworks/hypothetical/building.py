@@ -14,7 +14,7 @@ from helio.frameworks.contacts import LEAST_BOND, LONGEST_BOND, room
 from helio.frameworks.crystal import Crystal, crystal_of
 from helio.frameworks.elements import radii
 from helio.frameworks.framework import Framework
-from helio.frameworks.hypothetical.blocks import known_blocks
+from helio.frameworks.hypothetical.blocks import NamedBlock, read_block
 from helio.frameworks.hypothetical.locating import BlockLocator
 from helio.frameworks.hypothetical.nets import read_net
 from helio.frameworks.hypothetical.plan import Recipe
@@ -44,10 +44,9 @@ def build(recipe: Recipe) -> Built:
         HelioError: its connections do not meet, its atoms overlap at every turn of its linkers, or pormake fails.
     """
     net = read_net(recipe.net)
-    known = {named.name: named for named in known_blocks()}
     kinds = dict(zip(net.topology.unique_node_types.tolist(), recipe.nodes, strict=True))
-    on_nodes = {kind: known[name].original for kind, name in kinds.items()}
-    linker = known[recipe.linker].original if recipe.linker else None
+    on_nodes = {kind: _sound(name).original for kind, name in kinds.items()}
+    linker = _sound(recipe.linker).original if recipe.linker else None
     between = {tuple(map(int, kind)): linker for kind in net.topology.unique_edge_types}
     builder = pormake().Builder(locator=BlockLocator(), scaler=BlockScaler())
     made = builder.build_by_type(net.topology, on_nodes, between)
@@ -55,7 +54,14 @@ def build(recipe: Recipe) -> Built:
     cell = reduced(made.info["topology"].atoms.cell.array)
     names = [kinds[t] for t in net.topology.node_types[net.topology.node_indices].tolist()]
     names += [recipe.linker] * (len(located) - len(names)) if recipe.linker else []
-    return turned(_framework(recipe.name, cell, located, [known[name].block for name in names], names))
+    return turned(_framework(recipe.name, cell, located, [_sound(name).block for name in names], names))
+
+
+def _sound(name: str) -> NamedBlock:
+    found = read_block(name)
+    if found is None:
+        raise HelioError(f"pormake's block {name} is not sound")
+    return found
 
 
 def _framework(name: str, cell: np.ndarray, located: list, blocks: list[Block], names: list[str]) -> Built:
