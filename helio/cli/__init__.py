@@ -7,13 +7,14 @@ exit status 1, Ctrl-C exit status 130.
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from helio import __version__
-from helio.cli import build, coarse, data, model, template
+from helio.cli import build, coarse, data, frameworks, model, template
 from helio.cli.analyse import EPILOG as ANALYSE_EPILOG
 from helio.cli.analyse import analyse
 from helio.cli.bench import EPILOG as BENCH_EPILOG
@@ -92,6 +93,7 @@ data.app.command(epilog="Example: helio data generate recipe.yaml train.h5")(gen
 app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")
 app.add_typer(coarse.app, name="coarse")
+app.add_typer(frameworks.app, name="frameworks")
 app.command(epilog="Example: helio train settings.yaml --dry-run")(train)
 app.command(epilog="Example: helio distill --teacher so3lr --student train.yaml --recipe recipe.yaml")(distill)
 app.command(epilog="Example: helio finetune ethanol.h5 --part heads --part last-layer=0.1")(finetune)
@@ -103,4 +105,8 @@ app.command()(doctor)
 
 def main() -> None:
     """Run the command line."""
+    # When it loads a compiled program for the CPU, XLA prints pages of false alarms about features of the machine; it
+    # looks at this as soon as JAX is imported. The real danger, a cache that different machines share, is met by a folder
+    # for each kind of processor.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     app()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 from contextlib import suppress
 from pathlib import Path
@@ -14,13 +13,7 @@ from helio.files.cache import cache_folder
 
 
 def keep_compiled_programs() -> None:
-    """Let JAX keep compiled programs in Helio's cache folder; without a writable one every run compiles anew.
-
-    To be called before anything imports JAX.
-    """
-    # When it loads a program for the CPU, XLA prints pages of false alarms about features of the machine. The real
-    # danger, a cache shared by different machines, is met by a folder for each kind of processor.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    """Let JAX keep compiled programs in Helio's cache folder; without a writable one every run compiles anew."""
     import jax
 
     with suppress(HelioError):
