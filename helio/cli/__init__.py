@@ -105,8 +105,8 @@ app.command()(doctor)
 
 def main() -> None:
     """Run the command line."""
-    # When it loads a compiled program for the CPU, XLA prints pages of false alarms about features of the machine; it
-    # looks at this as soon as JAX is imported. The real danger, a cache that different machines share, is met by a folder
-    # for each kind of processor.
+    # When it loads a compiled program for the CPU, XLA prints pages of false alarms about features of the machine; this
+    # is read as soon as JAX is imported. The real danger, a cache that different machines share, is met by a folder for
+    # each kind of processor.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     app()

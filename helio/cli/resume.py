@@ -25,9 +25,9 @@ def resume(
     from helio.cli.compiled import keep_compiled_programs
 
     keep_compiled_programs()
-    from helio.cli.distributed import follows, joined
     from helio.cli.coarse_simulate import resume_coarse_rollout
     from helio.cli.coarse_train import resume_coarse_training
+    from helio.cli.distributed import follows, joined
     from helio.cli.train import resume_training_in, task_of
     from helio.errors import HelioError
 
