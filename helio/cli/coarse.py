@@ -19,7 +19,7 @@ from helio.cli.coarse_train import train
 from helio.errors import HelioError
 
 app = typer.Typer(
-    no_args_is_help=True, help="Coarse-grained simulation with very large time steps: data, training, roll-outs, evaluation."
+    no_args_is_help=True, help="Coarse-grained simulation with very large time steps: data, models, roll-outs, scores."
 )
 reference = typer.Typer(no_args_is_help=True, help="Simulate reference chains into a store.")
 app.add_typer(reference, name="reference")
