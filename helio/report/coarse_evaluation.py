@@ -46,9 +46,12 @@ def notes(record: dict[str, Any]) -> list[str]:
     if logs:
         lines.append(f"On a logarithmic scale, differences being in decades: {', '.join(logs)}.")
     if record["known_systems"]:
-        lines.append(f"The mean and the regression know {record['known_systems']} systems, simulated for training.")
+        lines.append(
+            f"The mean and the regressions (on composition; on the model's embedding, where it is there) know "
+            f"{record['known_systems']} systems, simulated for training."
+        )
     else:
-        lines.append("The store has no systems to train on, so there is neither their mean nor a regression.")
+        lines.append("The store has no systems to train on, so there is neither their mean nor regressions.")
     exact = [wanted["title"] for wanted in record["properties"] if wanted["against"] == "closed form"]
     if exact:
         lines.append(f"Compared with the closed form, not with simulation: {', '.join(exact)}.")

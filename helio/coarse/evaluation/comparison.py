@@ -11,6 +11,7 @@ import numpy as np
 from helio.coarse.evaluation.baselines import ridge_regression, short_simulations, static_mean
 from helio.coarse.evaluation.composition import composition
 from helio.coarse.evaluation.curves import Curves, Reference, curves_of, distances
+from helio.coarse.evaluation.embedding import embeddings
 from helio.coarse.evaluation.estimate import Estimate
 from helio.coarse.evaluation.properties import (
     LEAST_FRAMES,
@@ -59,7 +60,8 @@ class Comparison:
     properties: list[Property]
     known: int  # systems that the predictions without simulation come from
     mean: dict[str, float]
-    regression: dict[str, dict[str, float]]
+    regression: dict[str, dict[str, float]]  # on composition
+    embedding: dict[str, dict[str, float]]  # regression on the model's embedding; none where the model is not there
     gyration: Gyration
     short_time: float
     length_unit: str
@@ -100,12 +102,16 @@ def compare(
     properties = properties_of(first, length_unit=store.length_unit, time_unit=store.time_unit)
     report(f"{len(training)} systems that were trained on")
     known = {name: measure(simulated(store, name), gyration=gyration) for name in training}
+    composed = {n: composition(store.system(n), len(store.type_names)) for n in [*known, *names]}
+    model = Path(rollouts[0].info.model)
+    embedded = embeddings(model, store, [*known, *names]) if model.is_file() and len(known) > 0 else {}
     return Comparison(
         systems=systems,
         properties=properties,
         known=len(known),
         mean={p.name: static_mean([k[p.name] for k in known.values() if p.name in k], log=p.log) for p in properties},
-        regression={p.name: _regression(store, known, names, p) for p in properties},
+        regression={p.name: _regression(composed, known, names, p) for p in properties},
+        embedding={p.name: _regression(embedded, known, names, p) for p in properties},
         gyration=gyration,
         short_time=short_time,
         length_unit=store.length_unit,
@@ -203,15 +209,13 @@ def _closed_form(store: Store, name: str, gyration: Gyration) -> dict[str, Estim
 
 
 def _regression(
-    store: Store, known: dict[str, dict[str, Estimate]], names: list[str], wanted: Property
+    features: dict[str, np.ndarray], known: dict[str, dict[str, Estimate]], names: list[str], wanted: Property
 ) -> dict[str, float]:
-    """Predictions by name, from composition alone; none where too few systems are known."""
+    """Predictions by name from features of known and new systems; none where too few systems are known."""
     usable = {n: found[wanted.name].value for n, found in known.items() if wanted.name in found}
-    usable = {n: v for n, v in usable.items() if np.isfinite(v) and (v > 0 or not wanted.log)}
+    usable = {n: v for n, v in usable.items() if n in features and np.isfinite(v) and (v > 0 or not wanted.log)}
     if len(usable) < 5:
         return {}
-    types = len(store.type_names)
-    features = {name: composition(store.system(name), types) for name in [*usable, *names]}
     values = np.array(list(usable.values()))
     predict = ridge_regression(np.stack([features[n] for n in usable]), np.log(values) if wanted.log else values)
     found = predict(np.stack([features[n] for n in names]))

@@ -27,6 +27,7 @@ SOURCES = {
     "short": "short simulation",
     "mean": "mean of the known",
     "regression": "regression",
+    "embedding": "from embedding",
 }
 
 
@@ -98,6 +99,7 @@ def _property(comparison: Comparison, wanted: Property) -> dict[str, Any]:
                 "short": [list(found.get(name, nothing)) for found in system.short],
                 "mean": comparison.mean[name],
                 "regression": comparison.regression[name].get(system.name),
+                "embedding": comparison.embedding[name].get(system.name),
             }
             for system in systems
         },
@@ -113,12 +115,15 @@ def _rows(comparison: Comparison, systems: Sequence[SystemComparison], name: str
         nothing = Estimate(math.nan, math.nan)
         return np.array([[found[row].get(name, nothing).value for found in all_found] for row in range(rows)])
 
-    regression = comparison.regression[name]
+    def one(found: dict[str, float]) -> np.ndarray:
+        return np.array([[found[system.name] for system in systems]]) if found else np.empty((0, 0))
+
     return {
         "model": several([system.model for system in systems]),
         "short": several([system.short for system in systems]),
         "mean": np.full((1, len(systems)), comparison.mean[name]),
-        "regression": np.array([[regression[system.name] for system in systems]]) if regression else np.empty((0, 0)),
+        "regression": one(comparison.regression[name]),
+        "embedding": one(comparison.embedding[name]),
     }
 
 
