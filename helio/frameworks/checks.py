@@ -29,7 +29,8 @@ SMALLEST_PORE = 2.4  # A, pore limiting diameter; a little less than the kinetic
 _LEAST_CONTACT = 0.7
 _LONGEST, _LONGEST_METAL = 0.4, 0.7  # A beyond the sum of the covalent radii
 _SHORTEST = 0.6  # of that sum
-_COORDINATION = {1: (1, 1), 6: (2, 4), 7: (1, 4), 8: (1, 4), 9: (1, 1), 17: (1, 1), 35: (1, 1), 53: (1, 1)}
+_COORDINATION = {1: (1, 1), 6: (2, 4), 7: (1, 4), 8: (1, 4)}
+_HALOGENS = (9, 17, 35, 53)  # one bond to a light atom at most; they may bridge metals
 _LEAST_ANGLE = 150.0  # degrees, of a carbon atom with two bonds: below, a hydrogen atom is missing
 
 
@@ -102,6 +103,10 @@ def _coordination(crystal: Crystal, demands: Demands) -> str:
         wrong = own[(own < fewest) | (own > most)]
         if len(wrong):
             return f"{chemical_symbols[number]} with {_counted(int(wrong[0]), 'bond')}"
+    light = crystal.bonds[~is_metal(crystal.numbers)[crystal.bonds].any(axis=1)]
+    to_light = np.bincount(light.ravel(), minlength=len(crystal))
+    for atom in np.flatnonzero(np.isin(crystal.numbers, _HALOGENS) & ((degrees == 0) | (to_light > 1))):
+        return f"{chemical_symbols[crystal.numbers[atom]]} with {_counted(int(degrees[atom]), 'bond')}"
     bent = [atom for atom in np.flatnonzero((crystal.numbers == 6) & (degrees == 2)) if _angle(crystal, int(atom)) < _LEAST_ANGLE]  # fmt: skip  # noqa: E501
     return f"{_counted(len(bent), 'carbon atom')} with two bonds that is bent" if bent else ""
 

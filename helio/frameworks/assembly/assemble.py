@@ -18,9 +18,9 @@ from helio.frameworks.assembly.spinning import spun
 from helio.frameworks.framework import Framework
 from helio.frameworks.library import Library
 
-# (starts, batch) of the rounds; a framework goes into the next where its gaps are still above `_GOOD`.
+# (starts, batch) of the rounds; a framework goes into the next where its mean gap is still above that below.
 _ROUNDS = ((8, 16), (48, 4))
-_GOOD = 0.3  # A, mean gap
+_GOOD, _GOOD_BEFORE_ADAPTING = 0.3, 1.0  # A
 _FITTED = 3  # of the starts, those with the smallest misfits, are fitted
 _NEAREST = 1.0  # A: blocks whose centres are closer cannot both be there
 
@@ -68,8 +68,9 @@ def assemble_all(
         except HelioError as error:
             found[place] = error
     best: dict[int, tuple[Pose, Matching]] = {}
+    good = _GOOD_BEFORE_ADAPTING if adapt else _GOOD
     for round_number, (starts, batch) in enumerate(_ROUNDS):
-        open_ = [place for place in poses if place not in best or best[place][1].gaps.mean() > _GOOD]
+        open_ = [place for place in poses if place not in best or best[place][1].gaps.mean() > good]
         for begin in range(0, len(open_), batch):
             places = open_[begin : begin + batch]
             for place, new in zip(
