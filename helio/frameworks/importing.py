@@ -68,7 +68,8 @@ def import_store(
     Args:
         path: of the store.
         sources: files, and folders whose files end in .cif.
-        kind: `mof` (metal-oxo split), `cof` (split at branches), or `auto`: the first where there is metal.
+        kind: `mof` (metal-oxo split), `cof` (split at branches), or `auto`: the first where there is metal
+            and it succeeds.
         pores: whether to label with pore figures.
         validation: share of the combinations of blocks that validate.
         test: likewise, for the test.
@@ -121,15 +122,28 @@ def take_apart(crystal: Crystal, *, kind: str = "auto") -> tuple[Framework, list
         raise HelioError(f"crystals are split as {', '.join(KINDS)}, not {kind!r}")
     check_connected(crystal)
     small = primitive(crystal)
-    metal = bool(is_metal(small.numbers).any())
-    split = metal_oxo_split if kind == "mof" or (kind == "auto" and metal) else branching_split
-    framework, blocks = cut(small, *split(small))
+    framework, blocks = _split(small, kind)
     own = Library(tuple(blocks), tuple(str(g) for g in range(len(blocks))))
     if not same_bonds(small, crystal_of(framework, own)):
         raise HelioError("its blocks, put together again, do not make up the same bonds")
     if connection_gaps(framework, own).max() > 1e-6:
         raise HelioError("its blocks, put together again, do not meet")
     return framework, blocks
+
+
+def _split(crystal: Crystal, kind: str) -> tuple[Framework, list[Block]]:
+    """By the kind wanted; crystals with metal that are no MOFs, such as COFs of metal porphyrins, as COFs."""
+    if kind == "cof" or (kind == "auto" and not is_metal(crystal.numbers).any()):
+        return cut(crystal, *branching_split(crystal))
+    try:
+        return cut(crystal, *metal_oxo_split(crystal))
+    except HelioError as as_mof:
+        if kind == "mof":
+            raise
+        try:
+            return cut(crystal, *branching_split(crystal))
+        except HelioError:
+            raise as_mof from None
 
 
 def same_bonds(one: Crystal, other: Crystal, *, tolerance: float = 1e-3) -> bool:

@@ -79,7 +79,7 @@ def _direct(
     kept = ~cuts & branching[bonds[:, 0]] & branching[bonds[:, 1]]
     if not fragments(len(crystal), bonds[kept], images[kept]).ranks.any():
         return branching, np.zeros(len(bonds), bool)  # finite: they are one node
-    color = _two_colors(unit, bonds[direct], int(unit.max()) + 1)
+    color = _two_colors(unit, bonds[direct], len(degrees))
     nodes = {side: degrees[color == side].max(initial=0) for side in (0, 1)}
     linker = 0 if nodes[0] < nodes[1] else 1
     return branching & (color[unit] != linker), direct
