@@ -15,8 +15,10 @@ from helio.coarse.groups import groups_of
 from helio.coarse.network.architecture import Architecture, RefinementChoice
 from helio.coarse.network.model import CoarseModel
 from helio.coarse.network.standardise import Scales
+from helio.coarse.store_writer import store_writer
 from helio.coarse.system import fine_system
 from helio.coarse.topology import sizes_of, topology
+from helio.coarse.trajectory import Block, FineTrajectory
 
 SCALES = Scales(
     step=0.7, change=1.1, bond=2.0, bead_mass=1.3, group_mass=4.0, gyration=3.0, longest_bond=5.0, largest_gyration=6.0
@@ -76,4 +78,17 @@ def rouse_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     path = tmp_path_factory.mktemp("rouse") / "rouse.h5"
     write_rouse(path, 8, beads=(16, 24), frames=60, interval=2.0, beads_per_group=8, validation=2, test=2, seed=3)
+    return path
+
+
+def melt_store(path: Path) -> Path:
+    """Forty chains of four beads, in groups of two, in a box: eight frames 2 tau apart, to train on."""
+    bonds = [(4 * chain + i, 4 * chain + i + 1) for chain in range(40) for i in range(3)]
+    rng = np.random.default_rng(0)
+    start = np.repeat(rng.uniform(0, 12, size=(40, 1, 3)), 4, axis=1) + rng.normal(size=(40, 4, 3))
+    positions = start.reshape(160, 3) + np.cumsum(0.3 * rng.normal(size=(8, 160, 3)), axis=0)
+    system = fine_system(np.zeros(160), np.ones(160), bonds, box=[12.0, 13.0, 14.0])
+    trajectory = FineTrajectory("melt", system, ("R",), lambda: iter([Block(positions)]), 2.0, "sigma", "tau")
+    with store_writer(path, type_names=("R",), length_unit="sigma", time_unit="tau", beads_per_group=2) as writer:
+        writer.add(trajectory, "train")
     return path

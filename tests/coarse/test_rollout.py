@@ -19,11 +19,8 @@ from helio.coarse.rollout import LAST_GOOD, ROLLOUT, resume_rollout, simulate_co
 from helio.coarse.rollout_file import Rollout
 from helio.coarse.settings import SimulateSettings, checked
 from helio.coarse.store import Store
-from helio.coarse.store_writer import store_writer
-from helio.coarse.system import fine_system
-from helio.coarse.trajectory import Block, FineTrajectory
 from helio.errors import HelioError
-from tests.coarse.conftest import TINY
+from tests.coarse.conftest import TINY, melt_store
 
 SCALES = Scales(
     step=1.0, change=1.4, bond=2.5, bead_mass=1.0, group_mass=8.0, gyration=2.5, longest_bond=8.0, largest_gyration=6.0
@@ -72,9 +69,6 @@ def test_alone_as_in_a_batch_and_resumed_as_whole(rouse_store: Path, tmp_path: P
             for each in whole.names:
                 assert np.array_equal(parts.centers(each), whole.centers(each))
                 assert np.array_equal(parts.rg_squared(each), whole.rg_squared(each))  # pyright: ignore
-        with run(model, rouse_store, tmp_path / "seldom", part="train", save_every=3) as seldom:
-            np.testing.assert_allclose(seldom.centers(name), whole.centers(name)[2::3], atol=1e-4)
-            assert seldom.number(name, "interval") == 6
 
 
 def test_harm_stops_with_the_last_good_state(rouse_store: Path, tmp_path: Path) -> None:
@@ -97,6 +91,7 @@ def test_harm_stops_with_the_last_good_state(rouse_store: Path, tmp_path: Path) 
             np.testing.assert_array_equal(good, found.centers(name)[-1])
 
 
+@pytest.mark.slow
 def test_not_finite_is_found(rouse_store: Path, tmp_path: Path) -> None:
     model = model_file(tmp_path, scales=dataclasses.replace(SCALES, step=1e38))
     with pytest.raises(HelioError, match=r"came to harm in step \d+, at group \d+ .*"):
@@ -124,29 +119,25 @@ def test_systems_that_do_not_fit(rouse_store: Path, tmp_path: Path, more: dict[s
     assert not (tmp_path / "run").exists()
 
 
-def boxed(name: str) -> FineTrajectory:
-    """Forty chains of four beads in a box."""
-    bonds = [(4 * chain + i, 4 * chain + i + 1) for chain in range(40) for i in range(3)]
-    rng = np.random.default_rng(0)
-    start = np.repeat(rng.uniform(0, 12, size=(40, 1, 3)), 4, axis=1) + rng.normal(size=(40, 4, 3))
-    steps = 0.3 * rng.normal(size=(8, 160, 3))
-    system = fine_system(np.zeros(160), np.ones(160), bonds, box=[12.0, 13.0, 14.0])
-    positions = start.reshape(160, 3) + np.cumsum(steps, axis=0)
-    return FineTrajectory(name, system, ("R",), lambda: iter([Block(positions)]), 2.0, "sigma", "tau")
+@pytest.fixture(scope="module")
+def melt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return melt_store(tmp_path_factory.mktemp("melt") / "melt.h5")
 
 
-def test_boxes(tmp_path: Path) -> None:
-    store = tmp_path / "boxed.h5"
-    with store_writer(store, type_names=("R",), length_unit="sigma", time_unit="tau", beads_per_group=2) as writer:
-        writer.add(boxed("melt"), "test")
-    sizes: dict[str, Any] = {"periodic": True, "radius": 3.0, "refinement": None, "noise": "paired"}
-    model = model_file(tmp_path, columns=24, **sizes)
-    with run(model, store, tmp_path / "run", steps=4, checkpoint_every=2) as found:
+IN_A_BOX: dict[str, Any] = {"periodic": True, "radius": 3.0, "noise": "paired"}
+
+
+def test_boxes(melt: Path, tmp_path: Path) -> None:
+    model = model_file(tmp_path, columns=24, **IN_A_BOX)
+    with run(model, melt, tmp_path / "run", part="train", steps=4, checkpoint_every=4) as found:
         assert found.centers("melt").shape == (4, 80, 3) and np.isfinite(found.centers("melt")).all()
-        np.testing.assert_allclose(found.box("melt"), [12, 13, 14])  # pyright: ignore
-    wide: dict[str, Any] = sizes | {"radius": 7.0}
-    crowded = model_file(tmp_path, columns=2, **sizes)
-    with pytest.raises(HelioError, match="too dense"):
-        run(crowded, store, tmp_path / "crowded")
+        np.testing.assert_allclose(found.array("melt", "box"), [12, 13, 14])
+    wide: dict[str, Any] = IN_A_BOX | {"radius": 7.0}
     with pytest.raises(HelioError, match="box of melt is smaller than twice the model's radius"):
-        run(model_file(tmp_path, columns=24, **wide), store, tmp_path / "small")
+        run(model_file(tmp_path, columns=24, **wide), melt, tmp_path / "small", part="train")
+
+
+@pytest.mark.slow
+def test_crowds_are_found(melt: Path, tmp_path: Path) -> None:
+    with pytest.raises(HelioError, match="too dense"):
+        run(model_file(tmp_path, columns=2, **IN_A_BOX), melt, tmp_path / "run", part="train")

@@ -15,6 +15,7 @@ from helio.coarse.settings import CoarseTrainSettings, HistoryNoise, NetworkSett
 from helio.coarse.training import MODEL, resume_coarse, train_coarse
 from helio.errors import HelioError
 from helio.files.log import read_log
+from tests.coarse.conftest import melt_store
 
 TINY = {"history": 3, "width": 8, "layers": 1, "hidden_layers": 1, "embedding_width": 4, "embedding_layers": 1,
         "embedding_size": 4, "type_size": 2}  # fmt: skip
@@ -43,7 +44,7 @@ def train(made: CoarseTrainSettings, out: Path) -> None:
     assert train_coarse(made, out, report=lambda progress: None).reason == "done"
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.slow
 def test_training_learns_and_resumes_bit_for_bit(rouse_store: Path, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train(settings(rouse_store), whole)
@@ -52,8 +53,7 @@ def test_training_learns_and_resumes_bit_for_bit(rouse_store: Path, tmp_path: Pa
     train(settings(rouse_store, steps=20), parts)
     outcome = resume_coarse(parts, report=lambda progress: None, steps=40)
     assert outcome.step == 40
-    for name in ("model.safetensors",):
-        assert (whole / name).read_bytes() == (parts / name).read_bytes()
+    assert (whole / MODEL).read_bytes() == (parts / MODEL).read_bytes()
     with np.load(whole / "checkpoint.npz") as one, np.load(parts / "checkpoint.npz") as other:
         assert all(np.array_equal(one[name], other[name]) for name in one.files if name != "header")
     model, info = read_coarse(whole / MODEL)
@@ -101,6 +101,20 @@ def test_wrong_settings(kind: Any, values: dict[str, Any], message: str) -> None
 def test_levels_of_noise() -> None:
     assert HistoryNoise(largest=0, smallest=0, levels=3).sigmas == ()
     assert HistoryNoise(largest=0.1, smallest=0.001, levels=3).sigmas == pytest.approx((0.1, 0.01, 0.001))
+
+
+@pytest.mark.slow
+def test_boxes(tmp_path: Path) -> None:
+    store = melt_store(tmp_path / "melt.h5")
+    refined = {"levels": 2, "largest": 0.5, "smallest": 0.1, "inner_steps": 1}
+    network = TINY | {"radius": 3.0, "refinement": refined, "gyration": 4}
+    made = settings(store, network=network, windows_per_system=2, steps=2, rotate=True)
+    train(made, tmp_path / "run")
+    log = read_log(tmp_path / "run" / "log.csv")
+    assert all(np.isfinite(log[f"{name}_mae"][-1]) for name in ("motion", "gyration", "score"))
+    wide = network | {"radius": 6.5}
+    with pytest.raises(HelioError, match="is more than half of the box of melt, whose edges are 12, 13, 14"):
+        train(settings(store, network=wide), tmp_path / "wide")
 
 
 def test_boxes_need_a_radius() -> None:

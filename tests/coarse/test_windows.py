@@ -7,10 +7,12 @@ from itertools import islice
 import numpy as np
 import pytest
 
+from helio.coarse.capacity import most_within
 from helio.coarse.motion import Motion
 from helio.coarse.store import Store
 from helio.coarse.windows import Disturbance, FixedWindows, Windows, cube_symmetry, rotation
 from helio.errors import HelioError
+from tests.coarse.conftest import melt_store
 
 
 def windows(store: Store, *, step_time: float = 2.0, disturbance: Disturbance | None = None, **more) -> Windows:
@@ -90,3 +92,17 @@ def test_trajectories_that_do_not_fit(rouse_store) -> None:
             windows(store, step_time=3.0)
         with pytest.raises(HelioError, match="type 'R', which the model was not trained on; it knows A, B"):
             Motion(store, store.part("train"), step_time=2.0, types=("A", "B"))
+
+
+def test_boxes(tmp_path) -> None:
+    with Store(melt_store(tmp_path / "melt.h5")) as store:
+        turned = windows(store, disturbance=Disturbance(rotate=True), windows_per_system=30).batch(0)
+        assert turned.boxes is not None and turned.boxes.shape == (1, 30, 3)
+        np.testing.assert_array_equal(np.sort(turned.boxes), np.tile([12, 13, 14], (1, 30, 1)))
+        assert len({tuple(box) for box in turned.boxes[0].tolist()}) == 6
+        columns = most_within(store, store.part("train"), 3.0)
+        frames = store.centers("melt").astype(float)
+        box = np.array([12.0, 13.0, 14.0])
+        away = frames[:, None] - frames[:, :, None]
+        counts = (np.linalg.norm(away - box * np.round(away / box), axis=-1) <= 3.0).sum(axis=-1) - 1
+        assert 1.3 * counts.max() <= columns <= 1.3 * counts.max() + 33

@@ -79,7 +79,9 @@ def test_permutation_of_beads_and_groups(branched, form: str) -> None:
     np.testing.assert_allclose(permuted.spread[order], found.spread, atol=2e-4)
 
 
-@pytest.mark.parametrize(("form", "periodic"), [("published", True), ("equivariant", False)])
+@pytest.mark.parametrize(
+    ("form", "periodic"), [pytest.param("published", True, marks=pytest.mark.slow), ("equivariant", False)]
+)
 def test_padding_changes_nothing(branched, form: str, periodic: bool) -> None:
     model = random_model(form, periodic=periodic, refined=True)
     box = branched.box if periodic else None
