@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from helio.cli.frameworks import model as commands
 from helio.errors import HelioError
 from helio.frameworks.model.data import framework_arrays
 from helio.frameworks.model.generation import GenerationSettings, encoded_latents, generate
+from helio.frameworks.model.guidance import CleanGuess, Guidance, guided
 from helio.frameworks.model.measures import matched, model_errors, shuffled_blocks
 from helio.frameworks.model.model_file import FrameworkModel, read_framework_model, save_framework_model
 from helio.frameworks.model.optimise import Search, optimise_latents
@@ -175,13 +177,27 @@ def test_optimised_and_guided_by_command(folder: Path) -> None:
         assert all(name.startswith("optimised-") for name in store.names())
 
 
-def test_guidance_moves_what_is_drawn(model: FrameworkModel) -> None:
-    def drawn(strength: float) -> np.ndarray:
-        wishes = Wishes(most=("void_fraction",))
-        settings = GenerationSettings(2, wishes=wishes, search=Search(steps=1), guidance=strength)
-        return np.concatenate([entry.framework.centers for entry in generate(model, settings).content.entries])
+def test_guidance_goes_uphill(model: FrameworkModel) -> None:
+    """The label that the encoder tells of the clean framework grows, and padding stays where it is."""
+    random, networks = np.random.default_rng(0), model.generative
+    places, embedding = random.random((4, 3)).astype(np.float32), random.normal(size=(4, 4)).astype(np.float32)
+    cell, lattice, mask = 9 * jnp.eye(3, dtype=jnp.float32), jnp.zeros(6, jnp.float32), jnp.arange(4) < 3
+    count, column = jnp.asarray(3), model.scales.names.index("void_fraction")
+    most = jnp.zeros(3, jnp.float32).at[column].set(1.0)
+    guidance = Guidance(0 * most, 0 * most, most, jnp.asarray(0.05, jnp.float32))
+    half = jnp.asarray(0.5, jnp.float32)
 
-    assert not np.array_equal(drawn(0.0), drawn(5.0))
+    @jax.jit
+    def changes_and_labels(places, embedding):
+        mean, _ = networks.encode(embedding, networks.pairs(places, cell, mask), lattice, mask, count)
+        guess = CleanGuess(places, embedding)
+        return guided(networks, guess, guidance, cell, lattice, mask, count, half, half), networks.read(mean).labels
+
+    (moved, changed), before = changes_and_labels(places, embedding)
+    assert np.abs(changed[:3]).max() > 0 and not np.any(changed[3]) and not np.any(moved[3])
+    assert np.linalg.norm(changed, axis=1).max() <= 0.05 * 0.5 + 1e-6
+    _, after = changes_and_labels(places + np.asarray(moved), embedding + np.asarray(changed))
+    assert after[column] > before[column]
 
 
 def test_errors_of_a_model_are_measured(model: FrameworkModel, folder: Path) -> None:
