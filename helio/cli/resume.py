@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -28,18 +29,20 @@ def resume(
     from helio.cli.coarse_simulate import resume_coarse_rollout
     from helio.cli.coarse_train import resume_coarse_training
     from helio.cli.distributed import follows, joined
+    from helio.cli.frameworks.model import resume_frameworks_training
     from helio.cli.train import resume_training_in, task_of
     from helio.errors import HelioError
 
     task = task_of(folder)
-    if task in ("coarse-train", "coarse-simulate"):
+    on_one_device = {
+        "coarse-train": partial(resume_coarse_training, steps=steps),
+        "coarse-simulate": partial(resume_coarse_rollout, steps=steps),
+        "frameworks-train": partial(resume_frameworks_training, steps=steps),
+    }
+    if task in on_one_device:
         if devices is not None or distributed is not None:
-            raise HelioError(f"{folder} is a run of helio coarse, which has one device: leave out --devices and "
-                             "--distributed")  # fmt: skip
-        if task == "coarse-train":
-            resume_coarse_training(folder, steps=steps)
-        else:
-            resume_coarse_rollout(folder, steps=steps)
+            raise HelioError(f"{folder} is a run on one device: leave out --devices and --distributed")
+        on_one_device[task](folder)
         return
     if task == "train":
         resume_training_in(folder, steps=steps, distributed=distributed)

@@ -61,7 +61,7 @@ def train(
     keep_compiled_programs()
     from helio.cli.train import live_report
     from helio.frameworks.model.settings import read_settings
-    from helio.frameworks.model.training import resume_frameworks, train_frameworks
+    from helio.frameworks.model.training import train_frameworks
     from helio.packages import need
 
     need("optax", extra="train")
@@ -69,9 +69,7 @@ def train(
         if out is not None or overwrite or dry_run:
             raise HelioError(f"{source} is a run folder, which is gone on with: --out, --overwrite and --dry-run need "
                              "a settings file")  # fmt: skip
-        with live_report() as show:
-            outcome = resume_frameworks(source, report=show)
-        _finish(outcome, source)
+        resume_frameworks_training(source)
         return
     out_in_file, settings = read_settings(source)
     folder = out or out_in_file or Path("frameworks-training")
@@ -80,6 +78,18 @@ def train(
         return
     with live_report() as show:
         outcome = train_frameworks(settings, folder, report=show, overwrite=overwrite)
+    _finish(outcome, folder)
+
+
+def resume_frameworks_training(folder: Path, *, steps: int | None = None) -> None:
+    """Go on with the training in `folder`."""
+    from helio.cli.train import live_report
+    from helio.frameworks.model.training import resume_frameworks
+
+    if steps is not None:
+        raise HelioError(f"{folder} is a training of frameworks, which has two stages: leave out --steps")
+    with live_report() as show:
+        outcome = resume_frameworks(folder, report=show)
     _finish(outcome, folder)
 
 
