@@ -10,6 +10,8 @@ found as a linear programme with whole numbers.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array, eye_array, hstack
@@ -40,10 +42,13 @@ def loose_valences(crystal: Crystal) -> int:
     incidence = coo_array((np.ones(len(rows)), (rows, columns)), shape=(len(atoms), len(pairs)))
     costs = np.concatenate([np.zeros(len(pairs)), np.where(to_metal[atoms] > 0, 0.0, 1.0)])
     upper = np.concatenate([np.full(len(pairs), 2.0), left[atoms]])
+    exactly: Any = left[atoms]  # arrays, of which the types of these arguments know nothing
+    lowest: Any = np.zeros(len(costs))
+    highest: Any = upper
     found = milp(
         costs,
-        constraints=LinearConstraint(hstack([incidence, eye_array(len(atoms))]).tocsr(), left[atoms], left[atoms]),
-        bounds=Bounds(np.zeros(len(costs)), upper),
+        constraints=LinearConstraint(hstack([incidence, eye_array(len(atoms))]).tocsr(), exactly, exactly),
+        bounds=Bounds(lowest, highest),
         integrality=np.ones(len(costs)),
     )
     return round(float(found.fun))

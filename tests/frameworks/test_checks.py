@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def without(crystal: Crystal, atoms: list[int]) -> Crystal:
     )
 
 
-def with_atoms(crystal: Crystal, numbers: list[int], places: list, bonds: list[tuple[int, int]]) -> Crystal:
+def with_atoms(crystal: Crystal, numbers: list[int], places: Any, bonds: list[tuple[int, int]]) -> Crystal:
     return replace(
         crystal,
         numbers=np.concatenate([crystal.numbers, numbers]).astype(np.int32),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def test_a_cubic_framework_has_the_edge_that_its_blocks_ask_for() -> None:
 
 def test_a_store_holds_what_is_built_of_the_same_recipes(tmp_path: Path) -> None:
     counts: list[tuple[int, int]] = []
-    options = {"count": 3, "nodes_per_net": 1, "linkers": 6, "seed": 5}
+    options: dict[str, Any] = {"count": 3, "nodes_per_net": 1, "linkers": 6, "seed": 5}
     summary = build_store(tmp_path / "a.h5", ["pcu"], report=lambda *c: counts.append(c), **options)
     assert summary.built == 3 and counts == [(1, 3), (2, 3), (3, 3)]
     recipes = planning.plan(["pcu"], nodes_per_net=1, linker_count=6, seed=5, report=lambda net: None)

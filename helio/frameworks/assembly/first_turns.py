@@ -54,7 +54,7 @@ def first_turns(
 @cache
 def _rotations() -> np.ndarray:
     """Spread over all rotations, (_TRIED, 3, 3); always the same."""
-    return Rotation.random(_TRIED, random_state=0).as_matrix()
+    return Rotation.random(_TRIED, np.random.default_rng(0)).as_matrix()
 
 
 def _radii(sites: Sites) -> dict[int, np.ndarray]:

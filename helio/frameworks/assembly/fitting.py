@@ -110,10 +110,11 @@ class _Problem:
         every = np.arange(pairs)
         between = pose.centers[node] - pose.centers[linker] - self.images @ pose.cell
         for row, (a, b, weight) in enumerate(_PAIRED):
-            np.add.at(turn, (every, row, slice(None), node), -weight * _cross(arms[:, a]))
-            np.add.at(turn, (every, row, slice(None), linker), weight * _cross(other[:, b]))
-            np.add.at(shift, (every, row, slice(None), node), weight * np.eye(3))
-            np.add.at(shift, (every, row, slice(None), linker), -weight * np.eye(3))
+            # A node and a linker are never the same block, so no place is written to twice.
+            turn[every, row, :, node] -= weight * _cross(arms[:, a])
+            turn[every, row, :, linker] += weight * _cross(other[:, b])
+            shift[every, row, :, node] += weight * np.eye(3)
+            shift[every, row, :, linker] -= weight * np.eye(3)
             strain[:, row] = weight * np.einsum("px,sxy->pys", between, _STRAINS)
         meeting = turn.reshape(9 * pairs, -1)
         if not self.free:

@@ -78,15 +78,16 @@ def dask_crew(function: Callable[[Any], Any], *, scheduler: str, workers: int) -
         HelioError: Dask is not installed, or no scheduler answers.
     """
     try:
-        import dask
+        from dask.config import set as configure
         from distributed import Client, LocalCluster
     except ImportError as error:
         raise HelioError(f"this needs Dask ({error}): pip install 'helio[dask]'") from error
     try:
         if scheduler == "local":
+            nowhere: Any = None  # no page; the type of the argument forgets it
             # A job that kills its worker would kill the next one, too.
-            with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
-                cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+            with configure({"distributed.scheduler.allowed-failures": 0}):
+                cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=nowhere)
             client = Client(cluster)
         else:
             cluster, client = None, Client(scheduler, timeout=20)

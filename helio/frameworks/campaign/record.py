@@ -133,7 +133,7 @@ class Record:
             "SELECT name, candidates.number, store, source FROM candidates JOIN batches ON batch = batches.number "
             "ORDER BY candidates.number"
         )
-        return [Candidate(name, number, *place, stages.get(name, {})) for name, number, *place in found]
+        return [Candidate(name, number, store, place, stages.get(name, {})) for name, number, store, place in found]
 
     def known(self) -> set[str]:
         """Identities of the known frameworks."""

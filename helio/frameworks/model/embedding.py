@@ -33,4 +33,4 @@ def nearest_blocks(generated: np.ndarray, library: np.ndarray) -> np.ndarray:
     """For each generated embedding (N, C) the number of the nearest of the library (blocks, C), both standardised."""
     from scipy.spatial import KDTree
 
-    return KDTree(library).query(generated)[1].astype(np.int32)
+    return np.asarray(KDTree(library).query(generated)[1], np.int32)

@@ -91,9 +91,10 @@ def test_derivatives_of_the_fit(known):
     framework, library = known
     own = joints(framework, library)
     random = np.random.default_rng(1)
-    turns = Rotation.random(4, random_state=1).as_matrix()
+    turns = Rotation.random(4, np.random.default_rng(1)).as_matrix()
     start = Pose(framework.centers @ framework.cell, turns, framework.cell)
-    pairs = matched(*(sites.placed(start.centers, turns) for sites in (own.nodes, own.linkers)), start.cell)
+    nodes, linkers = (sites.placed(start.centers, turns) for sites in (own.nodes, own.linkers))
+    pairs = matched(nodes, linkers, start.cell)
     images = np.rint(pairs.shifts @ np.linalg.inv(start.cell))
     for free, count in ((False, 12), (True, 30)):
         problem = _Problem(own, pairs.linker, images, start, free)

@@ -35,7 +35,12 @@ from doing import quick
 def samples(path: Path, count: int) -> Path:
     """A store of frameworks of one node and one linker."""
     ends = np.array([[2.0, 0, 0], [-2.0, 0, 0]])
-    blocks = [make_block([number], np.zeros((1, 3)), [], ends, [0, 0], node=number == 30) for number in (30, 6)]
+    blocks = [
+        make_block(
+            np.array([number]), np.zeros((1, 3)), np.zeros((0, 2), int), ends, np.zeros(2, int), node=number == 30
+        )
+        for number in (30, 6)
+    ]
     one = Framework(
         "",
         np.eye(3) * 8,
