@@ -24,8 +24,8 @@ from ase.geometry import cell_to_cellpar
 
 from helio.errors import HelioError
 from helio.frameworks.crystal import Crystal, wrapped
-from helio.frameworks.packages import need
 from helio.frameworks.silence import silent
+from helio.packages import need
 
 MOST_ATOMS = 10_000  # of the repeated crystal, and the further limit: the published ones
 LEAST_DISTANCE = 0.5  # A
@@ -104,7 +104,7 @@ def uptake(crystal: Crystal, point: StatePoint, *, cycles: int, equilibration: i
     _check(crystal)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that there is no OpenCL
-        raspa = need("raspalib")
+        raspa = need("raspalib", extra="frameworks")
     elements = np.unique(crystal.numbers).tolist()
     types = [*map(int, elements)]
     field = _force_field(raspa, types)
@@ -178,7 +178,7 @@ def _force_field(raspa: Any, types: list[int]) -> Any:
 @cache
 def _uff() -> dict[int, tuple[float, float]]:
     """Well depth (K) and diameter (A) of each element."""
-    table = need("lammps_interface.uff").UFF_DATA
+    table = need("lammps_interface.uff", extra="frameworks").UFF_DATA
     found = {}
     for name, values in table.items():
         symbol = name[:2].rstrip("_0123456789+")

@@ -13,7 +13,7 @@ from helio.errors import HelioError
 from helio.files.atomic import write_text
 from helio.frameworks.bonds import find_bonds
 from helio.frameworks.crystal import Crystal, wrapped
-from helio.frameworks.packages import need
+from helio.packages import need
 
 _FULL = 0.999  # occupancy below which a site is partly occupied
 _SAME_SITE = 0.1  # A; closer atoms are one place given twice
@@ -28,7 +28,7 @@ def read_cif(path: str | Path) -> Crystal:
         HelioError: no file or no structure, an atom of unknown element or place, atoms that are disordered or partly
             occupied, or two in the same place.
     """
-    gemmi = need("gemmi")
+    gemmi = need("gemmi", extra="frameworks")
     path = Path(path)
     if not path.is_file():
         raise HelioError(f"there is no file {path}")

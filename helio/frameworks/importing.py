@@ -22,12 +22,12 @@ from helio.frameworks.decompose.primitive import primitive
 from helio.frameworks.elements import is_metal
 from helio.frameworks.framework import Framework
 from helio.frameworks.library import Library
-from helio.frameworks.packages import need
 from helio.frameworks.pores import pore_labels
 from helio.frameworks.split import combination, split_combinations
 from helio.frameworks.store import Entry, StoreContent
 from helio.frameworks.store_writer import write_store
 from helio.frameworks.workers import Failure, run_jobs
+from helio.packages import need
 
 KINDS = ("auto", "mof", "cof")
 _LIMIT_S = 600.0  # for one file
@@ -83,9 +83,9 @@ def import_store(
     """
     if Path(path).exists() and not overwrite:
         raise HelioError(f"{path} exists; give another name or --overwrite")
-    need("gemmi")
+    need("gemmi", extra="frameworks")
     if pores:
-        need("pyzeo")
+        need("pyzeo", extra="frameworks")
     files = _files(sources)
     summary, collection, frameworks = ImportSummary(), Collection(), []
     jobs = [(file, kind, pores) for file in files]

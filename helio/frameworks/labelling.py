@@ -18,11 +18,11 @@ from helio.errors import HelioError
 from helio.files.atomic import disk_errors
 from helio.frameworks.adsorption import adsorption_labels
 from helio.frameworks.crystal import Crystal, crystal_of
-from helio.frameworks.packages import need
 from helio.frameworks.pores import pore_labels
 from helio.frameworks.store import FrameworkStore, StoreContent, read_content
 from helio.frameworks.store_writer import write_store
 from helio.frameworks.workers import Failure, run_jobs
+from helio.packages import need
 
 KINDS = ("pores", "adsorption")
 
@@ -69,7 +69,7 @@ def label_store(
     """
     if kind not in KINDS:
         raise HelioError(f"frameworks are labelled with {' or '.join(KINDS)}, not {kind!r}")
-    need("pyzeo" if kind == "pores" else "lammps_interface")
+    need("pyzeo" if kind == "pores" else "lammps_interface", extra="frameworks")
     settings = {"kind": kind} | ({} if kind == "pores" else {"cycles": cycles, "equilibration": equilibration})
     settings["seed"] = seed
     record = Path(f"{path}.labels.jsonl")

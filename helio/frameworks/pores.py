@@ -14,8 +14,8 @@ import numpy as np
 from helio.errors import HelioError
 from helio.frameworks.cif import write_cif
 from helio.frameworks.crystal import Crystal, density
-from helio.frameworks.packages import need
 from helio.frameworks.silence import silent
+from helio.packages import need
 
 _SHAKE = 1e-3  # A
 PROBE = 1.2755  # A, the probe of surface and volume: helium's radius
@@ -37,7 +37,7 @@ def pore_labels(crystal: Crystal, *, probe: float = PROBE) -> dict[str, float]:
     Raises:
         HelioError: pyzeo is not installed, or cannot make anything of the crystal.
     """
-    pyzeo = need("pyzeo")
+    pyzeo = need("pyzeo", extra="frameworks")
     with TemporaryDirectory() as folder, silent():
         path, spheres = Path(folder) / "crystal.cif", Path(folder) / "crystal.res"
         write_cif(path, Crystal("crystal", crystal.cell, crystal.numbers, _shaken(crystal), *_no_bonds(crystal)))

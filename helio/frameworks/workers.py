@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -129,4 +129,5 @@ def _work(function: Callable[[Any], Any], pipe: Connection) -> None:
             result = Failure(str(error))
         except Exception as error:  # of libraries: what they raise is not theirs to choose, and the others go on
             result = Failure(f"{type(error).__name__}: {error}")
-        pipe.send(result)
+        with suppress(BrokenPipeError):  # who asked is gone
+            pipe.send(result)

@@ -56,7 +56,7 @@ def test_labelling_goes_on_where_it_was_cut_off(
             yield job, Failure("broken") if job[0] == "b" and len(calls) < 4 else {"uptake": float(len(calls))}
 
     monkeypatch.setattr(labelling, "run_jobs", run)
-    monkeypatch.setattr(labelling, "need", lambda package: None)
+    monkeypatch.setattr(labelling, "need", lambda package, extra: None)
     record = Path(f"{two_frameworks}.labels.jsonl")
     first = label_store(two_frameworks, cycles=10)
     assert first.labelled == 1 and first.failures == {"b": "broken"} and first.computed == 2

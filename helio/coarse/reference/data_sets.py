@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +21,8 @@ from helio.coarse.store_writer import store_writer
 
 Report = Callable[[int, int], None]  # of frames: done, of all
 Engine = Literal["helio", "lammps"]
+
+_store = partial(store_writer, length_unit="sigma", time_unit="tau")
 
 
 def write_rouse(
@@ -44,11 +47,9 @@ def write_rouse(
     """
     chains = rouse_chains(count, beads=beads, frames=frames, interval=interval, seed=seed)
     parts = split_systems([chain.name for chain in chains], validation=validation, test=test, seed=seed)
-    with store_writer(
+    with _store(
         out,
         type_names=("R",),
-        length_unit="sigma",
-        time_unit="tau",
         beads_per_group=beads_per_group,
         seed=seed,
         keep_fine=keep_fine,
@@ -87,11 +88,9 @@ def write_copolymers(
     systems = copolymers(count, test, settings, seed=seed)
     first, second = list(systems)[:count], list(systems)[count:]
     parts = dict.fromkeys(systems, "test") | split_systems(first, validation=validation, test=0, seed=seed)
-    with store_writer(
+    with _store(
         out,
         type_names=TYPES,
-        length_unit="sigma",
-        time_unit="tau",
         beads_per_group=beads_per_group,
         seed=seed,
         keep_fine=keep_fine,
@@ -134,11 +133,9 @@ def write_electrolytes(
     """
     systems = electrolytes(count, settings, seed=seed)
     parts = split_systems(list(systems), validation=validation, test=test, seed=seed)
-    with store_writer(
+    with _store(
         out,
         type_names=ELECTROLYTE_TYPES,
-        length_unit="sigma",
-        time_unit="tau",
         beads_per_group=beads_per_group,
         seed=seed,
         origin=f"salts in polymers, seed {seed}, {settings}",

@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from helio.cells import inverse
 from helio.frameworks.assembly.matching import TIP_WEIGHT
 from helio.frameworks.assembly.sites import Joints, Sites
 
@@ -62,7 +63,7 @@ def annealed(starts: list[Start]) -> list[np.ndarray]:
 @partial(jax.vmap, in_axes=(0, None, None, None, None, None, None, None))
 def _annealed(turns, centers, cell, node_block, node_local, linker_block, linker_local, mask):
     """One start of one framework; `mask` (P,) is 1 where there is a connection."""
-    back = jnp.linalg.inv(cell)
+    back = inverse(cell)
 
     def score(step, turns, sigma):
         now = _exponential(step) @ turns

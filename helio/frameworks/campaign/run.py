@@ -22,9 +22,9 @@ from helio.frameworks.campaign.sampling import add_samples
 from helio.frameworks.campaign.settings import STAGES, CampaignSettings, campaign_settings
 from helio.frameworks.campaign.stages import UFF, Job, do
 from helio.frameworks.novelty import identities
-from helio.frameworks.packages import need
 from helio.frameworks.store import FrameworkStore
 from helio.frameworks.workers import Failure
+from helio.packages import need
 
 # Is told a stage, how many of its candidates are done, and of how many.
 Report = Callable[[str, int, int], None]
@@ -104,7 +104,7 @@ def _check_packages(settings: CampaignSettings) -> None:
     for stage in stages:
         for package in _PACKAGES[stage]:
             if find_spec(package) is None:  # none is imported here: what they load stays in the workers
-                need(package)
+                need(package, extra="frameworks")
 
 
 def _crew(

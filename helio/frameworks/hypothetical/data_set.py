@@ -15,12 +15,12 @@ from helio.frameworks.framework import Framework
 from helio.frameworks.hypothetical.building import Built, build
 from helio.frameworks.hypothetical.plan import Recipe, plan
 from helio.frameworks.library import Library
-from helio.frameworks.packages import need
 from helio.frameworks.pores import pore_labels
 from helio.frameworks.split import combination, split_combinations
 from helio.frameworks.store import Entry, StoreContent
 from helio.frameworks.store_writer import write_store
 from helio.frameworks.workers import Failure, run_jobs
+from helio.packages import need
 
 _LIMIT_S = 300.0  # for one framework; most take a second
 _PATIENCE = 2  # give nodes up on a net that fail so often without success ...
@@ -69,7 +69,7 @@ def build_store(
     """
     if Path(path).exists() and not overwrite:
         raise HelioError(f"{path} exists; give another name or --overwrite")
-    need("pyzeo")
+    need("pyzeo", extra="frameworks")
     recipes = plan(nets, nodes_per_net=nodes_per_net, linker_count=linkers, seed=seed, report=lambda net: None)
     summary, built = BuildSummary(), []
     hopeless = _Hopeless()

@@ -9,14 +9,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from helio.frameworks.packages import need
+from helio.packages import need
 
 
 @cache
 def pormake() -> Any:
     """The module, silent; `HelioError` where it is not installed."""
     with TemporaryDirectory() as folder, chdir(folder):
-        module = need("pormake")
+        module = need("pormake", extra="frameworks")
         for handler in list(module.log.logger.handlers):
             module.log.logger.removeHandler(handler)
             handler.close()

@@ -24,12 +24,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from helio.cells import inverse
 from helio.frameworks.model.equivariant import EquivariantNetwork, masked_mean
 from helio.frameworks.model.heads import LatentHeads, LatentReading, read_latent
 from helio.frameworks.model.pairs import Pairs, make_pairs
 from helio.frameworks.model.schedules import Schedule
 from helio.frameworks.model.terms import class_term, numeric_term, square_term
-from helio.frameworks.model.torus import inverse, length_unit, minimum_image, wrap
+from helio.frameworks.model.torus import length_unit, minimum_image, wrap
 from helio.frameworks.model.vae import LatentEncoder
 from helio.train.loss import Term
 

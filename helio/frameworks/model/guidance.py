@@ -15,8 +15,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from helio.cells import inverse
 from helio.frameworks.model.diffusion import GenerativeModel
-from helio.frameworks.model.torus import inverse, length_unit
+from helio.frameworks.model.torus import length_unit
 
 # Longest change of a block's embedding or place by a gradient, per unit of strength.
 _LONGEST = 1.0

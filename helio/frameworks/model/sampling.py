@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from helio.cells import inverse
 from helio.frameworks.model.data import padded_size, padded_sizes
 from helio.frameworks.model.diffusion import GenerativeModel
 from helio.frameworks.model.equivariant import masked_mean
@@ -18,7 +19,7 @@ from helio.frameworks.model.guidance import CleanGuess, Guidance, guided
 from helio.frameworks.model.heads import MOST_BLOCKS
 from helio.frameworks.model.scaling import Scales
 from helio.frameworks.model.schedules import Schedule, clean_embedding, embedding_step, place_step
-from helio.frameworks.model.torus import cell_matrix, cell_parameters, inverse, length_unit, reduced, wrap
+from helio.frameworks.model.torus import cell_matrix, cell_parameters, length_unit, reduced, wrap
 from helio.frameworks.model.wishes import Wishes
 
 _SHAPES = 2  # of batches: each is compiled

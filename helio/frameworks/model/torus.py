@@ -55,12 +55,6 @@ def length_unit(cell: Float[Array, "... 3 3"]) -> Float[Array, "..."]:
     return volume(cell) ** (1 / 3)
 
 
-def inverse(cell: Float[Array, "3 3"]) -> Float[Array, "3 3"]:
-    """The inverse of a matrix, by its cofactors."""
-    faces = jnp.stack([jnp.cross(cell[(i + 1) % 3], cell[(i + 2) % 3]) for i in range(3)])
-    return faces.T / jnp.sum(cell[0] * faces[0])
-
-
 def reduced(cell: np.ndarray, fractional: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Niggli's form of the same lattice, turned as `cell` is, and the same places in it, fractional in [0, 1)."""
     from ase.build.niggli import niggli_reduce_cell

