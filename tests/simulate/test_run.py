@@ -230,6 +230,7 @@ def test_killed_at_any_moment(tmp_path: Path, model_file: Path, kills: int) -> N
     """SIGKILL again and again and Ctrl-C, then to the end: as if nothing had happened. Ctrl-C says what to do."""
     write_structure(tmp_path / "start.xyz", ethanol())
     environment = os.environ | {"HELIO_CACHE": str(tmp_path / "cache"), "PYTHONPATH": os.getcwd()}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # JAX sets it in this process
     command = [sys.executable, "-c", "from helio.cli import main; main()"]
     options = f"--model {model_file} --steps {200 * (kills + 1)} --save-every 10".split()
     options += "--log-every 10 --checkpoint-every 50".split()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -15,6 +16,8 @@ from helio.errors import HelioError
 from helio.frameworks.workers import Failure, run_jobs
 
 Result = tuple[Any, Any]  # a job, and what came of it
+
+_PARTING = 10.0  # s that are waited for workers at the end
 
 
 class Crew(Protocol):
@@ -44,6 +47,8 @@ def local_crew(function: Callable[[Any], Any], *, workers: int, limit_s: float) 
     finally:
         for _ in threads:
             crew.jobs.put(None)
+        for thread in threads:  # those without a job end at once, and so do their processes
+            thread.join(timeout=_PARTING)
 
 
 class _LocalCrew:
@@ -105,12 +110,20 @@ class _DaskCrew:
     def __init__(self, client: Any, function: Callable[[Any], Any]) -> None:
         self._client, self._function = client, function
         self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
+        self._waiting: deque[Any] = deque()
         self._futures: set[Any] = set()  # a future that nobody holds is cancelled
 
     def submit(self, job: Any) -> None:
-        future = self._client.submit(_guarded, self._function, job, pure=False)
-        self._futures.add(future)
-        future.add_done_callback(lambda done: self._results.put((job, done)))
+        self._waiting.append(job)
+        self._send()
+
+    def _send(self) -> None:
+        """No more jobs than workers are with them: one that waits behind another would be lost with its worker."""
+        while self._waiting and len(self._futures) < max(1, sum(self._client.nthreads().values())):
+            job = self._waiting.popleft()
+            future = self._client.submit(_guarded, self._function, job, pure=False)
+            self._futures.add(future)
+            future.add_done_callback(lambda done, job=job: self._results.put((job, done)))
 
     def result(self, *, timeout: float) -> Result | None:
         try:
@@ -118,6 +131,7 @@ class _DaskCrew:
         except queue.Empty:
             return None
         self._futures.discard(done)
+        self._send()
         if done.status == "finished":
             return job, done.result()
         return job, Failure("its worker was lost")
