@@ -89,10 +89,9 @@ def dask_crew(function: Callable[[Any], Any], *, scheduler: str, workers: int) -
         raise HelioError(f"this needs Dask ({error}): pip install 'helio[dask]'") from error
     try:
         if scheduler == "local":
-            nowhere: Any = None  # no page; the type of the argument forgets it
             # A job that kills its worker would kill the next one, too.
             with configure({"distributed.scheduler.allowed-failures": 0}):
-                cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=nowhere)
+                cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0")
             client = Client(cluster)
         else:
             cluster, client = None, Client(scheduler, timeout=20)

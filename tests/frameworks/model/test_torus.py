@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from ase.geometry.cell import cellpar_to_cell
 
+from helio.cells import inverse
 from helio.frameworks.model.torus import (
     cell_matrix,
     cell_parameters,
-    inverse,
     length_unit,
     minimum_image,
     reduced,
