@@ -13,6 +13,7 @@ import os
 # Threads that wait for each other on matrices of three rows took tests half a minute. Read when numpy is imported.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,19 @@ os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_opti
 SHARED = Path(__file__).parents[2] / "shared"
 REFERENCE = Path(__file__).parent / "reference"
 CASES = json.loads((REFERENCE / "index.json").read_text())
+
+
+# Linux gives a process 65,530 mappings of memory, and every compiled program takes some.
+_MOST_MAPPINGS = 20_000
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_mappings() -> Iterator[None]:
+    """Forget compiled programs between files before there are too many: past the limit the process is killed."""
+    yield
+    mappings = Path("/proc/self/maps")
+    if mappings.exists() and mappings.read_bytes().count(b"\n") > _MOST_MAPPINGS:
+        jax.clear_caches()
 
 
 @dataclass(frozen=True)

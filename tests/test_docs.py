@@ -80,7 +80,7 @@ def test_full_check_runs_the_test_command_of_the_readme():
     """`.ci/run` takes the first line of the README that starts with python3 and holds pytest."""
     lines = [line for line in README.read_text().splitlines() if re.match(r"python3 .*pytest", line)]
     install = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]'"
-    assert lines == [f"{install} && .venv/bin/pytest -n 2 --dist loadfile"]
+    assert lines == [f"{install} && .venv/bin/pytest -n 2 --dist loadfile --max-worker-restart 0"]
     assert lines[0] in bash_lines(README)
     assert "grep -m 1 '^python3 .*pytest' README.md" in (ROOT / ".ci" / "run").read_text()
 
