@@ -1,6 +1,6 @@
 """Does a model stay stable? Dynamics of peptides and water, each stopped where a bond breaks or atoms collide.
 
-    python benchmarks/stability.py --model helio-s [--picoseconds 50] [--out benchmarks/results/stability.json]
+    python benchmarks/stability.py --model helio-s [--picoseconds 50] [--only water] [--out benchmarks/results/stability.json]
 
 Ten runs of `helio md` with steps of 0.5 fs: peptides in the gas phase at 300 and 500 K and 64 molecules of water in a
 box at 300 K, at constant temperature or at constant energy. Structures are minimised first. A run ends early where a
@@ -100,10 +100,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="helio-s")
     parser.add_argument("--picoseconds", type=float, default=50.0)
+    parser.add_argument("--only", default="", help="cases with this in their name")
     parser.add_argument("--out", type=Path, help="JSON to write")
     arguments = parser.parse_args()
     found = []
-    for case in CASES:
+    for case in (case for case in CASES if arguments.only in case.what):
         found.append(one := run(case, arguments.model, arguments.picoseconds))
         drift = "" if one["drift"] is None else f"  drift {one['drift']:+.2f} meV/atom/ns"
         print(
