@@ -25,10 +25,11 @@ from helio.force_field import ForceField
 from helio.force_field.tabulation import Kernels
 from helio.neighbors import device_list
 from helio.precision import numerics
+from helio.settings.checking import checked
 from helio.simulate.batch import Batch
 from helio.simulate.engine import advance
 from helio.simulate.lists import ActiveLists
-from helio.simulate.settings import checked_settings
+from helio.simulate.settings import MDSettings
 from helio.simulate.setup import set_up
 from helio.simulate.state import State
 
@@ -97,7 +98,7 @@ def measure(case: str, model: str, *, kernels: Kernels = "auto") -> Measurement:
     atoms = CASES[case]()
     cutoff = 12.0 if atoms.pbc.any() else None
     bath = {"ensemble": "nvt", "temperature": 300, "friction": 10}
-    settings = checked_settings({"model": model, "kernels": kernels, "long_range_cutoff": cutoff} | bath)
+    settings = checked(MDSettings, {"model": model, "kernels": kernels, "long_range_cutoff": cutoff} | bath)
     began = time.perf_counter()
     with numerics("float32"):
         setup = set_up(atoms, settings)

@@ -51,7 +51,8 @@ def simulate(
     keep_compiled_programs()
     from helio.cli.lines import changing_line
     from helio.coarse.rollout import simulate_coarse
-    from helio.coarse.settings import SimulateSettings, checked
+    from helio.coarse.settings import SimulateSettings
+    from helio.settings.checking import checked
 
     if len(sources) == 1:
         if not sources[0].is_dir():

@@ -42,9 +42,10 @@ def train(
     from helio.packages import need
 
     need("optax", extra="train")
-    from helio.coarse.input_file import read_coarse_input
-    from helio.coarse.settings import CoarseTrainSettings, checked
+    from helio.coarse.input_file import SETTINGS_FILE
+    from helio.coarse.settings import CoarseTrainSettings
     from helio.coarse.training import train_coarse
+    from helio.settings.checking import checked
 
     if source.is_dir():
         if out is not None or overwrite or dry_run:
@@ -52,7 +53,7 @@ def train(
                              "a settings file")  # fmt: skip
         resume_coarse_training(source, steps=steps)
         return
-    out_in_file, values = read_coarse_input(source)
+    out_in_file, values = SETTINGS_FILE.read(source)
     out = out or out_in_file or Path("coarse-training")
     settings = checked(CoarseTrainSettings, values if steps is None else values | {"steps": steps})
     if dry_run:

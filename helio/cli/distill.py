@@ -35,13 +35,14 @@ def distill(
     need("optax", extra="train")
     from rich.console import Console
 
-    from helio.train.input_file import read_input
+    from helio.settings.checking import checked
+    from helio.train.input_file import SETTINGS_FILE
     from helio.train.run import train_model
-    from helio.train.settings import checked_settings
+    from helio.train.settings import TrainSettings
 
-    out_in_file, values = read_input(student)
+    out_in_file, values = SETTINGS_FILE.read(student)
     out = out or out_in_file or Path("training")
-    settings = checked_settings(values)
+    settings = checked(TrainSettings, values)
     check_student(settings)
     store = Path(settings.data)
     if not store.exists():

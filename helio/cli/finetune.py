@@ -53,8 +53,9 @@ def finetune(
 
     need("optax", extra="train")
     from helio.cli.train import finish, live_report
+    from helio.settings.checking import checked
     from helio.train.run import train_model
-    from helio.train.settings import checked_settings
+    from helio.train.settings import TrainSettings
     from helio.train.store import Store
 
     store, tenth = Store(data), max(1, steps // 10)
@@ -84,7 +85,7 @@ def finetune(
     }
     if replay is not None:
         values |= {"replay": str(replay.resolve()), "replay_share": replay_share}
-    settings = checked_settings(values)
+    settings = checked(TrainSettings, values)
     with live_report() as show:
         outcome = train_model(settings, out, report=show, overwrite=overwrite)
     finish(outcome, out, report=True, quiet=False)

@@ -50,19 +50,20 @@ def md(
     from helio.cli.distributed import follows, joined
     from helio.cli.progress import live_report, say_how_it_ended
     from helio.files.structures import read_folder, read_structure
-    from helio.simulate.input_file import read_input
+    from helio.settings.checking import checked
+    from helio.simulate.input_file import SETTINGS_FILE
     from helio.simulate.run import run_md
-    from helio.simulate.settings import checked_settings
+    from helio.simulate.settings import MDSettings
 
     in_file: dict[str, Any] = {}
     if structure.suffix in (".yaml", ".yml"):
-        structure, out_in_file, in_file = read_input(structure)
-        out = out or out_in_file
+        out_in_file, in_file = SETTINGS_FILE.read(structure)
+        structure, out = Path(in_file.pop("structure")), out or out_in_file
     out = out or Path("run")
     values = in_file | {name: value for name, value in given.items() if value is not None}
     if distributed is not None:
         values["devices"] = joined(distributed, values.get("devices"))
-    settings = checked_settings(values)
+    settings = checked(MDSettings, values)
     structures = read_folder(structure) if structure.is_dir() else [read_structure(structure)] * settings.replicas
     if dry_run:
         _explain(structures, settings, out)

@@ -71,7 +71,7 @@ def _parameters() -> list[inspect.Parameter]:
 
 def _option_type(field: FieldInfo) -> Any:
     """What the command line checks itself; the rest is text that the settings read."""
-    from helio.simulate.input_file import choices, parts
+    from helio.settings.description import choices, parts
 
     words = choices(field.annotation)
     if words:

@@ -54,9 +54,10 @@ def train(
     from helio.packages import need
 
     need("optax", extra="train")
-    from helio.train.input_file import read_input
+    from helio.settings.checking import checked
+    from helio.train.input_file import SETTINGS_FILE
     from helio.train.run import train_model
-    from helio.train.settings import checked_settings
+    from helio.train.settings import TrainSettings
 
     if source.is_dir():
         if out is not None or overwrite or dry_run:
@@ -64,13 +65,13 @@ def train(
                              "a settings file")  # fmt: skip
         resume_training_in(source, steps=steps, report=report, distributed=distributed)
         return
-    out_in_file, values = read_input(source)
+    out_in_file, values = SETTINGS_FILE.read(source)
     out = out or out_in_file or Path("training")
     if steps is not None:
         values |= {"steps": steps, "epochs": None}
     if distributed is not None:
         joined(distributed, values.get("devices"))
-    settings = checked_settings(values)
+    settings = checked(TrainSettings, values)
     if dry_run:
         _explain(settings, out)
         return

@@ -27,7 +27,7 @@ import numpy as np
 from helio.coarse.rolling import REASONS, SOUND, Frame, Rolling, make_advance, start_rolling
 from helio.coarse.rollout_file import RolledSystem, RolloutInfo, append_frames, create_rollout, cut_frames
 from helio.coarse.scene import Scene, set_scene
-from helio.coarse.settings import SimulateSettings, check_unchanged, checked
+from helio.coarse.settings import MAY_CHANGE, SimulateSettings
 from helio.coarse.store import Store
 from helio.errors import HelioError
 from helio.files.checkpoint import read_arrays, read_checkpoint, write_checkpoint
@@ -35,6 +35,7 @@ from helio.files.interrupt import stop_signal
 from helio.files.log import Log
 from helio.files.run_folder import RunFolder, claim_existing, claim_new, existing_run
 from helio.precision import numerics
+from helio.settings.checking import check_unchanged, checked
 
 ROLLOUT = "rollout.h5"
 LAST_GOOD = "last-good.npz"
@@ -93,7 +94,7 @@ def resume_rollout(path: str | Path, *, report: Report, steps: int | None = None
     with numerics("float32"), stop_signal() as stop, ExitStack() as open_files:
         folder = open_files.enter_context(claim_existing(path))
         info = read_arrays(folder.checkpoint)[1]
-        check_unchanged(info["settings"], settings, str(path))
+        check_unchanged(info["settings"], settings, str(path), may_change=MAY_CHANGE)
         scene = set_scene(settings, open_files.enter_context(Store(settings.data)))
         if info["weights"] != scene.info.weights_sha256:
             raise HelioError(f"{settings.model} is not the model that the run in {path} began with")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
-    ValidationError,
     model_validator,
 )
 
@@ -26,13 +23,10 @@ from helio.coarse.network.architecture import (
     spaced_levels,
 )
 from helio.errors import HelioError
+from helio.settings.checking import Settings
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class RefinementSettings(_Settings):
+class RefinementSettings(Settings):
     """Predict, then refine; lengths in units of the rms step of a group per coordinate."""
 
     levels: PositiveInt = Field(20, description="of noise, spaced evenly in the logarithm")
@@ -49,7 +43,7 @@ class RefinementSettings(_Settings):
         return self
 
 
-class NetworkSettings(_Settings):
+class NetworkSettings(Settings):
     """Size and form of the networks."""
 
     form: Form = Field(
@@ -87,7 +81,7 @@ class NetworkSettings(_Settings):
         return Architecture(**values | {"columns": columns, "gyration_width": self.gyration, "refinement": refinement})
 
 
-class HistoryNoise(_Settings):
+class HistoryNoise(Settings):
     """Noise on histories in training, which teaches a model to mend its own errors; in units of the rms step."""
 
     largest: NonNegativeFloat = Field(0.05, description="level; 0: no noise")
@@ -108,7 +102,7 @@ class HistoryNoise(_Settings):
         return self
 
 
-class LossSettings(_Settings):
+class LossSettings(Settings):
     """Weights of the terms of the loss, where the model has what they are about."""
 
     motion: PositiveFloat = Field(1.0, description="weight of the negative log likelihood of steps")
@@ -116,13 +110,13 @@ class LossSettings(_Settings):
     score: NonNegativeFloat = Field(1.0, description="weight of the refinement's score")
 
 
-class CoarseTrainSettings(_Settings):
+class CoarseTrainSettings(Settings):
     """One training; stored as `settings.yaml` in its folder."""
 
     task: Literal["coarse-train"] = Field("coarse-train", description="what these settings are for")
 
     # Data
-    data: str = Field(description="store of `helio coarse prepare` or `helio coarse reference`")
+    data: str = Field(description="store of `helio coarse prepare` or `helio coarse reference`", examples=["store.h5"])
     step_time: PositiveFloat | None = Field(
         None, description="of the model, in the store's unit; by default the time between frames"
     )
@@ -171,7 +165,7 @@ class CoarseTrainSettings(_Settings):
         return self
 
 
-class SimulateSettings(_Settings):
+class SimulateSettings(Settings):
     """One roll-out; stored as `settings.yaml` in its folder."""
 
     task: Literal["coarse-simulate"] = Field("coarse-simulate", description="what these settings are for")
@@ -183,8 +177,12 @@ class SimulateSettings(_Settings):
     steps: PositiveInt = Field(10_000, description="model steps")
     save_every: PositiveInt = Field(1, description="steps between frames that are written")
     checkpoint_every: PositiveInt = Field(1000, description="steps between checkpoints")
-    bond_limit: PositiveFloat = Field(3.0, description="longest bond allowed, in units of the longest in training")
-    size_limit: PositiveFloat = Field(3.0, description="largest radius of gyration allowed, likewise")
+    bond_limit: PositiveFloat = Field(
+        3.0, allow_inf_nan=True, description="longest bond allowed, in units of the longest in training"
+    )
+    size_limit: PositiveFloat = Field(
+        3.0, allow_inf_nan=True, description="largest radius of gyration allowed, likewise"
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="of the noise")
 
     @model_validator(mode="after")
@@ -197,31 +195,3 @@ class SimulateSettings(_Settings):
 
 # What may change when a run goes on.
 MAY_CHANGE = ("steps", "hours", "patience", "log_every", "checkpoint_every", "name")
-
-Any_ = TypeVar("Any_", bound=_Settings)
-
-
-def checked(kind: type[Any_], values: dict[str, Any]) -> Any_:
-    """Settings from plain values; `HelioError` that names what is wrong."""
-    try:
-        return kind(**values)
-    except ValidationError as error:
-        problems = "; ".join(_explained(problem) for problem in error.errors())
-        raise HelioError(f"settings are wrong: {problems}") from None
-
-
-def check_unchanged(before: dict[str, Any], now: _Settings, where: str) -> None:
-    """Raise `HelioError` where settings differ from the plain values `before` in what a run computes."""
-    values, earlier = now.model_dump(mode="json"), checked(type(now), before).model_dump(mode="json")
-    changed = [name for name in values if name not in MAY_CHANGE and values[name] != earlier[name]]
-    if changed:
-        listed = ", ".join(f"{name} was {earlier[name]!r} and is {values[name]!r}" for name in changed)
-        raise HelioError(
-            f"the run in {where} began with other settings: {listed}. Put them back to go on, or start a new run"
-        )
-
-
-def _explained(problem: Any) -> str:
-    where = ".".join(map(str, problem["loc"]))
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{where}: {message} (got {problem['input']!r})" if where and problem["type"] != "value_error" else message

@@ -18,7 +18,7 @@ import jax
 
 from helio.coarse.loss import Batch, CoarseLoss
 from helio.coarse.model_file import save_coarse
-from helio.coarse.settings import CoarseTrainSettings, check_unchanged, checked
+from helio.coarse.settings import MAY_CHANGE, CoarseTrainSettings
 from helio.coarse.store import Store
 from helio.coarse.training_setup import Setup, prepare_training
 from helio.errors import HelioError
@@ -26,6 +26,7 @@ from helio.files.checkpoint import read_arrays, read_checkpoint
 from helio.files.interrupt import stop_signal
 from helio.files.run_folder import RunFolder, claim_existing, claim_new, existing_run
 from helio.precision import numerics
+from helio.settings.checking import check_unchanged, checked
 from helio.train.devices import make_mesh, replicated
 from helio.train.logs import Logs
 from helio.train.loop import Outcome, Position, Report, Rhythm, Work, run_loop
@@ -72,7 +73,7 @@ def resume_coarse(path: str | Path, *, report: Report, steps: int | None = None)
     with numerics("float32"), stop_signal() as stop, ExitStack() as open_files:
         folder = open_files.enter_context(claim_existing(path))
         info = read_arrays(folder.checkpoint)[1]
-        check_unchanged(info["settings"], settings, str(path))
+        check_unchanged(info["settings"], settings, str(path), may_change=MAY_CHANGE)
         setup = prepare_training(settings, open_files.enter_context(Store(settings.data)))
         position = Position(**info["position"])
         if position.step > settings.steps:

@@ -18,13 +18,14 @@ from helio.files.run_folder import RunFolder
 from helio.force_field import ForceField, ManyLevels, read_model_info
 from helio.force_field.registry import model_path
 from helio.precision import numerics
+from helio.settings.checking import checked
 from helio.train.batches import Batch
 from helio.train.devices import make_mesh
 from helio.train.loss import UNITS, Loss, Term
 from helio.train.reference_energies import Table, given_energies
 from helio.train.replay import renumbered
 from helio.train.run import REFERENCES
-from helio.train.settings import TrainSettings, checked_settings
+from helio.train.settings import TrainSettings
 from helio.train.setup import chosen_structures, make_loader, replay_structures
 from helio.train.start import Start, all_levels, labelling, read_start, reference_table
 from helio.train.step import make_measure
@@ -55,7 +56,7 @@ def compare_with_start(path: str | Path) -> list[Change]:
         HelioError: the folder holds no fine-tuning, no model yet, or its data are gone.
     """
     folder = RunFolder(Path(path))
-    settings = checked_settings(folder.read_settings())
+    settings = checked(TrainSettings, folder.read_settings())
     if settings.start is None:
         raise HelioError(f"{path} holds no fine-tuning: its settings name no start")
     (store, _), (others, validation) = chosen_structures(settings)
@@ -76,7 +77,7 @@ def compare_with_start(path: str | Path) -> list[Change]:
 
 def start_is_calibrated(path: str | Path) -> bool:
     """Whether the model that a training in a run folder started from has an uncertainty; its result has none."""
-    start = checked_settings(RunFolder(Path(path)).read_settings()).start
+    start = checked(TrainSettings, RunFolder(Path(path)).read_settings()).start
     return start is not None and read_model_info(model_path(start)).uncertainty is not None
 
 

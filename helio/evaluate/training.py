@@ -21,12 +21,13 @@ from helio.force_field import ForceField, ManyLevels, load_model
 from helio.force_field.model_file import read_levels
 from helio.precision import numerics
 from helio.prediction import Prediction
+from helio.settings.checking import checked
 from helio.train.batches import Batch
 from helio.train.loader import Loader
 from helio.train.loss import UNITS, predictions, residuals
 from helio.train.reference_energies import given_energies
 from helio.train.run import MODEL, REFERENCES
-from helio.train.settings import TrainSettings, checked_settings
+from helio.train.settings import TrainSettings
 from helio.train.setup import chosen_structures
 from helio.train.store import Store
 
@@ -70,7 +71,7 @@ def evaluate_training(path: str | Path) -> TrainingErrors | None:
     Raises `HelioError` where the folder holds no model yet, or its data are gone.
     """
     folder = RunFolder(Path(path))
-    settings = checked_settings(folder.read_settings())
+    settings = checked(TrainSettings, folder.read_settings())
     _, (store, validation) = chosen_structures(settings)
     with numerics(settings.precision):
         model = trained_model(folder.path, settings, store.levels)

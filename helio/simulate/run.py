@@ -25,13 +25,14 @@ from helio.force_field.model_file import named_tensors, read_model_info, weights
 from helio.force_field.registry import model_path
 from helio.neighbors import NeighborPlans
 from helio.precision import numerics
+from helio.settings.checking import checked
 from helio.simulate.batch import Batch, BatchRecorder, NoRecorder, make_batch, plans_of
 from helio.simulate.engine import UnstableError, advance
 from helio.simulate.lists import ActiveLists
 from helio.simulate.processes import decided, is_first, led_by_first, prepare_devices
 from helio.simulate.record import temperature
 from helio.simulate.saved_atoms import saved_atoms, topology_text
-from helio.simulate.settings import MDSettings, checked_settings
+from helio.simulate.settings import MDSettings
 from helio.simulate.state import State
 from helio.simulate.watch import Seen
 from helio.system import System
@@ -108,9 +109,9 @@ def resume_md(path: str | Path, *, report: Report, steps: int | None = None, dev
     On another number of `devices` than before, numbers are the same to round-off, not bit for bit. Raises `HelioError`
     as `run_md` does, and if the folder holds no run or the model has changed.
     """
-    before = checked_settings(existing_run(path).read_settings())
+    before = checked(MDSettings, existing_run(path).read_settings())
     changes = {name: value for name, value in (("steps", steps), ("devices", devices)) if value is not None}
-    settings = checked_settings(before.model_dump() | changes)
+    settings = checked(MDSettings, before.model_dump() | changes)
     prepare_devices(settings.devices)
     with numerics(settings.precision), stop_signal() as stop, ExitStack() as claims:
         with led_by_first() as leads:

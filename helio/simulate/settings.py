@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from helio.errors import HelioError
+from helio.settings.checking import Settings
 from helio.simulate.restraint_settings import RestraintSettings
 
 Output = Literal["velocities", "forces", "charges", "hirshfeld_ratios", "energy_terms"]
@@ -62,10 +62,8 @@ SECTIONS = {
 }
 
 
-class MDSettings(BaseModel):
+class MDSettings(Settings):
     """One molecular dynamics run; stored as `settings.yaml` in its folder."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     # What is simulated
     model: str = Field("so3lr", description="name of a model or path of a model file")
@@ -206,18 +204,3 @@ class MDSettings(BaseModel):
 def values_of(course: float | Points) -> tuple[float, ...]:
     """All values that a course passes through."""
     return tuple(value for _, value in course) if isinstance(course, tuple) else (course,)
-
-
-def checked_settings(values: dict[str, Any]) -> MDSettings:
-    """Settings from plain values; `HelioError` that names what is wrong."""
-    try:
-        return MDSettings(**values)
-    except ValidationError as error:
-        problems = "; ".join(_explained(problem) for problem in error.errors())
-        raise HelioError(f"settings are wrong: {problems}") from None
-
-
-def _explained(problem: Any) -> str:
-    where = ".".join(map(str, problem["loc"]))
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{where}: {message} (got {problem['input']!r})" if where else message

@@ -32,12 +32,13 @@ from helio.files.interrupt import stop_signal
 from helio.files.run_folder import RunFolder, claim_existing, claim_new, existing_run
 from helio.force_field import ManyLevels, ModelInfo, save_model
 from helio.precision import numerics
+from helio.settings.checking import check_unchanged, checked
 from helio.simulate.processes import led_by_first, prepare_devices
 from helio.train.devices import replicated
 from helio.train.logs import TENSORBOARD, Logs, TensorBoard, Tracker, WeightsAndBiases
 from helio.train.loop import Outcome, Position, Report, Rhythm, Work, run_loop
 from helio.train.low_rank import merged
-from helio.train.settings import TrainSettings, check_unchanged, checked_settings
+from helio.train.settings import MAY_CHANGE, TrainSettings
 from helio.train.setup import Setup, prepare
 from helio.train.shapes import Shape, Waste
 from helio.train.step import Step, TrainState, make_step, start_state
@@ -85,15 +86,15 @@ def resume_training(path: str | Path, *, report: Report, steps: int | None = Non
 
     Raises `HelioError` as `train_model` does, and if the folder holds no training or its settings or data have changed.
     """
-    settings = checked_settings(existing_run(path).read_settings())
+    settings = checked(TrainSettings, existing_run(path).read_settings())
     if steps is not None:
-        settings = checked_settings(settings.model_dump() | {"steps": steps})
+        settings = checked(TrainSettings, settings.model_dump() | {"steps": steps})
     _prepare_devices(settings)
     with numerics(settings.precision), stop_signal() as stop, ExitStack() as claims:
         with led_by_first() as leads:
             folder = claims.enter_context(claim_existing(path)) if leads else RunFolder(Path(path))
             _, info = read_arrays(folder.checkpoint)
-            check_unchanged(info["settings"], settings, str(path))
+            check_unchanged(info["settings"], settings, str(path), may_change=MAY_CHANGE)
         setup = prepare(settings, reference_energies=_read_references(folder.path / REFERENCES))
         position = Position(**info["position"])
         if position.step > (setup.settings.steps or 0):

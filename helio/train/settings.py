@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt, ValidationError, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
-from helio.errors import HelioError
 from helio.force_field import ForceFieldSettings
+from helio.settings.checking import Settings
 from helio.train.loss import LABELS
 from helio.train.shapes import MOST_SHAPES
 
 _PUBLISHED = ForceFieldSettings()
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class NetworkSettings(_Settings):
+class NetworkSettings(Settings):
     """Size and physical terms of a model that is trained from scratch; defaults are those of the published SO3LR."""
 
     num_layers: PositiveInt = Field(_PUBLISHED.num_layers, description="layers of attention")
@@ -47,7 +43,7 @@ class NetworkSettings(_Settings):
         return ForceFieldSettings(**values)
 
 
-class LossSettings(_Settings):
+class LossSettings(Settings):
     """Weights of the labels in the loss, and its shape."""
 
     energy: NonNegativeFloat = Field(0.0, description="weight of energies, in eV per atom")
@@ -85,13 +81,13 @@ _NETWORK = NetworkSettings.model_validate({})
 _LOSS = LossSettings.model_validate({})
 
 
-class TrainSettings(_Settings):
+class TrainSettings(Settings):
     """One training; stored as `settings.yaml` in its folder."""
 
     task: Literal["train"] = Field("train", description="what these settings are for")
 
     # Data
-    data: str = Field(description="store of `helio data import`")
+    data: str = Field(description="store of `helio data import`", examples=["store.h5"])
     validation_data: str | None = Field(None, description="store to validate on; by default structures of `data`")
     train: PositiveInt | None = Field(None, description="structures to train on, drawn at random; by default the rest")
     validation: int | float = Field(0.05, ge=0, description="structures to validate on: a number, or a share below 1")
@@ -198,57 +194,3 @@ MAY_CHANGE = (
     "steps", "epochs", "hours", "patience", "workers", "log_every", "tensorboard", "wandb", "name", "licence",
     "citation", "checkpoint_every", "default_level",
 )  # fmt: skip
-
-# Changed settings that a message lists.
-_LISTED = 5
-
-# The groups in which settings are shown, each by its first field.
-SECTIONS = {
-    "data": "Data",
-    "heads": "Model",
-    "replay": "Replay",
-    "loss": "Loss",
-    "optimiser": "Optimiser",
-    "steps": "Length",
-    "log_every": "Output",
-}
-
-
-def checked_settings(values: dict[str, Any]) -> TrainSettings:
-    """Settings from plain values; `HelioError` that names what is wrong."""
-    try:
-        return TrainSettings(**values)
-    except ValidationError as error:
-        problems = "; ".join(_explained(problem) for problem in error.errors())
-        raise HelioError(f"settings are wrong: {problems}") from None
-
-
-def check_unchanged(before: dict[str, Any], now: TrainSettings, where: str) -> None:
-    """Raise `HelioError` where settings differ from the plain values `before` in what a run computes.
-
-    A setting that did not exist when the run began counts as its default.
-    """
-    values, earlier = (_flat(found.model_dump(mode="json")) for found in (now, checked_settings(before)))
-    names = [name for name in {**values, **earlier} if name.partition(".")[0] not in MAY_CHANGE]
-    changed = [name for name in names if values.get(name) != earlier.get(name)]
-    if changed:
-        listed = [f"{name} was {earlier.get(name)!r} and is {values.get(name)!r}" for name in changed[:_LISTED]]
-        more = f" and {len(changed) - _LISTED} more" if len(changed) > _LISTED else ""
-        raise HelioError(
-            f"the run in {where} began with other settings: {', '.join(listed)}{more}. Put them back to go on, or "
-            "start a new run in another folder"
-        )
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Plain values without settings in settings, by names like `loss.forces`."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return found
-
-
-def _explained(problem: Any) -> str:
-    where = ".".join(map(str, problem["loc"]))
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{where}: {message} (got {problem['input']!r})" if where and problem["type"] != "value_error" else message

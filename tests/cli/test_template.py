@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 from helio.cli import app
 from helio.errors import HelioError
-from helio.simulate.input_file import read_input
-from helio.simulate.settings import SECTIONS, MDSettings, checked_settings
+from helio.settings.checking import checked
+from helio.simulate.input_file import SETTINGS_FILE
+from helio.simulate.settings import SECTIONS, MDSettings
 
 
 def printed(*options: str) -> str:
@@ -24,10 +25,10 @@ def printed(*options: str) -> str:
 
 def test_template_is_a_settings_file_with_every_default(tmp_path: Path) -> None:
     (tmp_path / "settings.yaml").write_text(printed())
-    structure, out, values = read_input(tmp_path / "settings.yaml")
-    assert structure == tmp_path / "molecule.xyz" and out == tmp_path / "run"
+    out, values = SETTINGS_FILE.read(tmp_path / "settings.yaml")
+    assert values.pop("structure") == str(tmp_path / "molecule.xyz") and out == tmp_path / "run"
     assert set(values) == set(MDSettings.model_fields)
-    assert checked_settings(values) == MDSettings()  # pyright: ignore[reportCallIssue]
+    assert checked(MDSettings, values) == MDSettings()  # pyright: ignore[reportCallIssue]
 
 
 def test_template_into_a_file(tmp_path: Path) -> None:
@@ -49,7 +50,7 @@ def test_examples_of_restraints_are_valid() -> None:
     lines = printed().splitlines()
     first = lines.index("# restraints:")
     block = [line.removeprefix("# ") for line in lines[first:] if line.startswith(("# restraints", "#   -"))]
-    restraints = checked_settings(yaml.safe_load("\n".join(block))).restraints
+    restraints = checked(MDSettings, yaml.safe_load("\n".join(block))).restraints
     assert [restraint.kind for restraint in restraints] == ["position", "distance", "sphere"]
 
 
@@ -65,22 +66,27 @@ def test_paths_in_a_settings_file(tmp_path: Path) -> None:
     (tmp_path / "own.safetensors").touch()
     file = tmp_path / "a.yaml"
     file.write_text("structure: a.xyz\nmodel: own.safetensors\nbias: none.py\n")
-    structure, out, values = read_input(file)
-    assert structure == tmp_path / "a.xyz" and out is None
-    assert values == {"model": str(tmp_path / "own.safetensors"), "bias": "none.py"}
+    own = {"structure": str(tmp_path / "a.xyz"), "model": str(tmp_path / "own.safetensors"), "bias": "none.py"}
+    assert SETTINGS_FILE.read(file) == (None, own)
     file.write_text("structure: /data/a.xyz\nmodel: so3lr\nout: /data/run\n")
-    assert read_input(file) == (Path("/data/a.xyz"), Path("/data/run"), {"model": "so3lr"})
+    assert SETTINGS_FILE.read(file) == (Path("/data/run"), {"structure": "/data/a.xyz", "model": "so3lr"})
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [("steps: 3\n", "structure: FILE"), ("[1, 2\n", "no YAML"), ("", "structure: FILE")]
+    ("content", "message"),
+    [
+        ("steps: 3\n", "structure: FILE"),
+        ("[1, 2\n", "no YAML"),
+        ("", "structure: FILE"),
+        ("structure: a\nout: 3\n", "out must be the path of a folder, not 3"),
+    ],
 )
 def test_files_that_are_none(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "a.yaml").write_text(content)
     with pytest.raises(HelioError, match=message):
-        read_input(tmp_path / "a.yaml")
+        SETTINGS_FILE.read(tmp_path / "a.yaml")
     with pytest.raises(HelioError, match="cannot be read"):
-        read_input(tmp_path / "b.yaml")
+        SETTINGS_FILE.read(tmp_path / "b.yaml")
 
 
 def test_settings_files_in_the_documentation_are_valid(tmp_path: Path) -> None:
@@ -88,6 +94,7 @@ def test_settings_files_in_the_documentation_are_valid(tmp_path: Path) -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
     assert len(blocks) == 1
     (tmp_path / "settings.yaml").write_text(blocks[0])
-    _, _, values = read_input(tmp_path / "settings.yaml")
-    kinds = [restraint.kind for restraint in checked_settings(values).restraints]
+    _, values = SETTINGS_FILE.read(tmp_path / "settings.yaml")
+    del values["structure"]
+    kinds = [restraint.kind for restraint in checked(MDSettings, values).restraints]
     assert kinds == ["position", "distance", "flat-distance", "dihedral", "sphere", "walls"]

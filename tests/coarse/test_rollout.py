@@ -17,9 +17,10 @@ from helio.coarse.network.model import CoarseModel
 from helio.coarse.network.standardise import Scales
 from helio.coarse.rollout import LAST_GOOD, ROLLOUT, resume_rollout, simulate_coarse
 from helio.coarse.rollout_file import Rollout
-from helio.coarse.settings import SimulateSettings, checked
+from helio.coarse.settings import SimulateSettings
 from helio.coarse.store import Store
 from helio.errors import HelioError
+from helio.settings.checking import checked
 from tests.coarse.conftest import TINY, melt_store
 
 SCALES = Scales(

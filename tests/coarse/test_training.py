@@ -9,12 +9,13 @@ import jax
 import numpy as np
 import pytest
 
-from helio.coarse.input_file import CoarseTrainInput, read_coarse_input, template
+from helio.coarse.input_file import SETTINGS_FILE
 from helio.coarse.model_file import read_coarse, save_coarse
-from helio.coarse.settings import CoarseTrainSettings, HistoryNoise, NetworkSettings, SimulateSettings, checked
+from helio.coarse.settings import CoarseTrainSettings, HistoryNoise, NetworkSettings, SimulateSettings
 from helio.coarse.training import MODEL, resume_coarse, train_coarse
 from helio.errors import HelioError
 from helio.files.log import read_log
+from helio.settings.checking import checked
 from tests.coarse.conftest import melt_store
 
 TINY = {"history": 3, "width": 8, "layers": 1, "hidden_layers": 1, "embedding_width": 4, "embedding_layers": 1,
@@ -72,12 +73,12 @@ def test_damaged_and_foreign_models(rouse_store: Path, tmp_path: Path) -> None:
 
 
 def test_template_is_a_settings_file_with_every_default(tmp_path: Path) -> None:
-    (tmp_path / "settings.yaml").write_text(template())
-    out, values = read_coarse_input(tmp_path / "settings.yaml")
+    (tmp_path / "settings.yaml").write_text(SETTINGS_FILE.template())
+    out, values = SETTINGS_FILE.read(tmp_path / "settings.yaml")
     assert out == tmp_path / "coarse-training"
     assert checked(CoarseTrainSettings, values) == CoarseTrainSettings(data=str(tmp_path / "store.h5"))  # pyright: ignore
     assert set(values) == set(CoarseTrainSettings.model_fields)
-    assert "out" in CoarseTrainInput.model_json_schema()["properties"]
+    assert "out" in SETTINGS_FILE.kind.model_json_schema()["properties"]
 
 
 @pytest.mark.parametrize(

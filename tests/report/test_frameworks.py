@@ -13,17 +13,18 @@ pytest.importorskip("gemmi")
 
 from helio.errors import HelioError
 from helio.frameworks.campaign.record import FAILED, REJECTED, Outcome, Record, create
-from helio.frameworks.campaign.settings import campaign_settings
+from helio.frameworks.campaign.settings import CampaignSettings
 from helio.frameworks.campaign.stages import crystal_file
 from helio.frameworks.cif import read_cif, write_cif
 from helio.frameworks.crystal import Crystal
 from helio.report.frameworks import write_campaign_report
+from helio.settings.checking import checked
 
 
 @pytest.fixture
 def campaign(tmp_path: Path) -> Path:
     """Four candidates: two valid, of which one is known, one rejected, one broken."""
-    settings = campaign_settings(samples="samples.h5", count=4, screen=1).model_dump()
+    settings = checked(CampaignSettings, {"samples": "samples.h5", "count": 4, "screen": 1}).model_dump()
     labels = {"density": [0.5, 0.7, 0.9], "void_fraction": [0.4, 0.5, 0.8]}
     create(tmp_path / "record.sqlite", settings, known={"old"}, known_labels=labels)
     with Record(tmp_path / "record.sqlite") as record:

@@ -27,12 +27,13 @@ from helio.force_field.model_file import ModelInfo, save_model
 from helio.force_field.sharded import everywhere, sharded
 from helio.precision import numerics
 from helio.prediction import Prediction
+from helio.settings.checking import checked
 from helio.simulate.engine import advance, make_lists, start
 from helio.simulate.ensembles import constant_energy
 from helio.simulate.freedom import Freedom
 from helio.simulate.lists import blank_lists
 from helio.simulate.run import Progress, resume_md, run_md
-from helio.simulate.settings import MDSettings, checked_settings
+from helio.simulate.settings import MDSettings
 from helio.system import System
 from helio.units import FS
 from tests.conftest import reference_case
@@ -131,7 +132,7 @@ def model_file(small_force_field: ForceField, tmp_path_factory: pytest.TempPathF
 def settings(model_file: Path, **changes: Any) -> MDSettings:
     every = {"save_every": 5, "log_every": 5, "checkpoint_every": 10, "long_range_cutoff": 6.0, "timestep": 0.1}
     options = {"model": str(model_file), "precision": "float64", "steps": 30, "ensemble": "npt", "temperature": 100}
-    return checked_settings({**options, **every, **changes})
+    return checked(MDSettings, {**options, **every, **changes})
 
 
 def log(folder: Path) -> np.ndarray:

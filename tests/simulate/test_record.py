@@ -19,10 +19,11 @@ from helio.files.run_folder import RunFolder
 from helio.files.structures import read_structure, write_structure
 from helio.files.trajectory import read_frames, read_particles
 from helio.prediction import Prediction
+from helio.settings.checking import checked
 from helio.simulate.ensembles import constant_energy
 from helio.simulate.freedom import Freedom
 from helio.simulate.record import Recorder, temperature
-from helio.simulate.settings import checked_settings
+from helio.simulate.settings import MDSettings
 from helio.simulate.state import State
 from helio.system import System
 from helio.units import BOLTZMANN
@@ -60,7 +61,7 @@ def recorded(folder: Path, atoms: Atoms, **settings: Any) -> RunFolder:
     run = RunFolder(folder)
     write_structure(run.start, atoms)
     write_structure(run.topology, atoms)
-    chosen = checked_settings({"save": SAVE, **settings})
+    chosen = checked(MDSettings, {"save": SAVE, **settings})
     recorder = Recorder(run, state(atoms), chosen, INTEGRATOR)
     recorder.record(state(atoms))
     recorder.commit()
@@ -126,7 +127,7 @@ def test_going_on_keeps_the_choice(tmp_path: Path, ethanol: Atoms) -> None:
     run = recorded(tmp_path / "run", ethanol, save_atoms="element O", save_every=5)
     later = replace(state(ethanol), step=jnp.asarray(5))
     moved = eqx.tree_at(lambda s: s.system.positions, later, later.system.positions + 1)
-    settings = checked_settings({"save": SAVE, "save_atoms": "element O", "save_every": 5})
+    settings = checked(MDSettings, {"save": SAVE, "save_atoms": "element O", "save_every": 5})
     recorder = Recorder(run, moved, settings, INTEGRATOR, last_step=0)
     recorder.record(moved)
     recorder.commit()

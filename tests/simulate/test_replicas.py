@@ -21,12 +21,13 @@ from helio.errors import HelioError
 from helio.force_field import ForceField
 from helio.force_field.model_file import ModelInfo, save_model
 from helio.precision import numerics
+from helio.settings.checking import checked
 from helio.simulate import Freedom, Schedule, make_lists
 from helio.simulate.engine import advance, batch_of_lists, first_forces, unevaluated_state
 from helio.simulate.ensembles import with_bath_in_the_middle
 from helio.simulate.replicas import exchanged, stacked
 from helio.simulate.run import Progress, resume_md, run_md
-from helio.simulate.settings import checked_settings
+from helio.simulate.settings import MDSettings
 from helio.simulate.thermostats import Langevin
 from helio.system import System
 from helio.units import BOLTZMANN, FS
@@ -45,7 +46,7 @@ def nothing(progress: Progress) -> None:
 
 def chosen(model_file: Path, **changes: Any) -> Any:
     every = {"save_every": 10, "log_every": 10, "checkpoint_every": 20, "steps": 40, "precision": "float64"}
-    return checked_settings({"model": str(model_file), **every, **changes})
+    return checked(MDSettings, {"model": str(model_file), **every, **changes})
 
 
 def positions(folder: Path) -> np.ndarray:

@@ -28,9 +28,10 @@ from helio.files.structures import read_structure, write_structure
 from helio.force_field import ForceField
 from helio.force_field.model_file import ModelInfo, save_model
 from helio.precision import numerics
+from helio.settings.checking import checked
 from helio.simulate.batch import make_batch
 from helio.simulate.run import Progress, resume_md, run_md
-from helio.simulate.settings import MDSettings, checked_settings
+from helio.simulate.settings import MDSettings
 from helio.units import FS
 
 
@@ -51,7 +52,7 @@ def ethanol() -> Atoms:
 
 def settings(model_file: Path, **changes: Any) -> MDSettings:
     every = {"save_every": 5, "log_every": 5, "checkpoint_every": 20}
-    return checked_settings({"model": str(model_file), "steps": 60, "skin": 0.2, **every, **changes})
+    return checked(MDSettings, {"model": str(model_file), "steps": 60, "skin": 0.2, **every, **changes})
 
 
 def contents(folder: Path) -> dict[str, Any]:

@@ -23,8 +23,9 @@ from helio.files.structures import read_structures
 from helio.force_field import ForceField
 from helio.force_field.model_file import ModelInfo, save_model
 from helio.force_field.uncertainty import Uncertainty
+from helio.settings.checking import checked
 from helio.simulate.run import Progress, resume_md, run_md
-from helio.simulate.settings import MDSettings, checked_settings
+from helio.simulate.settings import MDSettings
 from helio.simulate.watch import Seen, UncertainStructures
 from helio.uncertainty import estimate_uncertainty
 from tests.conftest import TINY
@@ -54,7 +55,7 @@ def models(uncertain: ForceField, tmp_path_factory: pytest.TempPathFactory) -> d
 
 def settings(model: Path, **changes: Any) -> MDSettings:
     every = {"save_every": 5, "log_every": 5, "checkpoint_every": 20, "precision": "float32"}
-    return checked_settings({"model": str(model), "steps": 40, "skin": 0.2, **every, **changes})
+    return checked(MDSettings, {"model": str(model), "steps": 40, "skin": 0.2, **every, **changes})
 
 
 def test_the_run_is_the_same_and_its_uncertainties_are_those_of_its_frames(

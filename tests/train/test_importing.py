@@ -13,12 +13,13 @@ from ase import Atoms
 from ase.build import molecule
 
 from helio.errors import HelioError
+from helio.settings.checking import checked
 from helio.train.filters import FilterSettings
 from helio.train.importers import ImportChoices
 from helio.train.importing import ImportSettings, import_files, write_store
 from helio.train.labels import LabelledStructure
 from helio.train.overview import overview
-from helio.train.settings import checked_settings
+from helio.train.settings import TrainSettings
 from helio.train.setup import prepare
 from helio.train.store import Store
 
@@ -216,7 +217,7 @@ def test_a_store_with_altered_bytes(mixed, tmp_path):
         altered = bytearray(whole)
         altered[place] ^= 1
         path.write_bytes(altered)
-        for use in (overview, lambda store: prepare(checked_settings({"data": str(store.path)}))):
+        for use in (overview, lambda store: prepare(checked(TrainSettings, {"data": str(store.path)}))):
             with pytest.raises(HelioError, match=r"store.h5 is damaged: its data no longer have the checksum"):
                 use(Store(path))
         with pytest.raises(HelioError, match="is damaged"):

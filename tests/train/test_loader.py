@@ -15,11 +15,12 @@ from ase.build import bulk, molecule
 from helio.errors import HelioError
 from helio.neighbors import host_list
 from helio.precision import numerics
+from helio.settings.checking import checked
 from helio.train.devices import make_mesh
 from helio.train.importing import ImportSettings, import_files
 from helio.train.loader import Loader
 from helio.train.reference_energies import fitted_energies, given_energies
-from helio.train.settings import checked_settings
+from helio.train.settings import TrainSettings
 from helio.train.setup import make_loader
 from helio.train.shapes import FEW_SHAPES
 from helio.train.store import Store
@@ -86,7 +87,7 @@ def test_every_structure_once_in_every_pass(store):
 
 
 def test_few_shapes_where_padding_matters_less(store, tiny_force_field):
-    settings = checked_settings({"data": str(store.path), "structures_per_batch": 8})
+    settings = checked(TrainSettings, {"data": str(store.path), "structures_per_batch": 8})
     molecules = np.flatnonzero(~np.asarray(store.rows("periodic"), bool).any(axis=1))
 
     def shapes(settings, **kind):

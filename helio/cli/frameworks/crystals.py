@@ -155,7 +155,8 @@ def campaign(
     from helio.files.yaml_file import read_yaml
     from helio.frameworks.campaign.record import Record
     from helio.frameworks.campaign.run import run, start
-    from helio.frameworks.campaign.settings import campaign_settings
+    from helio.frameworks.campaign.settings import CampaignSettings
+    from helio.settings.checking import checked
 
     keep_compiled_programs()
     given: dict[str, Any] = {
@@ -166,7 +167,7 @@ def campaign(
     if settings is not None:
         values = {**(read_yaml(settings) or {}), **values}
     if values:
-        start(folder, campaign_settings(**values))
+        start(folder, checked(CampaignSettings, values))
     if not (folder / "record.sqlite").is_file():
         raise HelioError(f"{folder} holds no campaign: give --samples or --model to start one")
     with Record(folder / "record.sqlite") as record:

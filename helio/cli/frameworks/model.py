@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from helio.cli.template import Out, Schema, give
 from helio.errors import HelioError
 
 if TYPE_CHECKING:
@@ -31,20 +32,11 @@ _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the store
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, write nothing.")]
 
 
-def template(
-    out: Annotated[Path | None, typer.Option(help="New file, instead of the terminal.", show_default=False)] = None,
-) -> None:
+def template(schema: Schema = False, out: Out = None) -> None:
     """Print a settings file of `helio frameworks train` with every setting, its default and its meaning."""
-    from helio.files.atomic import write_text
-    from helio.frameworks.model.settings import template as text
+    from helio.frameworks.model.input_file import SETTINGS_FILE
 
-    if out is None:
-        typer.echo(text(), nl=False)
-        return
-    if out.exists():
-        raise HelioError(f"{out} exists; give another name")
-    write_text(out, text())
-    typer.echo(f"Wrote {out}")
+    give(SETTINGS_FILE, schema=schema, out=out)
 
 
 def train(
@@ -60,9 +52,11 @@ def train(
 
     keep_compiled_programs()
     from helio.cli.train import live_report
-    from helio.frameworks.model.settings import read_settings
+    from helio.frameworks.model.input_file import SETTINGS_FILE
+    from helio.frameworks.model.settings import FrameworkTrainSettings
     from helio.frameworks.model.training import train_frameworks
     from helio.packages import need
+    from helio.settings.checking import checked
 
     need("optax", extra="train")
     if source.is_dir():
@@ -71,7 +65,8 @@ def train(
                              "a settings file")  # fmt: skip
         resume_frameworks_training(source)
         return
-    out_in_file, settings = read_settings(source)
+    out_in_file, values = SETTINGS_FILE.read(source)
+    settings = checked(FrameworkTrainSettings, values)
     folder = out or out_in_file or Path("frameworks-training")
     if dry_run:
         _explain(settings, folder)

@@ -19,12 +19,13 @@ from helio.frameworks.campaign.crew import Crew, dask_crew, local_crew
 from helio.frameworks.campaign.outcome import chosen
 from helio.frameworks.campaign.record import FAILED, PASSED, Candidate, Outcome, Record, create
 from helio.frameworks.campaign.sampling import add_samples
-from helio.frameworks.campaign.settings import STAGES, CampaignSettings, campaign_settings
+from helio.frameworks.campaign.settings import STAGES, CampaignSettings
 from helio.frameworks.campaign.stages import UFF, Job, do
 from helio.frameworks.novelty import identities
 from helio.frameworks.store import FrameworkStore
 from helio.frameworks.workers import Failure
 from helio.packages import need
+from helio.settings.checking import checked
 
 # Is told a stage, how many of its candidates are done, and of how many.
 Report = Callable[[str, int, int], None]
@@ -84,7 +85,7 @@ def run(
     if not (folder / "record.sqlite").is_file():
         raise HelioError(f"{folder} holds no campaign: give a store of samples or a model to start one")
     with locked(folder), Record(folder / "record.sqlite") as record, stop_signal() as stop:
-        settings = campaign_settings(**record.settings)
+        settings = checked(CampaignSettings, record.settings)
         _check_packages(settings)
         if retry:
             record.forget_failures()

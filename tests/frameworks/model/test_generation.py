@@ -17,16 +17,18 @@ from helio.errors import HelioError
 from helio.frameworks.model.data import framework_arrays
 from helio.frameworks.model.generation import GenerationSettings, encoded_latents, generate
 from helio.frameworks.model.guidance import CleanGuess, Guidance, guided
+from helio.frameworks.model.input_file import SETTINGS_FILE
 from helio.frameworks.model.measures import matched, model_errors, shuffled_blocks
 from helio.frameworks.model.model_file import FrameworkModel, read_framework_model, save_framework_model
 from helio.frameworks.model.optimise import Search, optimise_latents
 from helio.frameworks.model.prior import draw_latents
-from helio.frameworks.model.settings import checked_settings, read_settings, template
+from helio.frameworks.model.settings import FrameworkTrainSettings
 from helio.frameworks.model.training import resume_frameworks, train_frameworks
 from helio.frameworks.model.training_set import read_training_set
 from helio.frameworks.model.wishes import Wishes, check_wishes
 from helio.frameworks.store import FrameworkStore
 from helio.precision import numerics
+from helio.settings.checking import checked
 from tests.frameworks.model.toy import toy_framework, toy_library, toy_store
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -55,6 +57,10 @@ def call(*arguments: object) -> str:
     return result.output
 
 
+def settings_in(path: Path) -> FrameworkTrainSettings:
+    return checked(FrameworkTrainSettings, SETTINGS_FILE.read(path)[1])
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the store, settings and a finished training in `run`."""
@@ -78,7 +84,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("stage", ["run", "encoder"])
 def test_a_killed_training_goes_on_bit_for_bit(folder: Path, tmp_path: Path, stage: str) -> None:
-    _, settings = read_settings(folder / "settings.yaml")
+    settings = settings_in(folder / "settings.yaml")
     seen = []
 
     def kill(progress: object) -> None:
@@ -201,7 +207,7 @@ def test_guidance_goes_uphill(model: FrameworkModel) -> None:
 
 
 def test_errors_of_a_model_are_measured(model: FrameworkModel, folder: Path) -> None:
-    data = read_training_set(checked_settings({"data": str(folder / "toy.h5")} | SETTINGS))
+    data = read_training_set(checked(FrameworkTrainSettings, {"data": str(folder / "toy.h5")} | SETTINGS))
     with numerics("float32"):
         found = model_errors(model, data.validation, model.embeddings)
     assert found.frameworks == 2 and 0 <= found.count_accuracy <= 1
@@ -240,12 +246,12 @@ def test_wishes_that_cannot_be(folder: Path, arguments: list[str], message: str)
 
 
 def test_settings_that_are_wrong(folder: Path, tmp_path: Path, model: FrameworkModel) -> None:
-    (tmp_path / "a.yaml").write_text(template())
-    assert read_settings(tmp_path / "a.yaml")[1].steps == 20_000
+    (tmp_path / "a.yaml").write_text(SETTINGS_FILE.template())
+    assert settings_in(tmp_path / "a.yaml").steps == 20_000
     (tmp_path / "b.yaml").write_text("data: x.h5\nnetwork: {features: 7}\nstep: 3\n")
     with pytest.raises(HelioError, match=r"features must be a multiple of 4.*step: Extra inputs"):
-        read_settings(tmp_path / "b.yaml")
-    wrong = checked_settings({"data": str(folder / "toy.h5"), "labels": ["beauty"]} | SETTINGS)
+        settings_in(tmp_path / "b.yaml")
+    wrong = checked(FrameworkTrainSettings, {"data": str(folder / "toy.h5"), "labels": ["beauty"]} | SETTINGS)
     with pytest.raises(HelioError, match="have no label 'beauty'"):
         read_training_set(wrong)
     with pytest.raises(HelioError, match="1 to 20 building blocks, not 0"):
