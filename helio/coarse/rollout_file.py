@@ -28,6 +28,7 @@ import numpy as np
 from helio.coarse.groups import Groups
 from helio.errors import HelioError
 from helio.files.atomic import atomic_path
+from helio.files.hdf5 import open_store
 
 FORMAT, VERSION = "helio coarse roll-out", 1
 
@@ -131,16 +132,8 @@ class Rollout:
             HelioError: it does not exist, is damaged, or is something else.
         """
         self.path = Path(path)
-        if not self.path.is_file():
-            raise HelioError(f"there is no roll-out {path}")
-        try:
-            self._file = h5py.File(self.path, "r")
-        except OSError as error:
-            raise HelioError(f"{path} is no roll-out, or is damaged: {str(error).splitlines()[0]}") from error
+        self._file = open_store(path, format=FORMAT, version=VERSION, what="roll-out", maker="`helio coarse simulate`")
         attributes = self._file.attrs
-        if attributes.get("format") != FORMAT or attributes["version"] != VERSION:
-            self._file.close()
-            raise HelioError(f"{path} is no roll-out of this version of Helio: `helio coarse simulate` makes one")
         words = {key: str(attributes[key]) for key in ("length_unit", "time_unit", "model", "store", "device")}
         numbers = {key: int(np.asarray(attributes[key])) for key in ("seed", "history", "cores")}
         values: dict[str, Any] = {**words, **numbers}

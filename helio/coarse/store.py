@@ -18,13 +18,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import h5py
 import numpy as np
 
 from helio.coarse.groups import Groups, groups_of
 from helio.coarse.split import PARTS
 from helio.coarse.system import FineSystem, fine_system
 from helio.errors import HelioError
+from helio.files.hdf5 import open_store
 
 FORMAT, VERSION = "helio coarse store", 1
 
@@ -39,20 +39,10 @@ class Store:
             HelioError: it does not exist, is damaged, or is something else.
         """
         self.path = Path(path)
-        if not self.path.is_file():
-            raise HelioError(f"there is no store {path}")
-        try:
-            self._file = h5py.File(self.path, "r")
-        except OSError as error:
-            raise HelioError(f"{path} is no store, or is cut off or damaged: {str(error).splitlines()[0]}") from error
+        self._file = open_store(
+            path, format=FORMAT, version=VERSION, what="store of coarse trajectories", maker="`helio coarse prepare`"
+        )
         attributes = self._file.attrs
-        if attributes.get("format") != FORMAT:
-            self._file.close()
-            raise HelioError(f"{path} is no store of coarse trajectories: `helio coarse prepare` makes one")
-        if attributes["version"] != VERSION:
-            found = attributes["version"]
-            self._file.close()
-            raise HelioError(f"{path} is a store of version {found}, this Helio reads version {VERSION}: make it anew")
         self.type_names: tuple[str, ...] = tuple(map(str, np.asarray(attributes["type_names"])))
         self.length_unit, self.time_unit = str(attributes["length_unit"]), str(attributes["time_unit"])
         self.beads_per_group = float(np.asarray(attributes["beads_per_group"]))

@@ -22,10 +22,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import h5py
 import numpy as np
 
 from helio.errors import HelioError
+from helio.files.hdf5 import open_store
 from helio.frameworks.block import Block
 from helio.frameworks.framework import Framework
 from helio.frameworks.library import Library
@@ -53,20 +53,14 @@ class FrameworkStore:
             HelioError: it does not exist, is damaged, or is something else.
         """
         self.path = Path(path)
-        if not self.path.is_file():
-            raise HelioError(f"there is no store {path}")
-        try:
-            self._file: Any = h5py.File(self.path, "r")
-        except OSError as error:
-            raise HelioError(f"{path} is no store, or is cut off or damaged: {str(error).splitlines()[0]}") from error
-        attributes = self._file.attrs
-        if attributes.get("format") != FORMAT or attributes["version"] != VERSION:
-            kind = attributes.get("version") if attributes.get("format") == FORMAT else None
-            self._file.close()
-            if kind is None:
-                raise HelioError(f"{path} is no store of frameworks: `helio frameworks build` or `import` makes one")
-            raise HelioError(f"{path} is a store of version {kind}, this Helio reads version {VERSION}: make it anew")
-        self.origin = str(attributes["origin"])
+        self._file: Any = open_store(
+            path,
+            format=FORMAT,
+            version=VERSION,
+            what="store of frameworks",
+            maker="`helio frameworks build` or `import`",
+        )
+        self.origin = str(self._file.attrs["origin"])
 
     def __enter__(self) -> FrameworkStore:
         return self

@@ -10,8 +10,7 @@ import h5py
 import numpy as np
 
 from helio.errors import HelioError
-
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+from helio.files.hdf5 import is_hdf5
 
 
 @contextmanager
@@ -24,12 +23,6 @@ def opened(path: Path) -> Iterator[h5py.File]:
         raise HelioError(f"{path} may not be read: check its permissions") from None
     except (OSError, RuntimeError) as error:  # h5py raises both for what HDF5 reports
         raise HelioError(f"{path} is cut off or damaged ({str(error).splitlines()[0]})") from error
-
-
-def is_hdf5(path: Path) -> bool:
-    """Whether the file begins like HDF5."""
-    with path.open("rb") as file:
-        return file.read(8) == _SIGNATURE
 
 
 def holds(path: Path, names: tuple[str, ...]) -> bool:

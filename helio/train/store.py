@@ -35,13 +35,14 @@ import numpy as np
 from ase.data import atomic_masses
 
 from helio.errors import HelioError
+from helio.files.hdf5 import READING, damage, is_hdf5, open_store
 from helio.system import System
-from helio.train.hdf5 import is_hdf5
 from helio.train.labels import LABELS, LabelledStructure
 from helio.train.pair_counts import CUTOFFS, most_within
 
 FORMAT = "helio training data"
 VERSION = 1
+_WHAT, _MAKER = "store of training data", "`helio data import`"
 # Bytes that are read or written at once.
 _BLOCK = 2**25
 NAMES = tuple(LABELS)
@@ -197,28 +198,17 @@ class Store:
         return slice(int(first[number]), int(first[number + 1]))
 
     def _map(self) -> dict[str, Any]:
-        if not self.path.is_file():
-            raise HelioError(f"there is no store {self.path}")
-        if not is_hdf5(self.path):
-            raise HelioError(f"{self.path} is no store of training data; `helio data import` makes one")
+        file = open_store(self.path, format=FORMAT, version=VERSION, what=_WHAT, maker=_MAKER)
         try:
-            with h5py.File(self.path, "r") as file:
-                if file.attrs.get("format") != FORMAT:
-                    raise HelioError(f"{self.path} is no store of training data; `helio data import` makes one")
-                if file.attrs["version"] != VERSION:
-                    raise HelioError(f"{self.path} was written by a newer Helio (version {file.attrs['version']})")
+            with file:
                 for name in (*COLUMNS, "first_atom"):
                     folder = COLUMNS.get(name, ("structures",))[0]
                     found = file.get(f"{folder}/{name}")
                     if isinstance(found, h5py.Dataset):
                         self._columns[name] = self._mapped(found)
                 return json.loads(str(file.attrs["header"]))
-        except PermissionError:
-            raise HelioError(f"{self.path} may not be read: check its permissions") from None
-        except (OSError, RuntimeError, KeyError, ValueError) as error:
-            raise HelioError(
-                f"the store {self.path} is cut short or damaged ({str(error).splitlines()[0]}); import the data again"
-            ) from error
+        except READING as error:
+            raise damage(self.path, error, what=_WHAT, maker=_MAKER) from error
 
     def _mapped(self, dataset: h5py.Dataset) -> np.ndarray:
         offset = dataset.id.get_offset()

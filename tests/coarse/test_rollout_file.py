@@ -80,5 +80,5 @@ def test_without_radii_and_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(HelioError, match="exists; give another name"):
         create_rollout(path, INFO, systems(), gyration=False)
     (tmp_path / "text.h5").write_text("no HDF5")
-    with pytest.raises(HelioError, match="is no roll-out, or is damaged"):
+    with pytest.raises(HelioError, match="is no roll-out: `helio coarse simulate` makes one"):
         Rollout(tmp_path / "text.h5")

@@ -145,7 +145,7 @@ def test_what_cannot_be_a_store(tmp_path: Path) -> None:
     with pytest.raises(HelioError, match="there is no store"):
         FrameworkStore(path)
     path.write_text("text")
-    with pytest.raises(HelioError, match="is no store, or is cut off or damaged"):
+    with pytest.raises(HelioError, match="is no store of frameworks: `helio frameworks build` or `import` makes one"):
         FrameworkStore(path)
     with h5py.File(path, "w") as file:
         file.attrs["format"] = "another"

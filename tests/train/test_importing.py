@@ -195,7 +195,7 @@ def test_a_store_cut_short(mixed, tmp_path):
     whole = store.read_bytes()
     for length in (len(whole) - 1000, len(whole) // 2, 100):
         store.write_bytes(whole[:length])
-        with pytest.raises(HelioError, match="cut short or damaged"):
+        with pytest.raises(HelioError, match="cut off or damaged"):
             Store(store)
     store.write_text("not HDF5")
     with pytest.raises(HelioError, match="no store"):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helio.errors import HelioError
+from helio.files.hdf5 import is_hdf5
 from helio.files.structures import each_structure
-from helio.train.hdf5 import is_hdf5
 from helio.train.importers.choices import ImportChoices
 from helio.train.labels import LabelledStructure, Units, labelled
 

@@ -177,7 +177,7 @@ def test_what_does_not_fit(rouse, tmp_path):
         record([path], other)
     with pytest.raises(HelioError, match="there is no roll-out"):
         Rollout(tmp_path / "missing.h5")
-    with pytest.raises(HelioError, match="is no roll-out of this version"):
+    with pytest.raises(HelioError, match="is no roll-out: `helio coarse simulate` makes one"):
         Rollout(rouse)
     with pytest.raises(HelioError, match="is no evaluation"):
         (tmp_path / "x.json").write_text("{}")
