@@ -21,6 +21,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from helio.coarse.network.forecast import negative_log_likelihood
 from helio.coarse.network.model import CoarseModel
+from helio.coarse.network.moment import Moment
 from helio.coarse.topology import Topology
 from helio.train.loss import Term
 
@@ -58,11 +59,11 @@ class CoarseLoss:
     def _window(
         self, model: CoarseModel, features: Float[Array, "G F"], topology: Topology, window: Batch
     ) -> dict[str, Term]:
-        frames, box = window.frames, window.boxes
+        frames = window.frames
         mask = (topology.group_masses > 0).astype(frames.dtype)
         steps = jnp.diff(frames[:-1], axis=0)
         newest, following = frames[-2], frames[-1] - frames[-2]
-        forecast, geometry = model.forecast(features, topology, newest, steps, box)
+        forecast, geometry = model.forecast(Moment(features, topology, newest, steps, window.boxes))
         target = model.target(steps[-1], following)
         unlikely = negative_log_likelihood(
             forecast, geometry, target, least_spread=model.architecture.least_spread, mask=mask
@@ -76,7 +77,7 @@ class CoarseLoss:
         if model.score is not None:
             assert window.noise is not None and window.sigma is not None
             moved = newest + following + window.sigma * window.noise * model.scales.step
-            net = model.score(forecast.nodes, topology, model.geometry(moved, topology, box))
+            net = model.score(forecast.nodes, topology, model.geometry(moved, topology, window.boxes))
             off = (net + window.noise) * mask[:, None]
             found["score"] = Term(0.5 * (off**2).sum(), jnp.abs(off).sum(), (off**2).sum(), count)
         return found

@@ -19,6 +19,7 @@ from jaxtyping import Array, Float, Int
 
 from helio.coarse.network.geometry import lengths, shortest
 from helio.coarse.network.model import CoarseModel
+from helio.coarse.network.moment import Moment
 from helio.coarse.network.properties import coarse_gyration
 from helio.coarse.topology import Topology
 
@@ -78,15 +79,17 @@ def make_advance(limits: Limits, *, frames: int, save_every: int) -> Advance:
     ) -> tuple[Rolling, Frame]:
         features = jax.vmap(model.embedding)(topology)
 
+        def seen(state: Rolling) -> Moment:
+            return Moment(features, topology, state.positions, state.steps, boxes)
+
         def one(state: Rolling, _: None) -> tuple[Rolling, None]:
             now = jax.vmap(lambda key: jax.random.fold_in(key, state.step))(keys)
-            drawn = jax.vmap(model.sample)(features, topology, state.positions, state.steps, boxes, now)
+            drawn = jax.vmap(model.sample)(seen(state), now)
             return _moved(state, drawn.step, drawn.overflow, topology, boxes, limits), None
 
         def kept(state: Rolling, _: None) -> tuple[Rolling, Frame]:
             state, _ = lax.scan(one, state, length=save_every)
-            radii = jax.vmap(model.radii)(features, topology, state.positions, state.steps, boxes)
-            return state, Frame(state.positions, radii)
+            return state, Frame(state.positions, jax.vmap(model.radii)(seen(state)))
 
         return lax.scan(kept, state, length=frames)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from helio.coarse.network.architecture import Architecture
-from helio.coarse.network.graph_network import MLP, GraphNetwork, Pairs
+from helio.coarse.network.graph_network import MLP, GraphNetwork, Pairs, type_vectors
 from helio.coarse.topology import Topology
 
 
@@ -26,8 +25,8 @@ class Embedding(eqx.Module):
     def __init__(self, architecture: Architecture, *, mean_mass: float, rng: np.random.Generator) -> None:
         """Draw the weights; `mean_mass` of beads is the unit of their masses."""
         a = architecture
-        self.types = _table(len(a.type_names), a.type_size, rng)
-        self.bond_types = _table(a.bond_types, a.type_size, rng) if a.bond_types else None
+        self.types = type_vectors(len(a.type_names), a.type_size, rng)
+        self.bond_types = type_vectors(a.bond_types, a.type_size, rng) if a.bond_types else None
         self.mean_mass, self.masses = mean_mass, a.masses
         self.network = GraphNetwork(
             a.type_size + a.masses,
@@ -55,9 +54,3 @@ class Embedding(eqx.Module):
         real = (topology.members < beads)[:, :, None]
         own = jnp.where(real, nodes.at[topology.members].get(mode="clip"), 0)
         return own.sum(axis=1) / jnp.maximum(real.sum(axis=1).astype(nodes.dtype), 1)
-
-
-def _table(rows: int, columns: int, rng: np.random.Generator) -> Float[Array, "rows columns"]:
-    """A table drawn uniformly (Glorot and Bengio, 2010)."""
-    bound = (6 / (rows + columns)) ** 0.5
-    return jax.numpy.asarray(rng.uniform(-bound, bound, size=(rows, columns)), jnp.float32)

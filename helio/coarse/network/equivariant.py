@@ -10,72 +10,53 @@ for all axes, a Rouse chain's among them. The spread is the same along all axes.
 
 from __future__ import annotations
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from helio.coarse.network.architecture import Architecture
-from helio.coarse.network.dynamics import kinds_of_pairs, mass_inputs, mixing, mixing_network, of_kind, spread_of
+from helio.coarse.network.dynamics import Dynamics, mixing_network
 from helio.coarse.network.forecast import Forecast
 from helio.coarse.network.geometry import PairGeometry, lengths
-from helio.coarse.network.graph_network import MLP, GraphNetwork
+from helio.coarse.network.graph_network import MLP
+from helio.coarse.network.moment import Moment
 from helio.coarse.network.standardise import Scales
-from helio.coarse.topology import Topology
 
 # Newest steps that are compared between the two groups of a pair.
 EDGE_STEPS = 3
 
 
-class EquivariantDynamics(eqx.Module):
+class EquivariantDynamics(Dynamics):
     """Invariants in, coefficients of vectors out."""
 
-    kinds: Float[Array, "2 C"]
-    network: GraphNetwork
     decode_nodes: MLP
     decode_edges: MLP
     mix: MLP | None
-    scales: Scales = eqx.field(static=True)
-    masses: bool = eqx.field(static=True)
-    least_spread: float = eqx.field(static=True)
 
     def __init__(self, architecture: Architecture, scales: Scales, *, rng: np.random.Generator) -> None:
         a = architecture
-        self.scales, self.masses, self.least_spread = scales, a.masses, a.least_spread
-        self.kinds = kinds_of_pairs(a.type_size, rng)
         steps = a.history - 1
         compared = min(EDGE_STEPS, steps)
-        size = {"width": a.width, "layers": a.layers, "hidden_layers": a.hidden_layers}
-        self.network = GraphNetwork(
-            max(0, 2 * steps - 1) + a.embedding_size + a.masses, a.type_size + 1 + 3 * compared, **size, rng=rng
-        )
+        super().__init__(max(0, 2 * steps - 1), 1 + 3 * compared, architecture, scales, rng=rng)
         heads = {"hidden_layers": a.hidden_layers, "rng": rng, "zero": True}
         self.decode_nodes = MLP(a.width, a.width, steps + 1, **heads)
         self.decode_edges = MLP(a.width, a.width, 1 + compared, **heads)
         self.mix = mixing_network(architecture, rng)
 
-    def __call__(
-        self,
-        features: Float[Array, "G F"],
-        topology: Topology,
-        geometry: PairGeometry,
-        steps: Float[Array, "h G 3"],
-    ) -> Forecast:
-        """The forecast for groups with these features, after these steps."""
-        moved = jnp.moveaxis(steps, 0, 1) / self.scales.step  # (G, h, 3)
+    def __call__(self, moment: Moment, geometry: PairGeometry) -> Forecast:
+        """The forecast at a moment, with the pairs at its positions."""
+        moved = jnp.moveaxis(moment.steps, 0, 1) / self.scales.step  # (G, h, 3)
         away = geometry.vectors / self.scales.bond
         newest = moved[:, max(0, moved.shape[1] - EDGE_STEPS) :]
         between = geometry.pairs.senders(newest) - newest[:, None]  # (G, K, n, 3)
-        edges = jnp.concatenate([pair_invariants(away, newest, between), of_kind(self.kinds, geometry)], axis=-1)
-        inputs = [lengths(moved), jnp.sum(moved[:, 1:] * moved[:, :-1], axis=-1), features]
-        inputs += mass_inputs(topology, self.scales, self.masses)
-        nodes, latents = self.network(jnp.concatenate(inputs, axis=-1), edges, geometry.pairs)
+        edges = [pair_invariants(away, newest, between)]
+        inputs = [lengths(moved), jnp.sum(moved[:, 1:] * moved[:, :-1], axis=-1), moment.features]
+        nodes, latents = self.latents(inputs, edges, moment.topology, geometry)
         own = self.decode_nodes(nodes)
         pair = jnp.where(geometry.pairs.mask[:, :, None], self.decode_edges(latents), 0)
         mean = jnp.sum(own[:, :-1, None] * moved, axis=1) + jnp.sum(pair[:, :, :1] * away, axis=1)
         mean = mean + jnp.sum(pair[:, :, 1:, None] * between, axis=(1, 2))
-        spread = spread_of(own[:, -1:], self.least_spread)
-        return Forecast(mean, spread, mixing(self.mix, latents, geometry), nodes)
+        return Forecast(mean, self.spread(own[:, -1:]), self.mixing(latents, geometry), nodes)
 
 
 def pair_invariants(

@@ -124,3 +124,9 @@ class GraphNetwork(eqx.Module):
         for layer in self.rounds:
             nodes, edges = layer(nodes, edges, pairs)
         return nodes, edges
+
+
+def type_vectors(count: int, size: int, rng: np.random.Generator) -> Float[Array, "count size"]:
+    """A vector for each type, drawn uniformly (Glorot and Bengio, 2010)."""
+    bound = (6 / (count + size)) ** 0.5
+    return jnp.asarray(rng.uniform(-bound, bound, size=(count, size)), jnp.float32)

@@ -12,12 +12,14 @@ from jax import lax
 from jaxtyping import Array, Bool, Float
 
 from helio.coarse.network.architecture import Architecture
-from helio.coarse.network.dynamics import PublishedDynamics
+from helio.coarse.network.dynamics import Dynamics
 from helio.coarse.network.embedding import Embedding
 from helio.coarse.network.equivariant import EquivariantDynamics
 from helio.coarse.network.forecast import Forecast, draw
 from helio.coarse.network.geometry import PairGeometry, pair_geometry
+from helio.coarse.network.moment import Moment
 from helio.coarse.network.properties import GyrationHead, coarse_gyration
+from helio.coarse.network.published import PublishedDynamics
 from helio.coarse.network.refinement import Score, eta_of, langevin_step
 from helio.coarse.network.standardise import Scales
 from helio.coarse.topology import Topology
@@ -34,7 +36,7 @@ class CoarseModel(eqx.Module):
     """All weights; the settings of its architecture and its scales are static."""
 
     embedding: Embedding
-    dynamics: PublishedDynamics | EquivariantDynamics
+    dynamics: Dynamics
     gyration: GyrationHead | None
     score: Score | None
     architecture: Architecture = eqx.field(static=True)
@@ -59,17 +61,10 @@ class CoarseModel(eqx.Module):
             positions, topology, box, radius=self.architecture.radius, columns=self.architecture.columns
         )
 
-    def forecast(
-        self,
-        features: Float[Array, "G F"],
-        topology: Topology,
-        positions: Float[Array, "G 3"],
-        steps: Float[Array, "h G 3"],
-        box: Array | None,
-    ) -> tuple[Forecast, PairGeometry]:
+    def forecast(self, moment: Moment) -> tuple[Forecast, PairGeometry]:
         """The distribution of the target, standardised, and the pairs that it was made with."""
-        geometry = self.geometry(positions, topology, box)
-        return self.dynamics(features, topology, geometry, steps), geometry
+        geometry = self.geometry(moment.positions, moment.topology, moment.box)
+        return self.dynamics(moment, geometry), geometry
 
     def target(self, newest: Float[Array, "G 3"], following: Float[Array, "G 3"]) -> Float[Array, "G 3"]:
         """What is predicted, standardised, from the newest step and the step after it."""
@@ -81,57 +76,35 @@ class CoarseModel(eqx.Module):
         change = target * self.scales.target(self.architecture.target)
         return change if self.architecture.target == "displacement" else newest + change
 
-    def sample(
-        self,
-        features: Float[Array, "G F"],
-        topology: Topology,
-        positions: Float[Array, "G 3"],
-        steps: Float[Array, "h G 3"],
-        box: Array | None,
-        key: Array,
-    ) -> Drawn:
+    def sample(self, moment: Moment, key: Array) -> Drawn:
         """One step of a simulation."""
-        forecast, geometry = self.forecast(features, topology, positions, steps, box)
+        forecast, geometry = self.forecast(moment)
         own, rest = jax.random.split(key)
         target = draw(forecast, geometry, own, least_spread=self.architecture.least_spread)
-        step = jnp.where(topology.group_masses[:, None] > 0, self.step_of(steps[-1], target), 0)
+        step = jnp.where(moment.topology.group_masses[:, None] > 0, self.step_of(moment.steps[-1], target), 0)
         overflow = geometry.overflow
         if self.score is not None:
-            step, crowded = self._refined(forecast.nodes, topology, positions, step, box, rest)
+            step, crowded = self._refined(moment, forecast.nodes, step, rest)
             overflow = overflow | crowded
         return Drawn(step, overflow)
 
-    def radii(
-        self,
-        features: Float[Array, "G F"],
-        topology: Topology,
-        positions: Float[Array, "G 3"],
-        steps: Float[Array, "h G 3"],
-        box: Array | None,
-    ) -> Float[Array, " M"]:
+    def radii(self, moment: Moment) -> Float[Array, " M"]:
         """Radii of gyration of the molecules, by the head where there is one, else of the groups' centres."""
         if self.gyration is None:
-            return coarse_gyration(positions, topology)
-        nodes = self.forecast(features, topology, positions, steps, box)[0].nodes
-        return self.gyration(nodes, positions, topology)
+            return coarse_gyration(moment.positions, moment.topology)
+        return self.gyration(self.forecast(moment)[0].nodes, moment.positions, moment.topology)
 
     def _refined(
-        self,
-        nodes: Float[Array, "G F"],
-        topology: Topology,
-        positions: Float[Array, "G 3"],
-        step: Float[Array, "G 3"],
-        box: Array | None,
-        key: Array,
+        self, moment: Moment, nodes: Float[Array, "G F"], step: Float[Array, "G 3"], key: Array
     ) -> tuple[Float[Array, "G 3"], Bool[Array, ""]]:
         """The step after all levels of the refinement."""
-        choice, score = self.architecture.refinement, self.score
+        choice, score, topology = self.architecture.refinement, self.score, moment.topology
         assert choice is not None and score is not None
         real = topology.group_masses[:, None] > 0
 
         def once(carry: tuple[Array, Array], level: tuple[Array, Array, Array]) -> tuple[tuple[Array, Array], None]:
             (offset, crowded), (sigma, eta, number) = carry, level
-            geometry = self.geometry(positions + offset * self.scales.step, topology, box)
+            geometry = self.geometry(moment.positions + offset * self.scales.step, topology, moment.box)
             net = score(nodes, topology, geometry)
             moved = langevin_step(offset, net, sigma=sigma, eta=eta, key=jax.random.fold_in(key, number))
             return (jnp.where(real, moved, 0), crowded | geometry.overflow), None

@@ -16,29 +16,23 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from helio.coarse.network.architecture import Architecture, RefinementChoice
-from helio.coarse.network.dynamics import kinds_of_pairs, mass_inputs, of_kind
 from helio.coarse.network.geometry import PairGeometry, lengths
-from helio.coarse.network.graph_network import MLP, GraphNetwork
+from helio.coarse.network.graph_network import MLP
+from helio.coarse.network.pair_network import PairNetwork
 from helio.coarse.network.standardise import Scales
 from helio.coarse.topology import Topology
 
 
-class Score(eqx.Module):
+class Score(PairNetwork):
     """net(x): sigma times the score of positions, given the latents of the dynamics; blind to sigma."""
 
-    kinds: Float[Array, "2 C"]
-    network: GraphNetwork
     decode: MLP
-    scales: Scales = eqx.field(static=True)
-    masses: bool = eqx.field(static=True)
     equivariant: bool = eqx.field(static=True)
 
     def __init__(self, architecture: Architecture, scales: Scales, *, rng: np.random.Generator) -> None:
         a = architecture
-        self.scales, self.masses, self.equivariant = scales, a.masses, a.form == "equivariant"
-        self.kinds = kinds_of_pairs(a.type_size, rng)
-        size = {"width": a.width, "layers": a.layers, "hidden_layers": a.hidden_layers}
-        self.network = GraphNetwork(a.width + a.masses, a.type_size + (1 if self.equivariant else 4), **size, rng=rng)
+        self.equivariant = a.form == "equivariant"
+        super().__init__(a.width, 1 if self.equivariant else 4, architecture, scales, rng=rng)
         self.decode = MLP(
             a.width, a.width, 1 if self.equivariant else 3, hidden_layers=a.hidden_layers, rng=rng, zero=True
         )
@@ -46,11 +40,9 @@ class Score(eqx.Module):
     def __call__(self, nodes: Float[Array, "G F"], topology: Topology, geometry: PairGeometry) -> Float[Array, "G 3"]:
         """The network's output at the positions that the pairs were made of."""
         away = geometry.vectors / self.scales.bond
-        edges = [lengths(away)[:, :, None], of_kind(self.kinds, geometry)]
-        if not self.equivariant:
-            edges.insert(0, away)
-        inputs = jnp.concatenate([nodes, *mass_inputs(topology, self.scales, self.masses)], axis=-1)
-        found, latents = self.network(inputs, jnp.concatenate(edges, axis=-1), geometry.pairs)
+        distance = lengths(away)[:, :, None]
+        edges = [distance] if self.equivariant else [away, distance]
+        found, latents = self.latents([nodes], edges, topology, geometry)
         if not self.equivariant:
             return self.decode(found)
         return jnp.sum(jnp.where(geometry.pairs.mask[:, :, None], self.decode(latents), 0) * away, axis=1)

@@ -10,6 +10,7 @@ import pytest
 
 from helio.coarse.groups import groups_of
 from helio.coarse.network.forecast import Forecast
+from helio.coarse.network.moment import Moment
 from helio.coarse.network.properties import coarse_gyration
 from helio.coarse.system import fine_system
 from helio.coarse.topology import Sizes, sizes_of, topology
@@ -28,7 +29,7 @@ NOISE = {"published": "independent", "equivariant": "paired"}  # of the first an
 
 @eqx.filter_jit
 def mean_and_spread(model, topology, positions, steps, box) -> Forecast:
-    return model.forecast(model.embedding(topology), topology, positions, steps, box)[0]
+    return model.forecast(Moment(model.embedding(topology), topology, positions, steps, box))[0]
 
 
 def same(a: Forecast, b: Forecast) -> None:
@@ -90,7 +91,7 @@ def test_padding_changes_nothing(branched, form: str, periodic: bool) -> None:
     positions = jnp.pad(branched.newest, ((0, 3), (0, 0)))
     steps = jnp.pad(branched.steps, ((0, 0), (0, 3), (0, 0)))
     key = jax.random.key(0)
-    sample = eqx.filter_jit(lambda t, x, v: model.sample(model.embedding(t), t, x, v, box, key))
+    sample = eqx.filter_jit(lambda t, x, v: model.sample(Moment(model.embedding(t), t, x, v, box), key))
     found, padded = sample(branched.topology, branched.newest, branched.steps), sample(wide, positions, steps)
     assert not found.overflow and not padded.overflow
     np.testing.assert_allclose(padded.step[:5], found.step, atol=2e-4)
@@ -121,7 +122,7 @@ def test_radii_of_the_head_give_the_dynamics_no_gradient(branched) -> None:
 
     def radii(model) -> jax.Array:
         features = model.embedding(branched.topology)
-        return model.radii(features, branched.topology, branched.newest, branched.steps, None).sum()
+        return model.radii(Moment(features, branched.topology, branched.newest, branched.steps, None)).sum()
 
     gradient = eqx.filter_jit(eqx.filter_grad(radii))(model)
     norms = {name: sum(float(jnp.abs(x).sum()) for x in jax.tree.leaves(getattr(gradient, name)))
