@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import html
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 from rich.table import Table
 
+from helio.errors import HelioError
 from helio.evaluate.training import TrainingErrors, evaluate_training
 from helio.files.atomic import write_text
-from helio.files.log import read_log
 from helio.files.run_folder import RunFolder
-from helio.report.page.document import Section, document, table
-from helio.report.page.figures import figure, image, page_style
+from helio.report.page.document import Section, document, facts, table
+from helio.report.page.figures import image
 from helio.report.parity import Panel, plot_parity, unit_text
+from helio.report.training_curves import clock, curves, summary
 from helio.train.compiling import Compiling
-from helio.train.logs import SKIPPED, VALIDATION
 from helio.train.loop import Progress
 from helio.train.loss import UNITS
+from helio.train.run import MODEL
 
 REPORT = "report.html"
 _WORST = 20
@@ -37,7 +40,7 @@ def progress_line(progress: Progress) -> str:
     parts.append(f"{progress.structures_per_second:.0f} structures/s")
     if progress.skipped:
         parts.append(f"{progress.skipped} skipped")
-    return "  ".join([*parts, f"{_clock(progress.seconds_left)} left"])
+    return "  ".join([*parts, f"{clock(progress.seconds_left)} left"])
 
 
 def compiling_line(found: Compiling) -> str:
@@ -51,7 +54,7 @@ def progress_table(progress: Progress) -> Table:
     """The errors of training and validation, and how long it will take."""
     shown = Table(
         title=f"step {progress.step}/{progress.steps}, epoch {progress.epoch}, "
-        f"{progress.structures_per_second:.0f} structures/s, {_clock(progress.seconds_left)} left",
+        f"{progress.structures_per_second:.0f} structures/s, {clock(progress.seconds_left)} left",
         caption=f"best at step {progress.best_step}" + (f", {progress.skipped} skipped" if progress.skipped else ""),
     )
     for heading in ("", "training MAE", "RMSE", "validation MAE", "RMSE"):
@@ -68,70 +71,75 @@ def progress_table(progress: Progress) -> Table:
 
 
 def write_report(path: str | Path, out: str | Path | None = None) -> Path:
-    """Write the page of a training: curves, parity plots, worst structures, settings.
+    """Write the page of a training: curves, what is known of its model, settings.
 
     Args:
-        path: folder of the training.
+        path: folder of the training, of a force field, a coarse model or a generative model of frameworks.
         out: the HTML file, by default `report.html` in that folder.
 
-    Raises `HelioError` where the folder holds no model yet, or its data are gone.
+    Raises `HelioError` where the folder holds no training or no model yet, or the data of a force field are gone.
     """
     folder = RunFolder(Path(path))
-    errors = evaluate_training(path)
-    log, checked = read_log(folder.log), read_log(folder.path / VALIDATION)
     settings = folder.read_settings()
-    sections = []
-    if log["step"]:
-        sections.append(Section("curves", "Curves", _curves(log, checked)))
-    if errors is not None:
-        sections.append(Section("validated", "Validated structures", _table_of_errors(errors) + _parity(errors)))
-        sections.append(Section("worst", "Worst structures", _worst(errors)))
-    rows = [[str(name), str(value)] for name, value in settings.items()]
-    sections.append(Section("settings", "Settings", table(["setting", "value"], rows)))
+    match settings.get("task", "train"):
+        case "train":
+            sections = _of_force_field(folder.path)
+        case "coarse-train":
+            sections = _of_coarse_model(folder.path)
+        case "frameworks-train":
+            sections = _of_frameworks(folder.path)
+        case other:
+            raise HelioError(f"{path} is no training: its settings are for {other}")
+    sections.append(Section("settings", "Settings", table(["setting", "value"], _plain(settings))))
     where = folder.path / REPORT if out is None else Path(out)
-    lead = html.escape(_summary(folder, log, checked))
+    lead = html.escape(summary(folder.path))
     write_text(where, document(str(settings["name"]), kind="Training", lead=lead, sections=sections, foot=""))
     return where
 
 
-def _summary(folder: RunFolder, log: dict[str, list[float]], checked: dict[str, list[float]]) -> str:
-    if not log["step"]:
-        return "No steps so far."
-    text = f"{log['step'][-1]:.0f} steps, {log['epoch'][-1]:.0f} epochs, {_clock(log['seconds'][-1])} h:min:s."
-    if checked["step"]:
-        best = min(range(len(checked["step"])), key=lambda row: checked["loss"][row])
-        text += f" Best validation at step {checked['step'][best]:.0f}, loss {checked['loss'][best]:.5g}."
-    skipped = int(log["skipped"][-1])
-    if skipped:
-        text += f" {skipped} batches were skipped, as their gradients were not finite ({SKIPPED})."
-    return text
+def _of_force_field(path: Path) -> list[Section]:
+    """Curves, and what the model gets wrong on the structures that it was validated on."""
+    errors = evaluate_training(path)
+    sections = curves(path, units=UNITS)
+    if errors is not None:
+        sections.append(Section("validated", "Validated structures", _table_of_errors(errors) + _parity(errors)))
+        sections.append(Section("worst", "Worst structures", _worst(errors)))
+    return sections
 
 
-def _curves(log: dict[str, list[float]], checked: dict[str, list[float]]) -> str:
-    labels = [name.removesuffix("_mae") for name in log if name.endswith("_mae")]
-    panels = ["loss", *(f"{label}_mae" for label in labels), "learning_rate", "structures_per_second"]
-    description = f"Against steps: {', '.join(_words(name) for name in panels)}"
-    with page_style():
-        return figure(_drawn_curves(panels, log, checked), name="curves", description=description)
+def _of_coarse_model(path: Path) -> list[Section]:
+    """Curves, and what the model is made of; its roll-outs are evaluated apart."""
+    from helio.coarse.model_file import read_coarse
+
+    model, info = read_coarse(path / MODEL)
+    architecture, unit = model.architecture, info.length_unit
+    known = {
+        "Form": architecture.form,
+        "Parameters": f"{sum(leaf.size for leaf in jax.tree.leaves(model)):,}",
+        "History": f"{architecture.history} frames",
+        "One step": f"{info.step_time:g} {info.time_unit}",
+        "Coarseness": f"{info.beads_per_group:g} beads per group",
+        "Types of beads": ", ".join(architecture.type_names),
+        "Source": info.source,
+    }
+    described = facts([(name, html.escape(value)) for name, value in known.items()])
+    drawn = curves(path, units={"motion": unit, "gyration": unit}, samples="windows")
+    return [*drawn, Section("model", "Model", described)]
 
 
-def _drawn_curves(panels: list[str], log: dict[str, list[float]], checked: dict[str, list[float]]) -> Any:
-    from matplotlib.figure import Figure
+def _of_frameworks(path: Path) -> list[Section]:
+    """Curves of the generative model, and of the encoder of blocks before it."""
+    first = curves(path / "encoder", units={}, samples="blocks", name="encoder", title="Encoder of blocks")
+    return [*curves(path, units={}, samples="frameworks"), *first]
 
-    rows = -(-len(panels) // 2)
-    drawn = Figure(figsize=(9, 3 * rows), layout="constrained")
-    for place, name in enumerate(panels, start=1):
-        axes = drawn.add_subplot(rows, 2, place)
-        axes.plot(log["step"], log[name], label="training", linewidth=1)
-        if checked["step"] and name in checked:
-            axes.plot(checked["step"], checked[name], label="validation", marker=".", linewidth=1)
-            axes.legend()
-        label = name.removesuffix("_mae")
-        unit = f" ({UNITS[label]})" if UNITS.get(label) else ""
-        axes.set(xlabel="step", ylabel=f"{name.replace('_', ' ')}{unit}")
-        if min(log[name], default=0) > 0 and name != "structures_per_second":
-            axes.set_yscale("log")
-    return drawn
+
+def _plain(settings: Mapping[str, Any], prefix: str = "") -> list[list[str]]:
+    """Rows of names and values; those of a group follow its name and a dot."""
+    rows: list[list[str]] = []
+    for name, value in settings.items():
+        group = isinstance(value, dict) and value
+        rows += _plain(value, f"{prefix}{name}.") if group else [[f"{prefix}{name}", str(value)]]
+    return rows
 
 
 def _parity(errors: TrainingErrors) -> str:
@@ -169,9 +177,3 @@ def _worst(errors: TrainingErrors) -> str:
 
 def _words(name: str) -> str:
     return name.replace("_", " ").replace("hirshfeld", "Hirshfeld")
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:d}:{minutes:02d}:{seconds:02d}"
