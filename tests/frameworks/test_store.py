@@ -16,41 +16,7 @@ from helio.frameworks.framework import Framework
 from helio.frameworks.library import Library
 from helio.frameworks.store import Entry, FrameworkStore, StoreContent, read_content
 from helio.frameworks.store_writer import write_store
-
-LENGTH = 5.0  # of the cubic cell: zinc at the corner, a carbon atom on each edge
-
-
-def node() -> Block:
-    directions = np.concatenate([np.eye(3), -np.eye(3)])
-    return make_block(
-        np.array([30]), np.zeros((1, 3)), np.zeros((0, 2)), directions * LENGTH / 4, np.zeros(6, int), node=True
-    )
-
-
-def linker() -> Block:
-    ends = np.array([[LENGTH / 4, 0, 0], [-LENGTH / 4, 0, 0]])
-    return make_block(np.array([6]), np.zeros((1, 3)), np.zeros((0, 2)), ends, np.zeros(2, int), node=False)
-
-
-def cubic(name: str = "cubic") -> Framework:
-    """Zinc and carbon on the primitive cubic net; the linkers along y and z are the one along x, turned."""
-    turn = [np.eye(3), Rotation.from_euler("z", 90, degrees=True), Rotation.from_euler("y", -90, degrees=True)]
-    rotations = [np.eye(3)] + [r if isinstance(r, np.ndarray) else r.as_matrix() for r in turn]
-    edges, ends = [], []
-    for axis in range(3):
-        edges += [(0, 1 + axis, 0, 0, 0), (0, 1 + axis, *(-np.eye(3, dtype=int)[axis]))]
-        ends += [(axis, 1), (axis + 3, 0)]
-    return Framework(
-        name=name,
-        cell=np.eye(3) * LENGTH,
-        centers=np.concatenate([np.zeros((1, 3)), np.eye(3) / 2]),
-        blocks=np.array([0, 1, 1, 1], np.int32),
-        rotations=np.array(rotations),
-        edges=np.array(edges, np.int32),
-        ends=np.array(ends, np.int32),
-        labels={"density": 1.5},
-    )
-
+from tests.frameworks.conftest import EDGE, cubic, linker, node
 
 LIBRARY = Library((node(), linker()), ("zinc", "carbon"))
 
@@ -58,7 +24,7 @@ LIBRARY = Library((node(), linker()), ("zinc", "carbon"))
 def test_a_crystal_of_blocks_has_their_atoms_and_the_bonds_of_the_edges() -> None:
     crystal = crystal_of(cubic(), LIBRARY)
     assert crystal.numbers.tolist() == [30, 6, 6, 6]
-    np.testing.assert_allclose(np.linalg.norm(crystal.bond_vectors, axis=1), LENGTH / 2)
+    np.testing.assert_allclose(np.linalg.norm(crystal.bond_vectors, axis=1), EDGE / 2)
     assert len(np.unique(crystal.bond_vectors.round(6), axis=0)) == 6
     np.testing.assert_allclose(connection_gaps(cubic(), LIBRARY), 0, atol=1e-12)
     # (65.38 + 3 * 12.011) g/mol / 6.02214076e23 / (5e-8 cm)^3

@@ -1,6 +1,6 @@
 """The networks of a coarse model, and the records that they read and give.
 
-In: a `Moment`, what is seen of a system at one time: its `Topology`, the newest centres of its groups and the steps that
+In: a `Moment`, what is seen of a system at one time: its `Topology`, the newest centres of its groups, the steps that
 led there. Out: a `Forecast`, the distribution of the next step. Everything is written for one system, padded;
 `jax.vmap` makes batches. Lengths are in units of the data at this border, standardised inside (`Scales`).
 

