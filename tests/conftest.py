@@ -23,13 +23,17 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from helio.cli.compiled import keep_compiled_programs
 from helio.errors import HelioError
 from helio.force_field import ForceField, ForceFieldSettings
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_num_cpu_devices", 8)  # for what runs on many devices; all else uses the first
 # Most of the time of the tests is compilation, of programs that run for a moment. Read when JAX first computes.
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0".strip()
+_QUICK = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"  # a third of the time
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_QUICK}".strip()
+
+keep_compiled_programs()
 
 SHARED = Path(__file__).parents[2] / "shared"
 REFERENCE = Path(__file__).parent / "reference"

@@ -19,7 +19,7 @@ def keep_compiled_programs() -> None:
     with suppress(HelioError):
         folder = make_folder(cache_folder() / "compiled" / _processor())
         jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 2.0)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
 def _processor() -> str:
