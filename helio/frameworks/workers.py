@@ -123,11 +123,15 @@ def _work(function: Callable[[Any], Any], pipe: Connection) -> None:
             job = pipe.recv()
         except EOFError:
             return
-        try:
-            result = function(job)
-        except HelioError as error:
-            result = Failure(str(error))
-        except Exception as error:  # of libraries: what they raise is not theirs to choose, and the others go on
-            result = Failure(f"{type(error).__name__}: {error}")
         with suppress(BrokenPipeError):  # who asked is gone
-            pipe.send(result)
+            pipe.send(guarded(function, job))
+
+
+def guarded(function: Callable[[Any], Any], job: Any) -> Any:
+    """What the function makes of the job; what it raises becomes its `Failure`."""
+    try:
+        return function(job)
+    except HelioError as error:
+        return Failure(str(error))
+    except Exception as error:  # of libraries: what they raise is not theirs to choose, and the others go on
+        return Failure(f"{type(error).__name__}: {error}")

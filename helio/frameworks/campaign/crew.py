@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from helio.errors import HelioError
-from helio.frameworks.workers import Failure, run_jobs
+from helio.frameworks.workers import Failure, guarded, run_jobs
 
 Result = tuple[Any, Any]  # a job, and what came of it
 
@@ -120,7 +120,7 @@ class _DaskCrew:
         """No more jobs than workers are with them: one that waits behind another would be lost with its worker."""
         while self._waiting and len(self._futures) < max(1, sum(self._client.nthreads().values())):
             job = self._waiting.popleft()
-            future = self._client.submit(_guarded, self._function, job, pure=False)
+            future = self._client.submit(guarded, self._function, job, pure=False)
             self._futures.add(future)
             future.add_done_callback(lambda done, job=job: self._results.put((job, done)))
 
@@ -134,13 +134,3 @@ class _DaskCrew:
         if done.status == "finished":
             return job, done.result()
         return job, Failure("its worker was lost")
-
-
-def _guarded(function: Callable[[Any], Any], job: Any) -> Any:
-    """As workers of this machine do it: what a job raises is its failure."""
-    try:
-        return function(job)
-    except HelioError as error:
-        return Failure(str(error))
-    except Exception as error:  # of libraries: what they raise is not theirs to choose, and the others go on
-        return Failure(f"{type(error).__name__}: {error}")
