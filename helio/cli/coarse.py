@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +14,7 @@ from helio.cli.coarse_simulate import EPILOG as SIMULATE_EPILOG
 from helio.cli.coarse_simulate import simulate
 from helio.cli.coarse_train import EPILOG as TRAIN_EPILOG
 from helio.cli.coarse_train import train
+from helio.cli.lines import counting_bar
 from helio.errors import HelioError
 
 app = typer.Typer(
@@ -108,23 +107,11 @@ def rouse(
     overwrite: _Overwrite = False,
 ) -> None:
     """Rouse chains, whose diffusion and relaxation are known in closed form."""
-    from helio.coarse.reference.data_sets import write_rouse
+    from helio.coarse.reference.data_sets import StoreOptions, write_rouse
 
-    with _progress() as report:
-        write_rouse(
-            out,
-            count,
-            beads=beads,
-            frames=frames,
-            interval=interval,
-            beads_per_group=beads_per_group,
-            validation=validation,
-            test=test,
-            seed=seed,
-            keep_fine=keep_fine,
-            overwrite=overwrite,
-            report=report,
-        )
+    options = StoreOptions(beads_per_group, validation, test, seed, keep_fine, overwrite)
+    with counting_bar("frames") as report:
+        write_rouse(out, count, beads=beads, frames=frames, interval=interval, options=options, report=report)
     _tell(out)
 
 
@@ -155,24 +142,20 @@ def copolymers(
 
     keep_compiled_programs()
     from helio.coarse.reference.copolymers import CopolymerSettings
-    from helio.coarse.reference.data_sets import write_copolymers
+    from helio.coarse.reference.data_sets import StoreOptions, write_copolymers
 
+    options = StoreOptions(beads_per_group, validation, test, seed, keep_fine, overwrite)
     settings = CopolymerSettings(
         units=units, frames=frames, interval=interval, equilibration=equilibration, timestep=timestep
     )
-    with _progress() as report:
+    with counting_bar("frames") as report:
         write_copolymers(
             out,
             count,
-            test=test,
-            validation=validation,
             settings=settings,
-            beads_per_group=beads_per_group,
-            seed=seed,
+            options=options,
             test_frames=test_frames,
             engine=engine.value,
-            keep_fine=keep_fine,
-            overwrite=overwrite,
             report=report,
         )
     _tell(out)
@@ -196,36 +179,16 @@ def electrolytes(
     overwrite: _Overwrite = False,
 ) -> None:
     """Salts in polymers of many compositions, a surrogate of solid electrolytes; simulated by LAMMPS."""
-    from helio.coarse.reference.data_sets import write_electrolytes
+    from helio.coarse.reference.data_sets import StoreOptions, write_electrolytes
     from helio.coarse.reference.electrolyte import ElectrolyteSettings
 
+    options = StoreOptions(beads_per_group, validation, test, seed, overwrite=overwrite)
     settings = ElectrolyteSettings(
         beads=beads, ions=ions, frames=frames, interval=interval, equilibration=equilibration, timestep=timestep
     )
-    with _progress() as report:
-        write_electrolytes(
-            out,
-            count,
-            test=test,
-            validation=validation,
-            settings=settings,
-            beads_per_group=beads_per_group,
-            seed=seed,
-            processes=processes,
-            overwrite=overwrite,
-            report=report,
-        )
+    with counting_bar("frames") as report:
+        write_electrolytes(out, count, settings=settings, options=options, processes=processes, report=report)
     _tell(out)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("frames", total=None)
-        yield lambda done, of: progress.update(task, completed=done, total=of)
 
 
 def _tell(path: Path) -> None:

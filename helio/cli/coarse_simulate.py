@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from helio.cli.run_end import is_run, leave_if_interrupted, would_write
 from helio.errors import HelioError
 
 if TYPE_CHECKING:
@@ -49,13 +52,12 @@ def simulate(
     from helio.cli.compiled import keep_compiled_programs
 
     keep_compiled_programs()
-    from helio.cli.lines import changing_line
     from helio.coarse.rollout import simulate_coarse
     from helio.coarse.settings import SimulateSettings
     from helio.settings.checking import checked
 
     if len(sources) == 1:
-        if not sources[0].is_dir():
+        if not is_run(sources[0], out=out, overwrite=overwrite, dry_run=dry_run):
             raise HelioError("give a model and a store, or the folder of a run to go on with")
         resume_coarse_rollout(sources[0], steps=steps)
         return
@@ -81,19 +83,24 @@ def simulate(
     if dry_run:
         _explain(settings, out)
         return
-    with changing_line("Preparing and compiling ...") as show:
-        outcome = simulate_coarse(settings, out, report=lambda found: show(_line(found)), overwrite=overwrite)
-    _finish(outcome, out)
+    _carry_out(partial(simulate_coarse, settings, out, overwrite=overwrite), out)
 
 
 def resume_coarse_rollout(folder: Path, *, steps: int | None) -> None:
     """Go on with the roll-out in a run folder."""
-    from helio.cli.lines import changing_line
     from helio.coarse.rollout import resume_rollout
 
+    _carry_out(partial(resume_rollout, folder, steps=steps), folder)
+
+
+def _carry_out(work: Callable[..., Outcome], folder: Path) -> None:
+    """Show where a roll-out stands, and say how it ended."""
+    from helio.cli.lines import changing_line
+
     with changing_line("Preparing and compiling ...") as show:
-        outcome = resume_rollout(folder, report=lambda found: show(_line(found)), steps=steps)
-    _finish(outcome, folder)
+        outcome = work(report=lambda found: show(_line(found)))
+    leave_if_interrupted(outcome, folder)
+    typer.echo(f"Done: {outcome.step} steps. Motion: {folder / 'rollout.h5'}, speed: {folder / 'log.csv'}")
 
 
 def _line(found: Progress) -> str:
@@ -105,13 +112,6 @@ def _line(found: Progress) -> str:
         f"{found.time_per_hour:.3g} {found.time_unit} per hour of all  "
         f"{clock(found.seconds_left)} left"
     )
-
-
-def _finish(outcome: Outcome, folder: Path) -> None:
-    if outcome.interrupted:
-        typer.echo(f"Stopped at step {outcome.step} of {outcome.steps}. Continue with: helio coarse simulate {folder}")
-        raise typer.Exit(130)
-    typer.echo(f"Done: {outcome.step} steps. Motion: {folder / 'rollout.h5'}, speed: {folder / 'log.csv'}")
 
 
 def _explain(settings: SimulateSettings, out: Path) -> None:
@@ -133,7 +133,4 @@ def _explain(settings: SimulateSettings, out: Path) -> None:
     )
     for name, value in settings.model_dump(mode="json").items():
         typer.echo(f"  {name}: {value}")
-    typer.echo(
-        f"Would write {frames} frames, {frames * groups * 12 / 1e6:.1f} MB, to {out}"
-        + (", which exists: the run would need --overwrite" if out.exists() else "")
-    )
+    would_write(out, f"{frames} frames, {frames * groups * 12 / 1e6:.1f} MB")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from helio.errors import HelioError
+from helio.cli.run_end import is_run, leave_if_interrupted, training_done, would_write
 
 if TYPE_CHECKING:
     from helio.coarse.settings import CoarseTrainSettings
@@ -47,10 +49,7 @@ def train(
     from helio.coarse.training import train_coarse
     from helio.settings.checking import checked
 
-    if source.is_dir():
-        if out is not None or overwrite or dry_run:
-            raise HelioError(f"{source} is a run folder, which is gone on with: --out, --overwrite and --dry-run need "
-                             "a settings file")  # fmt: skip
+    if is_run(source, out=out, overwrite=overwrite, dry_run=dry_run):
         resume_coarse_training(source, steps=steps)
         return
     out_in_file, values = SETTINGS_FILE.read(source)
@@ -59,21 +58,24 @@ def train(
     if dry_run:
         _explain(settings, out)
         return
-    from helio.cli.lines import changing_line
-
-    with changing_line("Preparing and compiling ...") as show:
-        outcome = train_coarse(settings, out, report=lambda found: show(_line(found)), overwrite=overwrite)
-    _finish(outcome, out)
+    _carry_out(partial(train_coarse, settings, out, overwrite=overwrite), out)
 
 
 def resume_coarse_training(folder: Path, *, steps: int | None) -> None:
     """Go on with the training in a run folder."""
-    from helio.cli.lines import changing_line
     from helio.coarse.training import resume_coarse
 
+    _carry_out(partial(resume_coarse, folder, steps=steps), folder)
+
+
+def _carry_out(work: Callable[..., Outcome], folder: Path) -> None:
+    """Show where a training stands, and say how it ended."""
+    from helio.cli.lines import changing_line
+
     with changing_line("Preparing and compiling ...") as show:
-        outcome = resume_coarse(folder, report=lambda found: show(_line(found)), steps=steps)
-    _finish(outcome, folder)
+        outcome = work(report=lambda found: show(_line(found)))
+    leave_if_interrupted(outcome, folder)
+    typer.echo(f"{training_done(outcome)}. Model: {folder / 'model.safetensors'}")
 
 
 def _line(found: Progress | Compiling) -> str:
@@ -91,16 +93,6 @@ def _line(found: Progress | Compiling) -> str:
         parts.append(f"{found.skipped} skipped")
     parts.append(f"{found.structures_per_second:.0f} windows/s  {clock(found.seconds_left)} left")
     return "  ".join(parts)
-
-
-def _finish(outcome: Outcome, folder: Path) -> None:
-    """Say how it ended; after an interruption exit with status 130."""
-    if outcome.reason == "interrupted":
-        typer.echo(f"Stopped at step {outcome.step} of {outcome.steps}. Continue with: helio coarse train {folder}")
-        raise typer.Exit(130)
-    why = {"done": "", "patience": ", as validation no longer improved", "time": ", as the time was up"}[outcome.reason]
-    best = f", best at step {outcome.best_step}" if outcome.best_step else ""
-    typer.echo(f"Done: {outcome.step} steps{why}{best}. Model: {folder / 'model.safetensors'}")
 
 
 def _explain(settings: CoarseTrainSettings, out: Path) -> None:
@@ -121,4 +113,4 @@ def _explain(settings: CoarseTrainSettings, out: Path) -> None:
         f"Speed: {1 / found.seconds_per_step:.3g} steps per second; {settings.steps} steps would take "
         f"{clock(settings.steps * found.seconds_per_step)}"
     )
-    typer.echo(f"Would write to {out}" + (", which exists: the run would need --overwrite" if out.exists() else ""))
+    would_write(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,7 @@ def distill(
 
     keep_compiled_programs()
     from helio.cli.generate import make_store
-    from helio.cli.train import finish, live_report, resume_training_in
+    from helio.cli.train import carry_out, resume_training_in
     from helio.distillation import held_out_store
     from helio.distillation.distil import check_student, compare_run
     from helio.distillation.tables import error_table, speed_table
@@ -52,9 +53,7 @@ def distill(
     if (out / "checkpoint.npz").exists():
         resume_training_in(out, steps=None)
     else:
-        with live_report() as show:
-            outcome = train_model(settings, out, report=show)
-        finish(outcome, out, report=True, quiet=False)
+        carry_out(partial(train_model, settings, out), out)
     found = compare_run(out, teacher, held_out or held_out_store(store), level=level, report=typer.echo)
     console = Console()
     console.print(error_table(found))

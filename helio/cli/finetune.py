@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,7 +53,7 @@ def finetune(
     from helio.packages import need
 
     need("optax", extra="train")
-    from helio.cli.train import finish, live_report
+    from helio.cli.train import carry_out
     from helio.settings.checking import checked
     from helio.train.run import train_model
     from helio.train.settings import TrainSettings
@@ -86,9 +87,7 @@ def finetune(
     if replay is not None:
         values |= {"replay": str(replay.resolve()), "replay_share": replay_share}
     settings = checked(TrainSettings, values)
-    with live_report() as show:
-        outcome = train_model(settings, out, report=show, overwrite=overwrite)
-    finish(outcome, out, report=True, quiet=False)
+    carry_out(partial(train_model, settings, out, overwrite=overwrite), out)
 
 
 def show_changes(folder: Path) -> None:

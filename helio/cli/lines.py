@@ -1,4 +1,4 @@
-"""One line that changes on a terminal, or else a line now and then."""
+"""What is shown while work goes on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PLAIN_PERIOD = 20.0
 
 @contextmanager
 def changing_line(first: str) -> Iterator[Callable[[str], None]]:
-    """A function that shows a line in the place of the one before."""
+    """A function that shows a line in the place of the one before; where there is no terminal, one now and then."""
     if sys.stdout.isatty():
         from rich.live import Live
         from rich.text import Text
@@ -31,3 +31,15 @@ def changing_line(first: str) -> Iterator[Callable[[str], None]]:
 
     plain(first)
     yield plain
+
+
+@contextmanager
+def counting_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error, and a function that is told how many are done and of how many."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, of: progress.update(task, completed=done, total=of)

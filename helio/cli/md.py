@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from helio.cli.md_options import settings_command, with_settings
+from helio.cli.run_end import would_write
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -100,8 +101,4 @@ def _explain(structures: list[Atoms], settings: MDSettings, out: Path) -> None:
         f"Speed: about {found.steps_per_second:.3g} steps per second, {found.ns_per_day:.3g} ns/day; the run would "
         f"take {clock(settings.steps / found.steps_per_second)}"
     )
-    typer.echo(
-        f"Would write {found.frames} frames of {found.saved_atoms} atoms, {found.written_bytes / 1e6:.1f} MB, to {out}"
-    )
-    if out.exists():
-        typer.echo(f"{out} exists: the run would need --overwrite")
+    would_write(out, f"{found.frames} frames of {found.saved_atoms} atoms, {found.written_bytes / 1e6:.1f} MB")

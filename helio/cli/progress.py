@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from helio.cli.run_end import leave_if_interrupted
+
 if TYPE_CHECKING:
     from helio.simulate.run import Outcome, Progress
 
@@ -82,11 +84,7 @@ def clock(seconds: float) -> str:
 
 def say_how_it_ended(outcome: Outcome, folder: Path, *, quiet: bool = False) -> None:
     """Print the last line; after an interruption say how to go on and exit with status 130."""
-    if quiet:
-        raise typer.Exit(130 if outcome.interrupted else 0)
-    if outcome.interrupted:
-        typer.echo(f"Stopped at step {outcome.step} of {outcome.steps}. Continue with: helio resume {folder}")
-        raise typer.Exit(130)
+    leave_if_interrupted(outcome, folder, quiet=quiet)
     if (folder / "replica-000").is_dir():
         typer.echo(f"Done: {outcome.step} steps. Trajectories and logs: {folder / 'replica-*'}")
     else:

@@ -6,10 +6,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from helio.cli.run_end import is_run, leave_if_interrupted, training_done, would_write
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -50,7 +53,6 @@ def train(
 
     keep_compiled_programs()
     from helio.cli.distributed import follows, joined
-    from helio.errors import HelioError
     from helio.packages import need
 
     need("optax", extra="train")
@@ -59,10 +61,7 @@ def train(
     from helio.train.run import train_model
     from helio.train.settings import TrainSettings
 
-    if source.is_dir():
-        if out is not None or overwrite or dry_run:
-            raise HelioError(f"{source} is a run folder, which is gone on with: --out, --overwrite and --dry-run need "
-                             "a settings file")  # fmt: skip
+    if is_run(source, out=out, overwrite=overwrite, dry_run=dry_run):
         resume_training_in(source, steps=steps, report=report, distributed=distributed)
         return
     out_in_file, values = SETTINGS_FILE.read(source)
@@ -75,9 +74,7 @@ def train(
     if dry_run:
         _explain(settings, out)
         return
-    with live_report(quiet=follows(distributed)) as show:
-        outcome = train_model(settings, out, report=show, overwrite=overwrite)
-    finish(outcome, out, report=report, quiet=follows(distributed))
+    carry_out(partial(train_model, settings, out, overwrite=overwrite), out, report=report, quiet=follows(distributed))
 
 
 def resume_training_in(folder: Path, *, steps: int | None, report: bool = True, distributed: str | None = None) -> None:
@@ -90,9 +87,7 @@ def resume_training_in(folder: Path, *, steps: int | None, report: bool = True, 
 
     if distributed is not None:
         joined(distributed, None)
-    with live_report(quiet=follows(distributed)) as show:
-        outcome = resume_training(folder, report=show, steps=steps)
-    finish(outcome, folder, report=report, quiet=follows(distributed))
+    carry_out(partial(resume_training, folder, steps=steps), folder, report=report, quiet=follows(distributed))
 
 
 def task_of(folder: Path) -> str | None:
@@ -143,22 +138,24 @@ def _plain_report() -> Callable[[Progress | Compiling], None]:
     return show
 
 
-def finish(outcome: Outcome, folder: Path, *, report: bool, quiet: bool) -> None:
-    """Write the report and say how it ended; after an interruption exit with status 130."""
-    interrupted = outcome.reason == "interrupted"
-    if quiet:
-        raise typer.Exit(130 if interrupted else 0)
-    if outcome.skipped:
+def carry_out(work: Callable[..., Outcome], folder: Path, *, report: bool = True, quiet: bool = False) -> None:
+    """Show where a training stands, say how it ended and write the report; after an interruption exit with status 130.
+
+    Args:
+        work: takes `report`.
+        folder: of the run.
+        report: write one.
+        quiet: another process speaks; this one exits.
+    """
+    with live_report(quiet=quiet) as show:
+        outcome = work(report=show)
+    if outcome.skipped and not quiet:
         typer.echo(
             f"{outcome.skipped} batches were skipped, as their gradients were not finite: {folder / 'skipped.csv'}"
         )
-    if interrupted:
-        typer.echo(f"Stopped at step {outcome.step} of {outcome.steps}. Continue with: helio resume {folder}")
-        raise typer.Exit(130)
-    why = {"done": "", "patience": ", as validation no longer improved", "time": ", as the time was up"}[outcome.reason]
-    best = f", best at step {outcome.best_step}" if outcome.best_step else ""
+    leave_if_interrupted(outcome, folder, quiet=quiet)
     models = ", ".join(map(str, sorted(folder.glob("model*.safetensors"))))
-    typer.echo(f"Done: {outcome.step} steps{why}{best}. Model: {models}")
+    typer.echo(f"{training_done(outcome)}. Model: {models}")
     if report:
         from helio.report.training import write_report
 
@@ -201,4 +198,4 @@ def _explain(settings: TrainSettings, out: Path) -> None:
         f"Speed: about {found.counts[0] / found.steps_per_epoch / found.seconds_per_step:.0f} structures per second; "
         f"{steps} steps would take {clock(steps * found.seconds_per_step)}"
     )
-    typer.echo(f"Would write to {out}" + (", which exists: the run would need --overwrite" if out.exists() else ""))
+    would_write(out)

@@ -122,6 +122,11 @@ class Outcome:
     best_step: int
     skipped: int
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was stopped and can go on."""
+        return self.reason == "interrupted"
+
 
 Report = Callable[[Progress | Compiling], None]
 

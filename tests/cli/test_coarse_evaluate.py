@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from helio.cli import app
-from helio.coarse.reference.data_sets import write_rouse
+from helio.coarse.reference.data_sets import StoreOptions, write_rouse
 from helio.coarse.rollout_file import RolledSystem, RolloutInfo, append_frames, create_rollout
 from helio.coarse.store import Store
 
@@ -21,10 +21,8 @@ pytest.importorskip("pymetis")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store, and two runs whose roll-outs are pieces of the simulation itself."""
     folder = tmp_path_factory.mktemp("work")
-    write_rouse(
-        folder / "rouse.h5", 9, beads=(8, 20), frames=300, interval=2.0, beads_per_group=4,
-        validation=0, test=3, seed=2,
-    )  # fmt: skip
+    options = StoreOptions(beads_per_group=4, validation=0, test=3, seed=2)
+    write_rouse(folder / "rouse.h5", 9, beads=(8, 20), frames=300, interval=2.0, options=options)
     with Store(folder / "rouse.h5") as store:
         for seed, begin in ((1, 20), (2, 120)):
             run = folder / f"run-{seed}"

@@ -74,10 +74,11 @@ def branched() -> SimpleNamespace:
 def rouse_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight Rouse chains of 16 to 24 beads in 2 or 3 groups, 60 frames 2 tau apart; two validate, two test."""
     pytest.importorskip("pymetis")
-    from helio.coarse.reference.data_sets import write_rouse
+    from helio.coarse.reference.data_sets import StoreOptions, write_rouse
 
     path = tmp_path_factory.mktemp("rouse") / "rouse.h5"
-    write_rouse(path, 8, beads=(16, 24), frames=60, interval=2.0, beads_per_group=8, validation=2, test=2, seed=3)
+    options = StoreOptions(beads_per_group=8, validation=2, test=2, seed=3)
+    write_rouse(path, 8, beads=(16, 24), frames=60, interval=2.0, options=options)
     return path
 
 

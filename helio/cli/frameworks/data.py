@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from helio.cli.lines import counting_bar
 from helio.errors import HelioError
 
 BUILD_EPILOG = "Example: helio frameworks build --nets pcu,acs,bcu,nbo --count 1000 --seed 1 --out mofs.h5"
@@ -56,7 +55,7 @@ def build(
     names = [name.strip() for name in nets.split(",") if name.strip()] if nets else list(DEFAULT_NETS)
     if not names:
         raise HelioError("--nets names no net; give some, such as pcu,acs,bcu,nbo")
-    with _progress("frameworks") as report:
+    with counting_bar("frameworks") as report:
         summary = build_store(
             out,
             names,
@@ -94,7 +93,7 @@ def import_(
     """Take the crystals of CIF files apart into building blocks; what cannot be is refused and counted."""
     from helio.frameworks.importing import import_store
 
-    with _progress("files") as report:
+    with counting_bar("files") as report:
         summary = import_store(
             out,
             sources,
@@ -131,7 +130,7 @@ def label(
     """Compute labels; cut off and begun again with the same settings, it goes on where it was."""
     from helio.frameworks.labelling import label_store
 
-    with _progress("frameworks") as report:
+    with counting_bar("frameworks") as report:
         summary = label_store(
             store,
             kind=what.value,
@@ -168,17 +167,6 @@ def info(
 
         plot_store(store, plot)
         typer.echo(f"Distributions: {plot}")
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, of: progress.update(task, completed=done, total=of)
 
 
 def _tell(path: Path) -> None:

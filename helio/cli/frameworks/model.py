@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from helio.cli.lines import counting_bar
+from helio.cli.run_end import is_run, leave_if_interrupted, training_done, would_write
 from helio.cli.template import Out, Schema, give
 from helio.errors import HelioError
 
 if TYPE_CHECKING:
     from helio.frameworks.model.settings import FrameworkTrainSettings
     from helio.frameworks.model.wishes import Wishes
+    from helio.train.loop import Outcome
 
 _Model = Annotated[str, typer.Option(help="Model file, or helio-frameworks for the one in the package.")]
 _Out = Annotated[Path, typer.Option("--out", "-o", help="Store to write (.h5), for `helio frameworks assemble`.")]
@@ -51,7 +54,6 @@ def train(
     from helio.cli.compiled import keep_compiled_programs
 
     keep_compiled_programs()
-    from helio.cli.train import live_report
     from helio.frameworks.model.input_file import SETTINGS_FILE
     from helio.frameworks.model.settings import FrameworkTrainSettings
     from helio.frameworks.model.training import train_frameworks
@@ -59,10 +61,7 @@ def train(
     from helio.settings.checking import checked
 
     need("optax", extra="train")
-    if source.is_dir():
-        if out is not None or overwrite or dry_run:
-            raise HelioError(f"{source} is a run folder, which is gone on with: --out, --overwrite and --dry-run need "
-                             "a settings file")  # fmt: skip
+    if is_run(source, out=out, overwrite=overwrite, dry_run=dry_run):
         resume_frameworks_training(source)
         return
     out_in_file, values = SETTINGS_FILE.read(source)
@@ -71,21 +70,16 @@ def train(
     if dry_run:
         _explain(settings, folder)
         return
-    with live_report() as show:
-        outcome = train_frameworks(settings, folder, report=show, overwrite=overwrite)
-    _finish(outcome, folder)
+    _carry_out(partial(train_frameworks, settings, folder, overwrite=overwrite), folder)
 
 
 def resume_frameworks_training(folder: Path, *, steps: int | None = None) -> None:
     """Go on with the training in `folder`."""
-    from helio.cli.train import live_report
     from helio.frameworks.model.training import resume_frameworks
 
     if steps is not None:
         raise HelioError(f"{folder} is a training of frameworks, which has two stages: leave out --steps")
-    with live_report() as show:
-        outcome = resume_frameworks(folder, report=show)
-    _finish(outcome, folder)
+    _carry_out(partial(resume_frameworks, folder), folder)
 
 
 def sample(
@@ -186,8 +180,11 @@ def _generate(
     if begin is not None:
         with FrameworkStore(begin[0]) as store:
             starts = encoded_latents(whole, store, begin[1], seed=settings["seed"], count=settings["count"])
-    with _progress(settings["count"]) as report:
-        found = generate(whole, GenerationSettings(wishes=wishes, **settings), starts=starts, report=report)
+    count = settings["count"]
+    with counting_bar("frameworks") as show:
+        found = generate(
+            whole, GenerationSettings(wishes=wishes, **settings), starts=starts, report=lambda done: show(done, count)
+        )
     write_store(out, found.content, overwrite=overwrite)
     typer.echo(
         f"{out}: {len(found.content.entries)} frameworks, {100 * found.matched:.0f} % with as many connections of "
@@ -223,16 +220,6 @@ def _numbers(text: str | None) -> tuple[float, ...] | None:
         raise HelioError(f"a cell is given by six numbers, a b c alpha beta gamma, not {text!r}") from None
 
 
-@contextmanager
-def _progress(count: int) -> Iterator[Callable[[int], None]]:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("frameworks", total=count)
-        yield lambda done: progress.update(task, completed=done)
-
-
 def _explain(settings: FrameworkTrainSettings, folder: Path) -> None:
     """Print what a training would do."""
     from helio.frameworks.model.training import preview
@@ -246,15 +233,14 @@ def _explain(settings: FrameworkTrainSettings, folder: Path) -> None:
         f"{found.parameters[0]:,} parameters in the encoder of blocks, {found.parameters[1]:,} in the generative; "
         f"{found.batches_per_epoch} batches of {found.shapes} shapes per epoch"
     )
-    typer.echo(f"Would write to {folder}" + (", which exists: it would need --overwrite" if folder.exists() else ""))
+    would_write(folder)
 
 
-def _finish(outcome: Any, folder: Path) -> None:
-    """Say how a training ended; after an interruption exit with status 130."""
-    if outcome.reason == "interrupted":
-        typer.echo(f"Stopped at step {outcome.step} of {outcome.steps}. Go on with: helio frameworks train {folder}")
-        raise typer.Exit(130)
-    why = ", as the time was up" if outcome.reason == "time" else ""
-    typer.echo(
-        f"Done: {outcome.step} steps{why}, best at step {outcome.best_step}. Model: {folder / 'model.safetensors'}"
-    )
+def _carry_out(work: Callable[..., Outcome], folder: Path) -> None:
+    """Show where a training stands, and say how it ended."""
+    from helio.cli.train import live_report
+
+    with live_report() as show:
+        outcome = work(report=show)
+    leave_if_interrupted(outcome, folder)
+    typer.echo(f"{training_done(outcome)}. Model: {folder / 'model.safetensors'}")

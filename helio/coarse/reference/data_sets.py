@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,12 +17,41 @@ from helio.coarse.reference.electrolyte import ElectrolyteSettings, electrolytes
 from helio.coarse.reference.electrolyte import simulate as simulate_electrolytes
 from helio.coarse.reference.rouse import rouse_chains
 from helio.coarse.split import split_systems
-from helio.coarse.store_writer import store_writer
+from helio.coarse.store_writer import StoreWriter, store_writer
+from helio.errors import HelioError
 
 Report = Callable[[int, int], None]  # of frames: done, of all
 Engine = Literal["helio", "lammps"]
 
-_store = partial(store_writer, length_unit="sigma", time_unit="tau")
+
+@dataclass(frozen=True)
+class StoreOptions:
+    """How any of these stores is written."""
+
+    beads_per_group: float  # about
+    validation: float  # systems that validate: a number, or a share of all below 1
+    test: float  # systems that test, likewise
+    seed: int  # of all random numbers
+    keep_fine: bool = False  # the positions of all beads, too
+    overwrite: bool = False
+
+    def parts(self, names: Sequence[str]) -> dict[str, str]:
+        """The part of each system, drawn at random."""
+        return split_systems(list(names), validation=self.validation, test=self.test, seed=self.seed)
+
+    def writer(self, out: Path, *, type_names: tuple[str, ...], origin: str) -> AbstractContextManager[StoreWriter]:
+        """Of the store `out`, in units of the chains."""
+        return store_writer(
+            out,
+            type_names=type_names,
+            length_unit="sigma",
+            time_unit="tau",
+            beads_per_group=self.beads_per_group,
+            seed=self.seed,
+            keep_fine=self.keep_fine,
+            origin=origin,
+            overwrite=self.overwrite,
+        )
 
 
 def write_rouse(
@@ -32,12 +61,7 @@ def write_rouse(
     beads: tuple[int, int],
     frames: int,
     interval: float,
-    beads_per_group: float,
-    validation: float,
-    test: float,
-    seed: int,
-    keep_fine: bool = False,
-    overwrite: bool = False,
+    options: StoreOptions,
     report: Report = lambda done, of: None,
 ) -> None:
     """A store of `count` Rouse chains (`rouse_chains`), split at random.
@@ -45,17 +69,10 @@ def write_rouse(
     Raises:
         HelioError: the numbers cannot be, or the store cannot be written.
     """
-    chains = rouse_chains(count, beads=beads, frames=frames, interval=interval, seed=seed)
-    parts = split_systems([chain.name for chain in chains], validation=validation, test=test, seed=seed)
-    with _store(
-        out,
-        type_names=("R",),
-        beads_per_group=beads_per_group,
-        seed=seed,
-        keep_fine=keep_fine,
-        origin=f"Rouse chains, bond 1, friction 1, kT 1, seed {seed}",
-        overwrite=overwrite,
-    ) as writer:
+    chains = rouse_chains(count, beads=beads, frames=frames, interval=interval, seed=options.seed)
+    parts = options.parts([chain.name for chain in chains])
+    origin = f"Rouse chains, bond 1, friction 1, kT 1, seed {options.seed}"
+    with options.writer(out, type_names=("R",), origin=origin) as writer:
         for number, chain in enumerate(chains):
             writer.add(chain, parts[chain.name])
             report((number + 1) * frames, count * frames)
@@ -65,18 +82,13 @@ def write_copolymers(
     out: Path,
     count: int,
     *,
-    test: int,
-    validation: float,
     settings: CopolymerSettings,
-    beads_per_group: float,
-    seed: int,
+    options: StoreOptions,
     test_frames: int | None = None,
     engine: Engine = "helio",
-    keep_fine: bool = False,
-    overwrite: bool = False,
     report: Report = lambda done, of: None,
 ) -> None:
-    """A store of `count` copolymers of class I, to train and validate, and `test` of class II.
+    """A store of `count` copolymers of class I, to train and validate, and as many of class II as test.
 
     Class I is simulated in one batch, class II in another, which may go on for longer: `test_frames`, or as many frames
     as the settings say. With the engine `lammps` chains move one after another, by LAMMPS.
@@ -85,18 +97,14 @@ def write_copolymers(
         HelioError: settings that cannot be, a time step that is too long, LAMMPS that is missing or fails, or a store
             that cannot be written.
     """
-    systems = copolymers(count, test, settings, seed=seed)
+    if not float(options.test).is_integer():
+        raise HelioError(f"chains of the test are made for it: give their number, not the share {options.test:g}")
+    seed = options.seed
+    systems = copolymers(count, int(options.test), settings, seed=seed)
     first, second = list(systems)[:count], list(systems)[count:]
-    parts = dict.fromkeys(systems, "test") | split_systems(first, validation=validation, test=0, seed=seed)
-    with _store(
-        out,
-        type_names=TYPES,
-        beads_per_group=beads_per_group,
-        seed=seed,
-        keep_fine=keep_fine,
-        origin=f"copolymers in implicit solvent, seed {seed}, {settings}",
-        overwrite=overwrite,
-    ) as writer:
+    parts = dict.fromkeys(systems, "test") | replace(options, test=0).parts(first)
+    origin = f"copolymers in implicit solvent, seed {seed}, {settings}"
+    with options.writer(out, type_names=TYPES, origin=origin) as writer:
         open_systems = {
             name: writer.begin(trajectory_of(name, system, settings), parts[name]) for name, system in systems.items()
         }
@@ -117,13 +125,9 @@ def write_electrolytes(
     out: Path,
     count: int,
     *,
-    test: float,
-    validation: float,
     settings: ElectrolyteSettings,
-    beads_per_group: float,
-    seed: int,
+    options: StoreOptions,
     processes: int = 1,
-    overwrite: bool = False,
     report: Report = lambda done, of: None,
 ) -> None:
     """A store of `count` salts in polymers (`electrolytes`), split at random; LAMMPS runs `processes` at a time.
@@ -131,16 +135,11 @@ def write_electrolytes(
     Raises:
         HelioError: settings that cannot be, LAMMPS that is missing or fails, or a store that cannot be written.
     """
+    seed = options.seed
     systems = electrolytes(count, settings, seed=seed)
-    parts = split_systems(list(systems), validation=validation, test=test, seed=seed)
-    with _store(
-        out,
-        type_names=ELECTROLYTE_TYPES,
-        beads_per_group=beads_per_group,
-        seed=seed,
-        origin=f"salts in polymers, seed {seed}, {settings}",
-        overwrite=overwrite,
-    ) as writer:
+    parts = options.parts(list(systems))
+    origin = f"salts in polymers, seed {seed}, {settings}"
+    with options.writer(out, type_names=ELECTROLYTE_TYPES, origin=origin) as writer:
         done = 0
         for name, trajectory in simulate_electrolytes(systems, settings, seed=seed, processes=processes):
             done += writer.add(trajectory, parts[name])

@@ -15,7 +15,7 @@ from helio.coarse.evaluation.record import read_record, record_of, write_record
 from helio.coarse.evaluation.speed import Speed, speed_of
 from helio.coarse.evaluation.track import simulated
 from helio.coarse.groups import centers, radii_of_gyration
-from helio.coarse.reference.data_sets import write_rouse
+from helio.coarse.reference.data_sets import StoreOptions, write_rouse
 from helio.coarse.reference.rouse import RouseChain
 from helio.coarse.rollout_file import RolledSystem, Rollout, RolloutInfo, append_frames, create_rollout
 from helio.coarse.store import Store
@@ -28,9 +28,8 @@ INFO = RolloutInfo("sigma", "tau", "model.safetensors", "rouse.h5", seed=1, hist
 @pytest.fixture(scope="module")
 def rouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("rouse") / "rouse.h5"
-    write_rouse(
-        path, 14, beads=(8, 24), frames=400, interval=2.0, beads_per_group=4, validation=0, test=4, seed=2
-    )  # fmt: skip
+    options = StoreOptions(beads_per_group=4, validation=0, test=4, seed=2)
+    write_rouse(path, 14, beads=(8, 24), frames=400, interval=2.0, options=options)
     return path
 
 
@@ -172,7 +171,8 @@ def test_speed():
 def test_what_does_not_fit(rouse, tmp_path):
     path = roll_out(tmp_path / "a.h5", rouse, frames=60, seed=7)
     other = tmp_path / "other.h5"
-    write_rouse(other, 3, beads=(8, 9), frames=60, interval=2.0, beads_per_group=4, validation=0, test=1, seed=0)
+    options = StoreOptions(beads_per_group=4, validation=0, test=1, seed=0)
+    write_rouse(other, 3, beads=(8, 9), frames=60, interval=2.0, options=options)
     with pytest.raises(HelioError, match="does not: give the store it began from"):
         record([path], other)
     with pytest.raises(HelioError, match="there is no roll-out"):

@@ -21,6 +21,7 @@ from helio.coarse.reference.copolymers import (
     copolymers,
     simulate,
 )
+from helio.coarse.reference.data_sets import StoreOptions, write_copolymers
 from helio.errors import HelioError
 from helio.precision import numerics
 
@@ -176,3 +177,9 @@ def test_long_time_step_is_noticed():
     settings = dataclasses.replace(SMALL, timestep=0.1, frames=60)
     with pytest.raises(HelioError, match=r"a bond of class-1-0000 became .* time step of 0\.1 tau is too long"):
         list(simulate(copolymers(1, 0, settings, seed=0), settings, seed=0))
+
+
+def test_chains_of_the_test_are_no_share(tmp_path):
+    options = StoreOptions(beads_per_group=4, validation=0, test=0.2, seed=0)
+    with pytest.raises(HelioError, match=r"give their number, not the share 0\.2"):
+        write_copolymers(tmp_path / "a.h5", 3, settings=SMALL, options=options)
