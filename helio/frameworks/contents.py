@@ -23,7 +23,7 @@ _UPTAKE = "mol/kg"
 
 def unit(label: str) -> str:
     """The unit of a label, empty for a pure number."""
-    if label.startswith("uncharged_") and "selectivity" not in label:
+    if label.startswith(("uncharged_", "eqeq_")) and "selectivity" not in label:
         return _UPTAKE
     return UNITS.get(label, "")
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from helio.errors import HelioError
 from helio.files.atomic import disk_errors
-from helio.frameworks.adsorption import adsorption_labels
+from helio.frameworks.adsorption import CHARGES, adsorption_labels
 from helio.frameworks.crystal import Crystal, crystal_of
 from helio.frameworks.pores import pore_labels
 from helio.frameworks.store import FrameworkStore, StoreContent, read_content
@@ -41,6 +41,7 @@ def label_store(
     path: str | Path,
     *,
     kind: str = "adsorption",
+    charges: str = "eqeq",
     count: int | None = None,
     cycles: int = 2000,
     equilibration: int = 2000,
@@ -54,7 +55,8 @@ def label_store(
 
     Args:
         path: of the store.
-        kind: `pores` (Zeo++) or `adsorption` (GCMC without charges).
+        kind: `pores` (Zeo++) or `adsorption` (GCMC).
+        charges: of GCMC, `eqeq` or `none`; labels of either have names of their own, and a store can hold both.
         count: label so many, drawn at random by `seed`; None labels all. A larger count adds to those of a smaller.
         cycles: of GCMC.
         equilibration: cycles of GCMC before.
@@ -65,13 +67,16 @@ def label_store(
         report: called with the number done and of all.
 
     Raises:
-        HelioError: no such kind or store, or a package is missing.
+        HelioError: no such kind, charges or store, or a package is missing.
     """
     if kind not in KINDS:
         raise HelioError(f"frameworks are labelled with {' or '.join(KINDS)}, not {kind!r}")
+    if charges not in CHARGES:
+        raise HelioError(f"charges of frameworks are {' or '.join(CHARGES)}, not {charges!r}")
+    settings: dict[str, Any] = {"kind": kind, "seed": seed}
+    if kind == "adsorption":
+        settings |= {"charges": charges, "cycles": cycles, "equilibration": equilibration}
     need("pyzeo" if kind == "pores" else "lammps_interface", extra="frameworks")
-    settings = {"kind": kind} | ({} if kind == "pores" else {"cycles": cycles, "equilibration": equilibration})
-    settings["seed"] = seed
     record = Path(f"{path}.labels.jsonl")
     with FrameworkStore(path) as store:
         names = [store.names()[i] for i in np.random.default_rng(seed).permutation(len(store))[:count]]
@@ -96,7 +101,7 @@ def _label(job: tuple[str, Crystal, dict[str, Any]]) -> dict[str, float]:
     _, crystal, settings = job
     if settings["kind"] == "pores":
         return pore_labels(crystal)
-    chosen = {key: settings[key] for key in ("cycles", "equilibration", "seed")}
+    chosen = {key: settings[key] for key in ("charges", "cycles", "equilibration", "seed")}
     return adsorption_labels(crystal, **chosen)
 
 

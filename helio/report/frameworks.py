@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from helio.files.atomic import write_text
+from helio.frameworks.adsorption import CHARGES
 from helio.frameworks.campaign.outcome import Step, funnel, passed, unique
 from helio.frameworks.campaign.record import Candidate, Record
 from helio.frameworks.campaign.stages import crystal_file
@@ -63,7 +64,13 @@ def write_campaign_report(folder: str | Path, out: str | Path) -> Path:
 def _best(valid: list[Candidate], known: set[str], rank_by: str) -> list[Candidate]:
     """New and unique ones, first those that were screened, by what they take up, then by the figure asked for."""
     new = unique([candidate for candidate in valid if candidate.identity not in known])
-    return sorted(new, key=lambda one: (-(one.figure("uncharged_working_capacity") or -1.0), -(one.figure(rank_by) or 0.0)))[:_BEST]  # fmt: skip  # noqa: E501
+    return sorted(new, key=lambda one: (-_capacity(one), -(one.figure(rank_by) or 0.0)))[:_BEST]
+
+
+def _capacity(candidate: Candidate) -> float:
+    """Working capacity with the charges that it was screened with; below all others where it was not."""
+    found = (candidate.figure(f"{charges}_working_capacity") for charges in CHARGES.values())
+    return max((value for value in found if value is not None), default=-np.inf)
 
 
 def _labels(valid: list[Candidate], known: dict[str, list[float]]) -> dict[str, tuple[str, str]]:

@@ -72,6 +72,7 @@ def test_labelling_goes_on_where_it_was_cut_off(
     third = label_store(two_frameworks, cycles=10, retry=True)
     assert third.failures == {} and third.labelled == 2
     assert label_store(two_frameworks, cycles=20).computed == 2
+    assert label_store(two_frameworks, cycles=20, charges="none").computed == 2
     with FrameworkStore(two_frameworks) as store:
         assert all("uptake" in store.framework(name).labels for name in "ab")
         assert store.framework("a").labels["density"] == 1.5
@@ -80,3 +81,5 @@ def test_labelling_goes_on_where_it_was_cut_off(
         label_store(two_frameworks, cycles=10)
     with pytest.raises(HelioError, match="labelled with pores or adsorption, not 'colour'"):
         label_store(two_frameworks, kind="colour")
+    with pytest.raises(HelioError, match="charges of frameworks are eqeq or none, not 'ddec'"):
+        label_store(two_frameworks, charges="ddec")

@@ -43,7 +43,7 @@ def campaign(tmp_path: Path) -> Path:
             file.parent.mkdir(parents=True)
             write_cif(file, Crystal(name, np.eye(3) * 8, np.array([30, 6]), np.array([[0.0, 0, 0], [2, 0, 0]]),
                                     np.array([[0, 1], [1, 0]]), np.array([[0, 0, 0], [1, 0, 0]])))  # fmt: skip
-        record.add("c000001", "screen", Outcome(figures={"uncharged_working_capacity": 1.5}))
+        record.add("c000001", "screen", Outcome(figures={"eqeq_working_capacity": 1.5}))
     return tmp_path
 
 

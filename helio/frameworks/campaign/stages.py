@@ -106,8 +106,14 @@ def _screen(job: Job, settings: CampaignSettings) -> Outcome:
     from helio.frameworks.adsorption import adsorption_labels
 
     crystal = _crystal(job, "assemble" if settings.relaxation == "none" else "relax")
-    seed = settings.seed + job.candidate.number
-    return Outcome(PASSED, "", adsorption_labels(crystal, cycles=settings.cycles, equilibration=settings.equilibration, seed=seed))  # fmt: skip  # noqa: E501
+    figures = adsorption_labels(
+        crystal,
+        charges=settings.charges,
+        cycles=settings.cycles,
+        equilibration=settings.equilibration,
+        seed=settings.seed + job.candidate.number,
+    )
+    return Outcome(PASSED, "", figures)
 
 
 def _crystal(job: Job, stage: str) -> Crystal:
