@@ -28,9 +28,10 @@ import numpy as np
 from ase import Atoms
 
 from helio.precision import numerics
+from helio.settings.checking import checked
 from helio.train.devices import replicated
 from helio.train.importing import import_files
-from helio.train.settings import checked_settings
+from helio.train.settings import TrainSettings
 from helio.train.setup import prepare
 from helio.train.step import make_step, start_state
 
@@ -57,7 +58,7 @@ def write_data(path: Path) -> None:
 
 def measure(data: Path, features: int, layers: int, structures: int, steps: int) -> dict[str, Any]:
     """Train for some steps on the data."""
-    settings = checked_settings({
+    settings = checked(TrainSettings, {
         "data": str(data), "validation": 0, "steps": steps, "structures_per_batch": structures,
         "network": {"features": features, "num_layers": layers},
     })  # fmt: skip

@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from helio.analyse.catalogue import find, parsed_options
-from helio.simulate.input_file import MDInput, read_input
-from helio.simulate.settings import checked_settings
+from helio.settings.checking import checked
+from helio.simulate.input_file import SETTINGS_FILE, MDInput
+from helio.simulate.settings import MDSettings
 from tests.test_docs import ROOT, helio_commands, parse
 
 PROTOCOLS = ROOT / "examples" / "protocols"
@@ -36,9 +37,9 @@ def value(arguments: list[str], option: str) -> str | None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.name}")
 def test_settings_are_valid(file: Path) -> None:
     MDInput.model_validate(yaml.safe_load(file.read_text()))
-    structure, out, values = read_input(file)
-    assert structure.parent == file.parent and out is not None and out.parent == file.parent
-    settings = checked_settings(values)
+    out, values = SETTINGS_FILE.read(file)
+    assert Path(values.pop("structure")).parent == file.parent and out is not None and out.parent == file.parent
+    settings = checked(MDSettings, values)
     assert settings.timestep <= (2.0 if settings.constraints == "h-bonds" else 1.0)
     assert settings.steps // settings.save_every >= 20, "too few frames for an analysis"
     assert settings.steps % settings.save_every == 0 and settings.steps % settings.log_every == 0
@@ -46,9 +47,9 @@ def test_settings_are_valid(file: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_protocol_has_a_small_and_a_full_setting(name: str) -> None:
-    small, full = (read_input(PROTOCOLS / name / f"{size}.yaml") for size in ("small", "full"))
-    assert small[1] != full[1]
-    lengths = [values["steps"] * values["timestep"] for _, _, values in (small, full)]
+    small, full = (SETTINGS_FILE.read(PROTOCOLS / name / f"{size}.yaml") for size in ("small", "full"))
+    assert small[0] != full[0]
+    lengths = [values["steps"] * values["timestep"] for _, values in (small, full)]
     assert lengths[1] > 50 * lengths[0]
 
 
@@ -63,10 +64,11 @@ def test_commands_of_the_page_fit_the_files(name: str, tmp_path: Path, monkeypat
             case ["build", *_]:
                 built.add(value(arguments, "--out") or "")
             case ["md", file, *options]:
-                structure, out, values = read_input(file)
+                out, values = SETTINGS_FILE.read(file)
+                structure = Path(values.pop("structure")).name
                 ensemble = value(options, "--ensemble")
-                checked_settings(values | ({"ensemble": ensemble} if ensemble else {}))
-                assert str(structure) in built and out is not None
+                checked(MDSettings, values | ({"ensemble": ensemble} if ensemble else {}))
+                assert structure in built and out is not None
                 made.add(value(options, "--out") or str(out))
                 used.add(file)
             case ["analyse", analysis, *rest]:

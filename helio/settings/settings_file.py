@@ -48,7 +48,8 @@ class SettingsFile:
             )
         for name in (*self.paths, *self.paths_or_names):
             if isinstance(values.get(name), str):
-                there = (path.parent / Path(values[name]).expanduser()).resolve()
+                there = path.parent / Path(values[name]).expanduser()
+                there = there.parent.resolve() / there.name  # a link keeps its name, which tells the format
                 if name in self.paths or there.is_file():
                     values[name] = str(there)
         out = values.pop("out", None)

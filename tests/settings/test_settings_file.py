@@ -65,6 +65,9 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     file.write_text("dough: ../dough.csv\nrecipe: own.csv\nout: made\n")
     expected = {"dough": str(tmp_path.parent / "dough.csv"), "recipe": str(tmp_path / "own.csv")}
     assert FILE.read(file) == (tmp_path / "made", expected)
+    (tmp_path / "link.csv").symlink_to(tmp_path / "own.csv")
+    file.write_text("dough: link.csv\n")
+    assert FILE.read(file) == (None, {"dough": str(tmp_path / "link.csv")})
     file.write_text("dough: /dough.csv\nrecipe: grandmother's\n")
     assert FILE.read(file) == (None, {"dough": "/dough.csv", "recipe": "grandmother's"})
 
