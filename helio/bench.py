@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
+from statistics import mean, median
 from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from ase import Atoms
 
@@ -23,7 +25,7 @@ from helio.build.water import DENSITY, water
 from helio.errors import HelioError
 from helio.force_field import ForceField
 from helio.force_field.tabulation import Kernels
-from helio.neighbors import device_list
+from helio.neighbors import Neighbors, Plan, device_list
 from helio.precision import numerics
 from helio.settings.checking import checked
 from helio.simulate.batch import Batch
@@ -32,13 +34,16 @@ from helio.simulate.lists import ActiveLists
 from helio.simulate.settings import MDSettings
 from helio.simulate.setup import set_up
 from helio.simulate.state import State
+from helio.system import System
 
 _WARMING = 20  # steps before the clock starts, in which lists find their sizes
 _SECONDS = 3.0  # that steps are timed for
 _FEW = 10  # steps, among which each list is made once at most
 _COUNTED = 200  # steps in which lists are counted
 _BLOCK_SECONDS = 0.3
-_REPEATS = 10  # of what is timed alone
+_LEAST_BLOCKS = 5
+_UNUSUAL = 3.0  # times the median of all
+_REPEATS = 20  # of what is timed alone
 
 
 @dataclass(frozen=True)
@@ -130,44 +135,66 @@ def _advanced(batch: Batch, state: State, lists: ActiveLists, steps: int) -> tup
 
 def _timed(batch: Batch, state: State, lists: ActiveLists) -> tuple[State, ActiveLists, float, dict[str, float]]:
     """Seconds of a step, and how often each list is made in one."""
-    made, counted = {"short": 0, "long": 0}, 0
-    began = time.perf_counter()
-    while counted < _COUNTED and time.perf_counter() - began < _SECONDS:
+    made, times = {"short": 0, "long": 0}, []
+    while len(times) < _LEAST_BLOCKS or (_FEW * len(times) < _COUNTED and sum(times) < _SECONDS):
         before = {name: np.asarray(getattr(lists, name).reference) for name in made}
-        state, lists = _advanced(batch, state, lists, _FEW)
-        counted += _FEW
+        state, lists, seconds = _clocked(batch, state, lists, _FEW)
+        times.append(seconds)
         for name in made:
             made[name] += bool((np.asarray(getattr(lists, name).reference) != before[name]).any())
+    each_step = {name: count / (_FEW * len(times)) for name, count in made.items()}
     # As long as blocks of a run are, whose beginning and end cost as much as some steps of a small molecule.
-    block = max(_FEW, round(_BLOCK_SECONDS * counted / (time.perf_counter() - began)))
-    began, steps = time.perf_counter(), 0
-    while time.perf_counter() - began < _SECONDS:
-        state, lists = _advanced(batch, state, lists, block)
-        steps += block
-    seconds = (time.perf_counter() - began) / steps
-    return state, lists, seconds, {name: count / counted for name, count in made.items()}
+    block = max(_FEW, round(_FEW * _BLOCK_SECONDS / median(times)))
+    times = []
+    while len(times) < _LEAST_BLOCKS or sum(times) < _SECONDS:
+        state, lists, seconds = _clocked(batch, state, lists, block)
+        times.append(seconds)
+    # Where lists outgrow their places a block waits for the compiler, which in a run is rare.
+    usual = [seconds for seconds in times if seconds < _UNUSUAL * median(times)]
+    return state, lists, mean(usual) / block, each_step
+
+
+def _clocked(batch: Batch, state: State, lists: ActiveLists, steps: int) -> tuple[State, ActiveLists, float]:
+    began = time.perf_counter()
+    return *_advanced(batch, state, lists, steps), time.perf_counter() - began
 
 
 def _shares(force_field: ForceField, state: State, lists: ActiveLists, made: dict[str, float]) -> dict[str, float]:
     """Seconds of a step that go into each part, timed alone."""
     where = state.system, lists.neighbors
     bare = replace(force_field, settings=replace(force_field.settings, electrostatics=False, dispersion=False))
-    evaluate = eqx.filter_jit(lambda model, system, neighbors: model(system, neighbors).forces)
-    whole, network = (_seconds(evaluate, model, *where) for model in (force_field, bare))
-    system, lists_seconds = state.system, 0.0
-    for name, each_step in made.items():
-        plan = getattr(lists.plans, name)
-        make = eqx.filter_jit(lambda s, plan=plan: device_list(s.positions, s.cell, s.atom_mask, s.pbc, plan))
-        lists_seconds += each_step * _seconds(make, system)
+    whole, network = (_seconds(_forces, *where, model) for model in (force_field, bare))
+    plans = {name: getattr(lists.plans, name) for name in made}
+    lists_seconds = sum(made[name] * _seconds(_list, *where, plan) for name, plan in plans.items())
     return {"network": network, "long-range": max(0.0, whole - network), "lists": lists_seconds}
 
 
-def _seconds(function: Callable[..., Any], *arguments: Any) -> float:
-    """The mean time of a call, as that of a step is one."""
-    jax.block_until_ready(function(*arguments))
+def _forces(system: System, neighbors: Neighbors, model: ForceField) -> Any:
+    return model(system, neighbors).forces
+
+
+def _list(system: System, neighbors: Neighbors, plan: Plan) -> Any:
+    return device_list(system.positions, system.cell, system.atom_mask, system.pbc, plan)
+
+
+@eqx.filter_jit
+def _repeated(part: Callable[..., Any], system: System, neighbors: Neighbors, how: Any) -> Any:
+    """A part again and again, as in the steps of a run: to start a program costs what a small molecule does."""
+    tiny = jnp.asarray(1e-9, system.positions.dtype)  # without it the compiler would take the work out of the loop
+
+    def once(number: Any, _: Any) -> Any:
+        return eqx.filter(
+            part(replace(system, positions=system.positions + tiny * number), neighbors, how), eqx.is_array
+        )
+
+    shapes = jax.eval_shape(once, 0, None)
+    return jax.lax.fori_loop(0, _REPEATS, once, jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes))
+
+
+def _seconds(part: Callable[..., Any], system: System, neighbors: Neighbors, how: Any) -> float:
+    jax.block_until_ready(_repeated(part, system, neighbors, how))
     began = time.perf_counter()
-    for _ in range(_REPEATS):
-        jax.block_until_ready(function(*arguments))
+    jax.block_until_ready(_repeated(part, system, neighbors, how))
     return (time.perf_counter() - began) / _REPEATS
 
 
