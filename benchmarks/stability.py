@@ -1,6 +1,7 @@
 """Does a model stay stable? Dynamics of peptides and water, each stopped where a bond breaks or atoms collide.
 
-    python benchmarks/stability.py --model helio-s [--picoseconds 50] [--only water] [--out benchmarks/results/stability.json]
+    python benchmarks/stability.py --model helio-s [--picoseconds 50] [--only water]
+        [--out benchmarks/results/stability.json]
 
 Ten runs of `helio md` with steps of 0.5 fs: peptides in the gas phase at 300 and 500 K and 64 molecules of water in a
 box at 300 K, at constant temperature or at constant energy. Structures are minimised first. A run ends early where a
