@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import warnings
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from ase.data import atomic_masses
 from scipy.spatial.transform import Rotation
+from typer.testing import CliRunner
 
+from helio.cli.frameworks import app
 from helio.errors import HelioError
 from helio.frameworks import adsorption
 from helio.frameworks.adsorption import (
@@ -24,10 +27,14 @@ from helio.frameworks.adsorption import (
     repeats,
     uptake,
 )
+from helio.frameworks.campaign.settings import CampaignSettings
+from helio.frameworks.cif import write_cif
 from helio.frameworks.coulomb import coulomb_matrix
 from helio.frameworks.crystal import Crystal
+from helio.settings.checking import checked
 
 pytest.importorskip("lammps_interface")
+pytest.importorskip("gemmi")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     pytest.importorskip("raspalib")
@@ -132,6 +139,7 @@ def test_henrys_constant_is_that_of_our_own_insertions() -> None:
     assert found == pytest.approx(expected, rel=0.06)
 
 
+@pytest.mark.slow
 def test_a_dilute_gas_follows_henrys_law_in_a_skewed_cell() -> None:
     """N = p V <exp(-U / kT)> / kT, averaged over our own random insertions."""
     host, temperature, pressure = layers(), 180.0, 1e5
@@ -161,6 +169,25 @@ def test_labels_say_which_charges_they_rest_on(monkeypatch: pytest.MonkeyPatch) 
     assert given[3].sum() == pytest.approx(0, abs=1e-12)
     with pytest.raises(HelioError, match="charges of frameworks are eqeq or none, not 'ddec'"):
         adsorption_labels(salt, charges="ddec")
+
+
+def test_the_command_takes_charges(tmp_path: Path) -> None:
+    pytest.importorskip("pyzeo")
+    pytest.importorskip("pymatgen.core")
+    file = tmp_path / "salt.cif"
+    write_cif(file, crystal(np.eye(3) * 12, [30, 8], [[0, 0, 0], [0.17, 0, 0]]))
+
+    def told(*options: str) -> str:
+        arguments = ["screen", str(file), "--cycles", "10", "--equilibration", "0", *options]
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert "eqeq_co2_uptake" in told() and "uncharged" not in told()
+    assert "uncharged_co2_uptake" in told("--charges", "none") and "eqeq" not in told("--charges", "none")
+    assert CliRunner().invoke(app, ["screen", str(file), "--charges", "ddec"]).exit_code == 2
+    with pytest.raises(HelioError, match="charges"):
+        checked(CampaignSettings, {"samples": "a.h5", "charges": "ddec"})
 
 
 def test_charges_draw_more_carbon_dioxide_in() -> None:
