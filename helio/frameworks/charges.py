@@ -77,7 +77,7 @@ def equilibrated_charges(crystal: Crystal) -> np.ndarray:
         charges = _minimum(centered + 1 / len(crystal), slope - slope.mean())
     limits = [max(_LARGEST, FORMAL_CHARGES.get(number, 0)) for number in crystal.numbers.tolist()]
     if charges is None or not (np.abs(charges) <= limits).all():
-        found = "none have the least energy"
+        found = "their energy has no minimum"
         if charges is not None and np.isfinite(charges).all():
             worst = np.argmax(np.abs(charges) - limits)
             found = f"{charges[worst]:.1f} e on an atom of {chemical_symbols[crystal.numbers[worst]]}"
