@@ -188,7 +188,8 @@ def _generate(
     write_store(out, found.content, overwrite=overwrite)
     typer.echo(
         f"{out}: {len(found.content.entries)} frameworks, {100 * found.matched:.0f} % with as many connections of "
-        f"nodes as of linkers; left out: {found.impossible} impossible lattices, {found.not_finite} not finite"
+        f"nodes as of linkers ({100 * found.matched_at_once:.0f} % before blocks were made to fit); left out: "
+        f"{found.impossible} impossible lattices, {found.not_finite} not finite"
     )
     _tell_labels(found.content.entries)
 
