@@ -274,7 +274,10 @@ def test_constant_temperature(kind: str, replicas: int) -> None:
 
 
 @thoroughly
-@pytest.mark.parametrize("kind", ["langevin", "rescaling", "martyna-tobias-klein"])
+@pytest.mark.parametrize(
+    "kind",
+    ["langevin", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("rescaling", "martyna-tobias-klein"))],
+)
 def test_constant_pressure(kind: str, replicas: int) -> None:
     conditions = [(TEMPERATURES[0], PRESSURES[0]), (TEMPERATURES[1], PRESSURES[0]), (TEMPERATURES[0], PRESSURES[1])]
     cold, hot, pressed = sampled(partial(barostatted, kind), conditions, replicas=replicas)

@@ -143,7 +143,7 @@ def exponents(coupling: Coupling) -> tuple[list[int], list[int]]:
     ("coupling", "tension"),
     [
         (Coupling.ISOTROPIC, 0.0),
-        (Coupling.SEMI_ISOTROPIC, TENSION),
+        pytest.param(Coupling.SEMI_ISOTROPIC, TENSION, marks=pytest.mark.slow),
         pytest.param(Coupling.ANISOTROPIC, 0.0, marks=pytest.mark.slow),
     ],
 )

@@ -51,7 +51,10 @@ def with_plan(plans: NeighborPlans, name: str, **changes: Any) -> NeighborPlans:
 
 @pytest.mark.parametrize(
     ("name", "changes"),
-    [("short", {"columns": 2, "half_pairs": 4}), ("long", {"columns": 4, "bin_capacity": 2, "candidates": 4})],
+    [
+        pytest.param("short", {"columns": 2, "half_pairs": 4}, marks=pytest.mark.slow),
+        ("long", {"columns": 4, "bin_capacity": 2, "candidates": 4}),
+    ],
 )
 def test_lists_that_do_not_fit_are_given_more(run: Any, expected: np.ndarray, name: str, changes: dict) -> None:
     state, lists = run(lambda plans: with_plan(plans, name, **changes))

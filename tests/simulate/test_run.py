@@ -226,7 +226,8 @@ def test_wrong_settings(model_file: Path, change: dict[str, Any], message: str) 
         settings(model_file, **change)
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [1, 20])
 def test_killed_at_any_moment(tmp_path: Path, model_file: Path, kills: int) -> None:
     """SIGKILL again and again and Ctrl-C, then to the end: as if nothing had happened. Ctrl-C says what to do."""
     write_structure(tmp_path / "start.xyz", ethanol())

@@ -90,6 +90,7 @@ def helio(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
+@pytest.mark.slow
 def test_fine_tuning_keeps_the_rest_and_reports_what_changed(folder: Path) -> None:
     arguments = [folder / "water.h5", "--model", folder / "start.safetensors", "--out", folder / "run", "--batch", 8]
     arguments += ["--part", "rest", "--part", "embedding=0", "--replay", folder / "others.h5", "--steps", 80]
