@@ -13,10 +13,14 @@ with n running over all lattice vectors, made finite by a uniform background of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.special import erfc
 
 from helio.neighbors import reciprocal_vectors
+
+Term = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # of atoms i and j and their distance
 
 CUTOFF = 12.0  # A, of pairs that are summed one by one
 _DEPTH = 4.5  # where both sums end: erfc(4.5) = 2e-10
@@ -34,7 +38,7 @@ def coulomb_matrix(cell: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return found
 
 
-def pair_sum(cell: np.ndarray, positions: np.ndarray, term) -> np.ndarray:
+def pair_sum(cell: np.ndarray, positions: np.ndarray, term: Term) -> np.ndarray:
     """Sum of `term(i, j, distance)` over all images of atom j within the cutoff of atom i, (N, N)."""
     import vesin
 
