@@ -6,20 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
 
 from helio.distillation.sequences import Chain
 from helio.errors import HelioError
 from helio.files.yaml_file import read_yaml
+from helio.settings.checking import Settings
 
 Positive = Annotated[float, Field(gt=0)]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Sampling(_Settings):
+class Sampling(Settings):
     """How structures are made of a start."""
 
     method: Literal["md", "modes", "none"] = Field(
@@ -39,7 +36,7 @@ class Sampling(_Settings):
 _SAMPLING = Sampling.model_validate({})
 
 
-class _Part(_Settings):
+class _Part(Settings):
     """What all kinds of parts share."""
 
     sampling: Sampling = Field(_SAMPLING, description="of each start")
@@ -55,7 +52,7 @@ class Files(_Part):
     licence: str | None = Field(None, description="of the geometries")
 
 
-class _Molecules(_Settings):
+class _Molecules(Settings):
     """Where molecules come from."""
 
     smiles: tuple[str, ...] = Field((), description="molecules")
@@ -136,7 +133,7 @@ class Fragments(_Part):
 Part = Annotated[Files | Molecules | Chains | Clusters | Boxes | Fragments, Field(discriminator="kind")]
 
 
-class Recipe(_Settings):
+class Recipe(Settings):
     """All structures of a store."""
 
     seed: int = Field(0, ge=0, lt=2**32, description="of everything random")

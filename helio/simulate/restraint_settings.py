@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 import equinox as eqx
 import numpy as np
 from ase import Atoms
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from helio.errors import HelioError
+from helio.settings.checking import Settings
 from helio.simulate import restraints
 from helio.simulate.selection import selected_atoms
 
@@ -20,11 +21,7 @@ Point = tuple[float, float, float]
 Bounds = tuple[float | None, float | None, float | None]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class _Harmonic(_Settings):
+class _Harmonic(Settings):
     stiffness: float = Field(gt=0, description="eV/A^2")
 
 
@@ -74,7 +71,7 @@ class FlatDistanceSettings(_Harmonic):
         )
 
 
-class DihedralSettings(_Settings):
+class DihedralSettings(Settings):
     """A dihedral angle stays near a value."""
 
     kind: Literal["dihedral"]
