@@ -6,6 +6,7 @@ import json
 import math
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,17 @@ def test_a_process_that_dies_or_hangs_stops_nothing() -> None:
     assert died == [(3, Failure("its process died (exit code 3)"))]
     hung = list(run_jobs(time.sleep, [60.0, 0.0], workers=1, limit_s=2.0))
     assert hung == [(60.0, Failure("not done within 2 s")), (0.0, None)]
+
+
+def test_crews_begun_at_once_leave_the_environment_as_it_was() -> None:
+    before = dict(os.environ)
+
+    def threads_of_a_worker(_: int) -> list[object]:
+        return [found for _, found in run_jobs(os.getenv, ["OMP_NUM_THREADS"], workers=2, limit_s=60)]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(threads_of_a_worker, range(4))) == [["1"]] * 4
+    assert dict(os.environ) == before
 
 
 def test_whole_combinations_are_kept_apart() -> None:
