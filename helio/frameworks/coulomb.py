@@ -4,6 +4,8 @@
 
 with n running over all lattice vectors, made finite by a uniform background of opposite charge (Ewald, Ann. Phys. 369,
 253 (1921)): the energy of charges q is k/2 q K q, and what the background adds vanishes where they sum to zero.
+`helio.physics` sums energies of given charges, in programs compiled for a size; here the charges are sought, once for
+each crystal, and every crystal has another size.
 
 | symbol | variable |
 |---|---|

@@ -2,14 +2,11 @@ from __future__ import annotations
 
 from itertools import product
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from helio.frameworks.model.embedding import nearest_blocks
-from helio.frameworks.model.model_file import read_framework_model
 from helio.frameworks.model.retrieval import fitting_blocks
-from helio.precision import numerics
 from tests.frameworks.model.toy import METALS, toy_library
 
 
@@ -36,17 +33,3 @@ def test_what_fits_by_itself_stays_and_what_cannot_fit_is_the_nearest() -> None:
     fits = np.array([1, 3, 5, 5])
     assert fitting_blocks(known[fits] + 1e-3, known, library).tolist() == fits.tolist()
     assert fitting_blocks(known[:1], known, library).tolist() == nearest_blocks(known[:1], known).tolist() == [0]
-
-
-def test_the_model_in_the_package_is_what_its_card_says() -> None:
-    model = read_framework_model("helio-frameworks")
-    assert (model.info.name, model.info.licence, len(model.library)) == ("helio-frameworks", "MIT", 131)
-    with numerics("float32"):
-        reading = model.generative.read(jnp.asarray(model.latents))
-        found = model.scales.labels_out(np.asarray(reading.labels, np.float64))
-    blocks = np.asarray(reading.count).argmax(axis=1)
-    assert 1 <= blocks.min() and blocks.max() <= 20
-    density = found[:, model.scales.names.index("density")]
-    void = found[:, model.scales.names.index("void_fraction")]
-    assert 0.1 < np.median(density) < 2 and -0.05 < void.min() and void.max() < 1
-    assert np.corrcoef(density, void)[0, 1] < -0.8  # as in any set of frameworks
