@@ -87,8 +87,9 @@ def pores(crystal: Crystal) -> dict[str, float]:
 
 def carbon_dioxide(crystal: Crystal, *, charged: bool, cycles: int, equilibration: int) -> dict[str, float]:
     """Uptakes with their errors (mol/kg), Henry's constant (mol/kg/Pa), and what it took (s)."""
-    from helio.frameworks.adsorption import CO2, StatePoint, henry_constant, uptake
+    from helio.frameworks.adsorption import CO2, StatePoint, uptake
     from helio.frameworks.charges import equilibrated_charges
+    from helio.frameworks.henry import henry_constant
 
     started = time.perf_counter()
     charges = equilibrated_charges(crystal) if charged else None

@@ -39,8 +39,7 @@ MOST_ATOMS = 10_000  # of the repeated crystal, and the further limit: the publi
 LEAST_DISTANCE = 0.5  # A
 _CUTOFF = 12.0  # A
 _KCAL_PER_MOL = 503.2195  # K; 4184 J / 8.314462618 J/K
-_PER_GRAM = 1000.0  # mol/kg of one molecule per amu
-_BOLTZMANN = 1.380649e7  # Pa A^3 / K
+PER_GRAM = 1000.0  # mol/kg of one molecule per amu
 _MOVES = {
     "translation_probability": 0.5,
     "rotation_probability": 0.5,
@@ -85,13 +84,20 @@ STATE_POINTS = {
 
 
 def adsorption_labels(
-    crystal: Crystal, *, charges: str = "eqeq", cycles: int = 2000, equilibration: int = 2000, seed: int = 0
+    crystal: Crystal,
+    *,
+    charges: str = "eqeq",
+    nitrogen: bool = True,
+    cycles: int = 2000,
+    equilibration: int = 2000,
+    seed: int = 0,
 ) -> dict[str, float]:
     """Uptakes of a rigid crystal, and what follows from them.
 
     Args:
         crystal: any; its bonds do not matter.
         charges: `eqeq` or `none`.
+        nitrogen: also simulate nitrogen; without it, a third of the time is saved and all else is the same.
         cycles: of production; one cycle tries 20 moves or one for each molecule if there are more.
         equilibration: cycles before.
         seed: of the random numbers.
@@ -105,19 +111,30 @@ def adsorption_labels(
         HelioError: a package is not installed, there are no such charges, an element without parameters or charges,
             atoms on top of each other, or too many.
     """
-    if charges not in CHARGES:
-        raise HelioError(f"charges of frameworks are {' or '.join(CHARGES)}, not {charges!r}")
-    check_size(crystal)
-    found, prefix = None if charges == "none" else equilibrated_charges(crystal), CHARGES[charges]
+    found, prefix = known_charges(crystal, charges), CHARGES[charges]
     labels: dict[str, float] = {}
     for number, (name, point) in enumerate(STATE_POINTS.items()):
+        if point.gas == N2 and not nitrogen:
+            continue
         options = {"cycles": cycles, "equilibration": equilibration, "seed": 3 * seed + number}
         mean, error = uptake(crystal, point, charges=found, **options)
         labels[f"{prefix}_{name}"], labels[f"{prefix}_{name}_error"] = mean, error
     labels[f"{prefix}_working_capacity"] = labels[f"{prefix}_co2_uptake"] - labels[f"{prefix}_co2_residual"]
-    if labels[f"{prefix}_n2_uptake"] > 0:
+    if labels.get(f"{prefix}_n2_uptake", 0.0) > 0:
         labels[f"{prefix}_selectivity"] = labels[f"{prefix}_co2_uptake"] / labels[f"{prefix}_n2_uptake"]
     return labels
+
+
+def known_charges(crystal: Crystal, charges: str) -> np.ndarray | None:
+    """Charges (N,) of the atoms, e, or None without any; see `CHARGES`.
+
+    Raises:
+        HelioError: as `adsorption_labels`.
+    """
+    if charges not in CHARGES:
+        raise HelioError(f"charges of frameworks are {' or '.join(CHARGES)}, not {charges!r}")
+    check_size(crystal)
+    return None if charges == "none" else equilibrated_charges(crystal)
 
 
 def uptake(
@@ -140,7 +157,7 @@ def uptake(
         seed: likewise.
     """
     check_size(crystal)
-    system, raspa = gas_in(crystal, point, charges=charges), _raspa()
+    system, raspa = gas_in(crystal, point, charges=charges), raspa_module()
     with silent():
         run = raspa.MonteCarlo(
             number_of_cycles=cycles,
@@ -152,35 +169,7 @@ def uptake(
         run.run()
         mean, error = run.systems[0].average_loadings.average_loading_number_of_molecules(0)
     mass = float(atomic_masses[crystal.numbers].sum()) * int(np.prod(repeats(crystal.cell)))
-    return mean / mass * _PER_GRAM, error / mass * _PER_GRAM
-
-
-def henry_constant(
-    crystal: Crystal, gas: Gas, *, temperature: float, charges: np.ndarray | None = None, cycles: int, seed: int
-) -> float:
-    """Uptake for each unit of pressure where that is low, mol/kg/Pa, by inserting molecules (Widom).
-
-    K = V <exp(-U / k T)> / (k T m), of the volume and mass of the crystal.
-
-    Args:
-        crystal: any.
-        gas: inserted.
-        temperature: K.
-        charges: as in `uptake`.
-        cycles: of 20 insertions.
-        seed: of the random numbers.
-    """
-    check_size(crystal)
-    system = gas_in(crystal, StatePoint(gas, temperature, 0.0), charges=charges, moves={"widom_probability": 1.0})
-    with silent():
-        run = _raspa().MonteCarlo(
-            number_of_cycles=cycles, number_of_initialization_cycles=0, systems=[system], random_seed=seed
-        )
-        run.run()
-        weights = run.systems[0].components[0].average_rosenbluth_weights
-        excess = weights.chemical_potential_result(temperature)[0].excess  # K
-    mass = float(atomic_masses[crystal.numbers].sum())
-    return np.exp(-excess / temperature) * crystal.volume / (_BOLTZMANN * temperature) / mass * _PER_GRAM
+    return mean / mass * PER_GRAM, error / mass * PER_GRAM
 
 
 def gas_in(
@@ -192,7 +181,7 @@ def gas_in(
     moves: dict[str, float] = _MOVES,
 ) -> Any:
     """RASPA's system of a repeated crystal, with so many molecules of a gas somewhere in it."""
-    raspa, crystal = _raspa(), wrapped(crystal)
+    raspa, crystal = raspa_module(), wrapped(crystal)
     types = [int(number) for number in np.unique(crystal.numbers)]
     field = _force_field(raspa, types, charged=charges is not None)
     return raspa.System(
@@ -206,7 +195,8 @@ def gas_in(
     )
 
 
-def _raspa() -> Any:
+def raspa_module() -> Any:
+    """The package, without its warning about devices."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that there is no OpenCL
         return need("raspalib", extra="frameworks")

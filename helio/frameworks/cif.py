@@ -19,14 +19,23 @@ _FULL = 0.999  # occupancy below which a site is partly occupied
 _SAME_SITE = 0.1  # A; closer atoms are one place given twice
 
 
+class CoincidentAtomsError(HelioError):
+    """Two atoms of a crystal are in the same place."""
+
+    def __init__(self, path: str | Path, first: str, second: str) -> None:
+        self.pair = first, second  # symbols of their elements
+        super().__init__(f"{path} has two atoms in the same place ({first} and {second}): disordered or a double cell")
+
+
 def read_cif(path: str | Path) -> Crystal:
     """Read the first structure of a CIF, all its atoms in one cell.
 
     Bonds come from its table where it has one and no symmetry but the identity, else from distances (`find_bonds`).
 
     Raises:
-        HelioError: no file or no structure, an atom of unknown element or place, atoms that are disordered or partly
-            occupied, or two in the same place.
+        CoincidentAtomsError: two atoms are in the same place.
+        HelioError: no file or no structure, an atom of unknown element or place, or atoms that are disordered or partly
+            occupied.
     """
     gemmi = need("gemmi", extra="frameworks")
     path = Path(path)
@@ -108,8 +117,7 @@ def _check_apart(path: Path, crystal: Crystal) -> None:
     options = {"points": crystal.positions, "box": crystal.cell, "periodic": True}
     i, j = vesin.NeighborList(cutoff=_SAME_SITE, full_list=False).compute(**options, quantities="ij")
     if len(i):
-        first, second = (chemical_symbols[crystal.numbers[k]] for k in (int(i[0]), int(j[0])))
-        raise HelioError(f"{path} has two atoms in the same place ({first} and {second}): disordered or a double cell")
+        raise CoincidentAtomsError(path, *(chemical_symbols[crystal.numbers[k]] for k in (int(i[0]), int(j[0]))))
 
 
 def _bond_table(path: Path, block: Any, small: Any, crystal: Crystal) -> tuple[np.ndarray, np.ndarray] | None:

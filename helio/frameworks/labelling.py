@@ -18,13 +18,14 @@ from helio.errors import HelioError
 from helio.files.atomic import disk_errors
 from helio.frameworks.adsorption import CHARGES, adsorption_labels
 from helio.frameworks.crystal import Crystal, crystal_of
+from helio.frameworks.henry import henry_labels
 from helio.frameworks.pores import pore_labels
 from helio.frameworks.store import FrameworkStore, StoreContent, read_content
 from helio.frameworks.store_writer import write_store
 from helio.frameworks.workers import Failure, run_jobs
 from helio.packages import need
 
-KINDS = ("pores", "adsorption")
+KINDS = ("pores", "adsorption", "capacity", "henry")
 
 
 @dataclass
@@ -55,10 +56,11 @@ def label_store(
 
     Args:
         path: of the store.
-        kind: `pores` (Zeo++) or `adsorption` (GCMC).
+        kind: `pores` (Zeo++), `adsorption` (GCMC), `capacity` (GCMC of carbon dioxide alone), or `henry` (Henry's law
+            for carbon dioxide, by insertions).
         charges: of GCMC, `eqeq` or `none`; labels of either have names of their own, and a store can hold both.
         count: label so many, drawn at random by `seed`; None labels all. A larger count adds to those of a smaller.
-        cycles: of GCMC.
+        cycles: of GCMC, or of insertions.
         equilibration: cycles of GCMC before.
         seed: of the draw and of GCMC.
         workers: processes.
@@ -70,12 +72,14 @@ def label_store(
         HelioError: no such kind, charges or store, or a package is missing.
     """
     if kind not in KINDS:
-        raise HelioError(f"frameworks are labelled with {' or '.join(KINDS)}, not {kind!r}")
+        raise HelioError(f"frameworks are labelled with {', '.join(KINDS[:-1])} or {KINDS[-1]}, not {kind!r}")
     if charges not in CHARGES:
         raise HelioError(f"charges of frameworks are {' or '.join(CHARGES)}, not {charges!r}")
     settings: dict[str, Any] = {"kind": kind, "seed": seed}
-    if kind == "adsorption":
-        settings |= {"charges": charges, "cycles": cycles, "equilibration": equilibration}
+    if kind != "pores":
+        settings |= {"charges": charges, "cycles": cycles}
+    if kind in ("adsorption", "capacity"):
+        settings |= {"equilibration": equilibration}
     need("pyzeo" if kind == "pores" else "lammps_interface", extra="frameworks")
     record = Path(f"{path}.labels.jsonl")
     with FrameworkStore(path) as store:
@@ -101,8 +105,10 @@ def _label(job: tuple[str, Crystal, dict[str, Any]]) -> dict[str, float]:
     _, crystal, settings = job
     if settings["kind"] == "pores":
         return pore_labels(crystal)
-    chosen = {key: settings[key] for key in ("charges", "cycles", "equilibration", "seed")}
-    return adsorption_labels(crystal, **chosen)
+    chosen = {key: value for key, value in settings.items() if key != "kind"}
+    if settings["kind"] == "henry":
+        return henry_labels(crystal, **chosen)
+    return adsorption_labels(crystal, nitrogen=settings["kind"] == "adsorption", **chosen)
 
 
 def _lines(record: Path) -> Iterator[dict[str, Any]]:

@@ -23,7 +23,6 @@ from helio.frameworks.adsorption import (
     StatePoint,
     adsorption_labels,
     gas_in,
-    henry_constant,
     repeats,
     uptake,
 )
@@ -31,6 +30,7 @@ from helio.frameworks.campaign.settings import CampaignSettings
 from helio.frameworks.cif import write_cif
 from helio.frameworks.coulomb import coulomb_matrix
 from helio.frameworks.crystal import Crystal
+from helio.frameworks.henry import henry_constant, henry_labels
 from helio.settings.checking import checked
 
 pytest.importorskip("lammps_interface")
@@ -139,6 +139,16 @@ def test_henrys_constant_is_that_of_our_own_insertions() -> None:
     assert found == pytest.approx(expected, rel=0.06)
 
 
+def test_labels_of_henrys_law_are_constants_times_pressures() -> None:
+    host = layers()
+    labels = henry_labels(host, charges="none", cycles=20, seed=2)
+    hot = henry_constant(host, CO2, temperature=363.0, cycles=20, seed=7)
+    assert labels["uncharged_henry_co2_residual"] == pytest.approx(hot * 0.1e5)
+    assert labels["uncharged_henry_co2_uptake"] > labels["uncharged_henry_co2_residual"] > 0
+    difference = labels["uncharged_henry_co2_uptake"] - labels["uncharged_henry_co2_residual"]
+    assert labels["uncharged_henry_working_capacity"] == difference and len(labels) == 3
+
+
 @pytest.mark.slow
 def test_a_dilute_gas_follows_henrys_law_in_a_skewed_cell() -> None:
     """N = p V <exp(-U / kT)> / kT, averaged over our own random insertions."""
@@ -167,6 +177,10 @@ def test_labels_say_which_charges_they_rest_on(monkeypatch: pytest.MonkeyPatch) 
     assert given[3] is not None
     assert given[3][0] > 0.5
     assert given[3].sum() == pytest.approx(0, abs=1e-12)
+    given.clear()
+    capacity = adsorption_labels(salt, nitrogen=False)
+    assert len(given) == 2 and capacity["eqeq_working_capacity"] == 2.0
+    assert not [name for name in capacity if "n2" in name or "selectivity" in name]
     with pytest.raises(HelioError, match="charges of frameworks are eqeq or none, not 'ddec'"):
         adsorption_labels(salt, charges="ddec")
 

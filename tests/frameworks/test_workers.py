@@ -91,7 +91,7 @@ def test_labelling_goes_on_where_it_was_cut_off(
     record.write_text("{\n" + record.read_text())
     with pytest.raises(HelioError, match="damaged in line 1"):
         label_store(two_frameworks, cycles=10)
-    with pytest.raises(HelioError, match="labelled with pores or adsorption, not 'colour'"):
+    with pytest.raises(HelioError, match="labelled with pores, adsorption, capacity or henry, not 'colour'"):
         label_store(two_frameworks, kind="colour")
     with pytest.raises(HelioError, match="charges of frameworks are eqeq or none, not 'ddec'"):
         label_store(two_frameworks, charges="ddec")

@@ -31,6 +31,8 @@ class _Split(StrEnum):
 
 class _Labels(StrEnum):
     ADSORPTION = "adsorption"
+    CAPACITY = "capacity"
+    HENRY = "henry"
     PORES = "pores"
 
 
@@ -123,14 +125,19 @@ def import_(
 
 def label(
     store: Annotated[Path, typer.Argument(help="Store of frameworks; gets the labels.")],
-    what: Annotated[_Labels, typer.Option(help="Uptake of CO2 and N2 by GCMC, or pore figures.")] = _Labels.ADSORPTION,
+    what: Annotated[
+        _Labels,
+        typer.Option(
+            help="Uptake of CO2 and N2 by GCMC, of CO2 alone (capacity), of CO2 by Henry's law, pore figures."
+        ),
+    ] = _Labels.ADSORPTION,
     count: Annotated[
         int | None, typer.Option(min=1, help="Label so many, drawn at random; otherwise all.", show_default=False)
     ] = None,
     charges: Annotated[
         Charges, typer.Option(help="Of framework and gas: equilibrated (eqeq), or none, three times as fast.")
     ] = Charges.EQEQ,
-    cycles: Annotated[int, typer.Option(min=1, help="Of GCMC, averaged over.")] = 2000,
+    cycles: Annotated[int, typer.Option(min=1, help="Of GCMC or insertions, averaged over.")] = 2000,
     equilibration: Annotated[int, typer.Option(min=0, help="Cycles of GCMC before.")] = 2000,
     hours: Annotated[float, typer.Option(min=0.001, help="Limit for one framework.")] = 10.0,
     seed: _Seed = 0,

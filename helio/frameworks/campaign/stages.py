@@ -9,9 +9,11 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+from helio.errors import HelioError
 from helio.files.atomic import make_folder
 from helio.frameworks.campaign.record import PASSED, REJECTED, Candidate, Outcome
 from helio.frameworks.campaign.settings import CampaignSettings
+from helio.frameworks.cif import CoincidentAtomsError
 from helio.frameworks.crystal import Crystal
 from helio.frameworks.library import Library
 from helio.frameworks.store import FrameworkStore
@@ -36,6 +38,8 @@ def crystal_file(folder: Path, candidate: str, stage: str) -> Path:
 def do(job: Job, *, settings: CampaignSettings, calculator: Callable[[], Any] | None = None) -> Outcome:
     """Do a stage.
 
+    What is wrong with the candidate itself rejects it: blocks that cannot be joined, atoms in the same place.
+
     Args:
         job: which.
         settings: of the campaign.
@@ -49,18 +53,25 @@ def do(job: Job, *, settings: CampaignSettings, calculator: Callable[[], Any] | 
         "check": _check,
         "screen": _screen,
     }
-    return replace(stages[job.stage](job, settings), seconds=time.perf_counter() - begun)
+    try:
+        outcome = stages[job.stage](job, settings)
+    except CoincidentAtomsError as error:
+        reason = f"overlap: two atoms are in the same place ({' and '.join(error.pair)})"
+        outcome = Outcome(REJECTED, reason, {}, {"failed": "overlap"})
+    return replace(outcome, seconds=time.perf_counter() - begun)
 
 
 def _assemble(job: Job, settings: CampaignSettings) -> Outcome:
-    from helio.frameworks.assembly.assemble import assemble
+    from helio.frameworks.assembly.assemble import assemble_all
     from helio.frameworks.cif import write_cif
     from helio.frameworks.crystal import crystal_of
     from helio.frameworks.novelty import identity
 
     store, library = _store(job.folder / job.candidate.store)
     framework = replace(store.framework(job.candidate.source), name=job.candidate.name)
-    found = assemble(framework, library, adapt=True, seed=settings.seed)
+    (found,) = assemble_all([framework], library, adapt=True, seed=settings.seed)
+    if isinstance(found, HelioError):
+        return Outcome(REJECTED, str(found))
     crystal = crystal_of(found.framework, library)
     write_cif(crystal_file(job.folder, job.candidate.name, "assemble"), crystal)
     figures = {"mean_gap": found.mean_gap, "largest_gap": float(found.gaps.max()), "atoms": float(len(crystal))}

@@ -17,12 +17,15 @@ from helio.errors import HelioError
 from helio.files.run_folder import locked
 from helio.frameworks.block import make_block
 from helio.frameworks.campaign.outcome import funnel
-from helio.frameworks.campaign.record import FAILED, PASSED, REJECTED, Record
+from helio.frameworks.campaign.record import FAILED, PASSED, REJECTED, Candidate, Record
 from helio.frameworks.campaign.run import run, start
 from helio.frameworks.campaign.settings import CampaignSettings
+from helio.frameworks.campaign.stages import Job, crystal_file, do
+from helio.frameworks.cif import write_cif
+from helio.frameworks.crystal import Crystal
 from helio.frameworks.framework import Framework
 from helio.frameworks.library import Library
-from helio.frameworks.store import Entry, StoreContent
+from helio.frameworks.store import Entry, StoreContent, read_content
 from helio.frameworks.store_writer import write_store
 from helio.settings.checking import checked
 
@@ -95,6 +98,31 @@ def test_what_breaks_is_recorded_and_the_others_go_on(tmp_path):
             3,
             4,
         ]
+
+
+def test_what_is_wrong_with_a_candidate_rejects_it(tmp_path):
+    """Two atoms in the same place, and no linker to join nodes: the stages themselves did not break."""
+    folder = started(tmp_path, count=1, relaxation="none")
+    settings = checked(CampaignSettings, {"samples": "x", "relaxation": "none"})
+    candidate = Candidate("c000001", 1, "samples/00000.h5", "sample 0", {})
+    places = np.array([[0.1, 0, 0], [0.13, 0, 0], [4.0, 4, 4]])
+    nothing = np.zeros((0, 2), np.int32), np.zeros((0, 3), np.int32)
+    (folder / "candidates" / "c000001").mkdir(parents=True)
+    write_cif(
+        crystal_file(folder, "c000001", "assemble"),
+        Crystal("c000001", np.eye(3) * 8, np.array([7, 8, 30], np.int32), places, *nothing),
+    )
+    overlapping = do(Job(folder, candidate, "check"), settings=settings)
+    assert (overlapping.outcome, overlapping.words) == (REJECTED, {"failed": "overlap"})
+    assert overlapping.reason == "overlap: two atoms are in the same place (N and O)"
+
+    (folder / "samples").mkdir()
+    content = read_content(samples(folder / "samples" / "00000.h5", 1))
+    (entry,) = content.entries
+    unlike = replace(entry, framework=replace(entry.framework, blocks=np.zeros(2, np.int32)))
+    write_store(folder / "samples" / "00000.h5", replace(content, entries=[unlike]), overwrite=True)
+    assembled = do(Job(folder, candidate, "assemble"), settings=settings)
+    assert (assembled.outcome, assembled.reason) == (REJECTED, "c000001 has no linker with a connection")
 
 
 def killed_and_resumed(tmp_path: Path, kills: int) -> None:
