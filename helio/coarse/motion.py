@@ -48,10 +48,9 @@ class Motion:
             {} if size < _IN_MEMORY else None
         )
 
-    @property
-    def sizes(self) -> Sizes:
-        """What topologies of all systems fit in."""
-        return sizes_of(self.systems)
+    def sizes(self, *, separation: int = 1) -> Sizes:
+        """What topologies of all systems fit in, with partners up to so many bonds away."""
+        return sizes_of(self.systems, separation=separation)
 
     def topologies(self, sizes: Sizes) -> list[Topology]:
         """The padded topology of every system."""

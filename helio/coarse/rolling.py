@@ -126,10 +126,9 @@ def _harm(
     """What is wrong with a system, if anything, and the group where it is seen."""
     real = topology.group_masses > 0
     broken = real & ~jnp.all(jnp.isfinite(positions), axis=-1)
-    groups = len(positions)
     ends = positions.at[topology.group_partners].get(mode="clip")
     bonds = lengths(shortest(ends - positions[:, None], box))
-    stretched = jnp.any((topology.group_partners < groups) & (bonds > limits.bond), axis=1)
+    stretched = jnp.any((topology.separations == 1) & (bonds > limits.bond), axis=1)
     large = coarse_gyration(positions, topology) > limits.gyration
     of_large = jnp.any((topology.molecules > 0) & large[:, None], axis=0)
     harm, group = jnp.where(overflow, CROWDED, SOUND).astype(jnp.int32), jnp.zeros((), jnp.int32)

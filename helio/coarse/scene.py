@@ -56,7 +56,8 @@ def set_scene(settings: SimulateSettings, store: Store) -> Scene:
     motion = Motion(store, names, step_time=info.step_time, types=architecture.type_names)
     for name, (system, _) in zip(names, motion.systems, strict=True):
         _check_bond_types(name, system.bond_types, architecture.bond_types)
-    frames, boxes = _histories(motion, architecture, settings.begin)
+    sizes = motion.sizes(separation=architecture.separation)
+    frames, boxes = _histories(motion, architecture, sizes.groups, settings.begin)
     seeds = jnp.asarray([zlib.crc32(name.encode()) for name in names], jnp.uint32)
     key = jax.random.key(settings.seed)
     return Scene(
@@ -64,17 +65,19 @@ def set_scene(settings: SimulateSettings, store: Store) -> Scene:
         model=model,
         info=info,
         motion=motion,
-        topology=jax.tree.map(lambda *leaves: np.stack(leaves), *motion.topologies(motion.sizes)),
+        topology=jax.tree.map(lambda *leaves: np.stack(leaves), *motion.topologies(sizes)),
         boxes=boxes,
         history=frames,
         keys=jax.vmap(lambda seed: jax.random.fold_in(key, seed))(seeds),
     )
 
 
-def _histories(motion: Motion, architecture: Architecture, begin: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """The first frames (B, H, G, 3) from `begin` on, and the boxes (B, 3) at the last of them."""
+def _histories(
+    motion: Motion, architecture: Architecture, size: int, begin: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The first frames (B, H, G, 3) from `begin` on, G = `size`, and the boxes (B, 3) at the last of them."""
     history = architecture.history
-    frames = np.zeros((len(motion.names), history, motion.sizes.groups, 3), np.float32)
+    frames = np.zeros((len(motion.names), history, size, 3), np.float32)
     boxes = []
     for number, (name, (_, groups)) in enumerate(zip(motion.names, motion.systems, strict=True)):
         if motion.windows(number, history) <= begin:

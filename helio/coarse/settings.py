@@ -63,6 +63,9 @@ class NetworkSettings(Settings):
     radius: PositiveFloat | None = Field(
         None, description="within which groups see each other, in the data's unit; by default all do; needed in boxes"
     )
+    separation: PositiveInt = Field(
+        1, description="up to so many bonds between two groups are told apart; published 1: whether they are bonded"
+    )
     least_spread: PositiveFloat = Field(0.01, description="of noise, in units of the rms target")
     gyration: PositiveInt | None = Field(
         None, description="width of a head that predicts radii of gyration, published 256; by default groups give them"

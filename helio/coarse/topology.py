@@ -9,6 +9,8 @@ from typing import Any
 import equinox as eqx
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
 
 from helio.coarse.groups import Groups
 from helio.coarse.system import FineSystem
@@ -23,7 +25,8 @@ class Topology(eqx.Module):
     bond_types: Int[Any, "N P"]
     members: Int[Any, "G Q"]  # beads of each group; N for none
     group_masses: Float[Any, " G"]  # zero for groups that are padding
-    group_partners: Int[Any, "G R"]  # groups that each group is bonded to; G for none
+    group_partners: Int[Any, "G R"]  # groups that few bonds lie between (`Sizes.separation`); G for none
+    separations: Int[Any, "G R"]  # how many, 1 for groups that are bonded; 0 for none
     molecules: Float[Any, "M G"]  # share of the molecule's mass that each group has
 
 
@@ -35,12 +38,13 @@ class Sizes:
     bonds: int  # most of a bead
     groups: int
     beads_per_group: int
-    group_bonds: int  # most of a group
+    group_partners: int  # most of a group
     molecules: int
+    separation: int  # bonds between partners, at most
 
 
-def sizes_of(systems: Sequence[tuple[FineSystem, Groups]]) -> Sizes:
-    """The smallest sizes that all these systems fit."""
+def sizes_of(systems: Sequence[tuple[FineSystem, Groups]], *, separation: int = 1) -> Sizes:
+    """The smallest sizes that all these systems fit, with partners of groups up to so many bonds away."""
     each = [
         astuple(
             Sizes(
@@ -48,8 +52,9 @@ def sizes_of(systems: Sequence[tuple[FineSystem, Groups]]) -> Sizes:
                 bonds=_most(system.bonds, len(system)),
                 groups=len(groups),
                 beads_per_group=int(groups.sizes.max()),
-                group_bonds=_most(groups.bonds, len(groups)),
+                group_partners=_most(_related(groups, separation)[0], len(groups)),
                 molecules=system.molecule_count,
+                separation=separation,
             )
         )
         for system, groups in systems
@@ -62,7 +67,8 @@ def topology(system: FineSystem, groups: Groups, sizes: Sizes, *, types: np.ndar
     beads = len(system)
     kinds = np.zeros(len(system.bonds), np.int32) if system.bond_types is None else system.bond_types
     partners, bond_types = _partners(system.bonds, kinds, sizes.beads, sizes.bonds)
-    group_partners, _ = _partners(groups.bonds, np.zeros(len(groups.bonds), np.int32), sizes.groups, sizes.group_bonds)
+    related = _related(groups, sizes.separation)
+    group_partners, separations = _partners(*related, sizes.groups, sizes.group_partners)
     members = np.full((sizes.groups, sizes.beads_per_group), sizes.beads, np.int32)
     order = np.argsort(groups.members, kind="stable")
     first = np.concatenate([[0], np.cumsum(groups.sizes)])
@@ -78,12 +84,24 @@ def topology(system: FineSystem, groups: Groups, sizes: Sizes, *, types: np.ndar
         members=members,
         group_masses=_padded(groups.masses, sizes.groups, np.float32),
         group_partners=group_partners,
+        separations=separations,
         molecules=shares,
     )
 
 
 def _padded(values: np.ndarray, size: int, dtype: Any) -> np.ndarray:
     return np.pad(np.asarray(values, dtype), (0, size - len(values)))
+
+
+def _related(groups: Groups, separation: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of groups up to so many bonds apart (Q, 2), each once, and how many bonds (Q,)."""
+    if separation == 1:
+        return groups.bonds, np.ones(len(groups.bonds), np.int32)
+    count = len(groups)
+    bonded = csr_array((np.ones(len(groups.bonds)), groups.bonds.T), shape=(count, count))
+    apart = dijkstra(bonded, directed=False, unweighted=True, limit=separation)
+    pairs = np.argwhere(np.triu(np.isfinite(apart), 1))
+    return pairs, apart[*pairs.T].astype(np.int32)
 
 
 def _most(pairs: np.ndarray, count: int) -> int:

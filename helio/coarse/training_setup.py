@@ -53,6 +53,7 @@ def prepare_training(settings: CoarseTrainSettings, store: Store) -> Setup:
     motion, validation = (Motion(store, part, step_time=step_time) for part in (names, checks))
     architecture = _architecture(settings, everyone)
     scales = motion.scales(radius=settings.network.radius)
+    sizes = everyone.sizes(separation=architecture.separation)
     weights = _weights(settings)
     model = CoarseModel(architecture, scales, seed=settings.seed)
     rate = _rate(settings)
@@ -67,8 +68,8 @@ def prepare_training(settings: CoarseTrainSettings, store: Store) -> Setup:
             beads_per_group=store.beads_per_group,
             source=f"trained by Helio {__version__} on {store.origin or store.path.name}",
         ),
-        batches=_batches(settings, motion, everyone.sizes, architecture, scales),
-        validate=_validate(settings, validation, everyone.sizes, architecture, weights) if checks else None,
+        batches=_batches(settings, motion, sizes, architecture, scales),
+        validate=_validate(settings, validation, sizes, architecture, weights) if checks else None,
         weights=weights,
         rate=rate,
         optimiser=make_optimiser("adam", rate, model, clip_norm=settings.clip_norm),

@@ -18,7 +18,7 @@ from tests.coarse.conftest import melt_store
 def windows(store: Store, *, step_time: float = 2.0, disturbance: Disturbance | None = None, **more) -> Windows:
     motion = Motion(store, store.part("train"), step_time=step_time)
     settings = {"history": 4, "systems_per_batch": 3, "windows_per_system": 5, "seed": 1} | more
-    return Windows(motion, motion.sizes, disturbance=disturbance or Disturbance(), **settings)
+    return Windows(motion, motion.sizes(), disturbance=disturbance or Disturbance(), **settings)
 
 
 def test_batches_are_frames_of_the_store(rouse_store) -> None:
@@ -78,7 +78,7 @@ def test_rotations() -> None:
 def test_fixed_windows_are_the_same_in_each_pass(rouse_store) -> None:
     with Store(rouse_store) as store:
         motion = Motion(store, store.part("validation"), step_time=2.0)
-        fixed = FixedWindows(motion, motion.sizes, history=4, windows_per_system=6, sigmas=(0.5,))
+        fixed = FixedWindows(motion, motion.sizes(), history=4, windows_per_system=6, sigmas=(0.5,))
         one, other = list(fixed), list(fixed)
         assert len(one) == 2 and one[0].index[0, -1] == 60 - 5
         assert all(np.array_equal(np.asarray(a.noise), np.asarray(b.noise)) for a, b in zip(one, other, strict=True))

@@ -55,7 +55,8 @@ class Architecture:
     type_size: int = 32  # of the vectors of types of beads, bonds and pairs
     masses: bool = True  # whether networks see masses
     radius: float | None = None  # of pairs, in the unit of the data; None: all pairs
-    columns: int = 0  # pairs within the radius that a group can have, bonded ones apart; 0: no list, all pairs
+    columns: int = 0  # groups within the radius of one, partners apart; 0: no list, all pairs
+    separation: int = 1  # partners are up to so many bonds apart, which networks tell from each other
     least_spread: float = 0.01  # of the noise, in units of the rms target
     gyration_width: int | None = None  # of the head of radii of gyration; None: there is none
     refinement: RefinementChoice | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from helio.coarse.network.graph_network import Pairs
 from helio.coarse.topology import Topology
@@ -16,7 +16,7 @@ class PairGeometry(eqx.Module):
 
     pairs: Pairs
     vectors: Float[Array, "G K 3"]  # r_j - r_i by the shortest way, zero for pairs that are none
-    bonded: Bool[Array, "G K"]
+    separation: Int[Array, "G K"]  # bonds between the two, 0 for those that are no partners (`Topology`)
     overflow: Bool[Array, ""]  # a group had more others within the radius than there are columns
 
 
@@ -28,7 +28,7 @@ def pair_geometry(
     radius: float | None,
     columns: int,
 ) -> PairGeometry:
-    """All pairs of groups within the radius, and all that are bonded, whatever their distance.
+    """All pairs of groups within the radius, and all partners (`Topology`), whatever their distance.
 
     Without columns each group has a place for every other one, as suits systems of tens of groups. With columns the
     nearest are chosen among all: comparing all pairs costs less than binning below some thousand groups.
@@ -38,7 +38,7 @@ def pair_geometry(
         topology: whose padded groups are in no pair.
         box: edges, of which half is at least the radius; None where there are no boundaries.
         radius: in the unit of the positions; None for all pairs.
-        columns: most groups within the radius of one, bonded ones apart; 0 for a place for each.
+        columns: most groups within the radius of one, partners apart; 0 for a place for each.
     """
     groups = len(positions)
     real = topology.group_masses > 0
@@ -46,22 +46,23 @@ def pair_geometry(
     squares = jnp.sum(every**2, axis=-1)
     near = real[:, None] & real[None]
     numbers = jnp.arange(groups, dtype=jnp.int32)
-    bonded = jnp.any(topology.group_partners[:, :, None] == numbers, axis=1)
+    related = topology.group_partners[:, :, None] == numbers
+    separation = jnp.max(jnp.where(related, topology.separations[:, :, None], 0), axis=1)
     within = near if radius is None else near & (squares <= radius**2)
     if not columns:
-        mask = within | (bonded & near)
+        mask = within | ((separation > 0) & near)
         vectors = jnp.where(mask[:, :, None], every, 0)
-        return PairGeometry(Pairs(None, mask), vectors, bonded & mask, jnp.zeros((), bool))
-    others = within & ~bonded & (numbers[:, None] != numbers)
+        return PairGeometry(Pairs(None, mask), vectors, jnp.where(mask, separation, 0), jnp.zeros((), bool))
+    others = within & (separation == 0) & (numbers[:, None] != numbers)
     order, chosen = jax.lax.top_k(jnp.where(others, -squares, -jnp.inf), min(columns, groups))
     listed = jnp.where(jnp.isfinite(order), chosen, groups)
     itself = jnp.where(real, numbers, groups)[:, None]
     sender = jnp.concatenate([itself, topology.group_partners, listed], axis=1)
     mask = sender < groups
     vectors = shortest(positions.at[sender].get(mode="clip") - positions[:, None], box)
-    kinds = jnp.zeros_like(mask).at[:, 1 : 1 + topology.group_partners.shape[1]].set(True)
+    listed_separation = jnp.pad(topology.separations, ((0, 0), (1, listed.shape[1])))
     overflow = jnp.any(jnp.sum(others, axis=1) > columns)
-    return PairGeometry(Pairs(sender, mask), jnp.where(mask[:, :, None], vectors, 0), kinds & mask, overflow)
+    return PairGeometry(Pairs(sender, mask), jnp.where(mask[:, :, None], vectors, 0), listed_separation, overflow)
 
 
 def shortest(vectors: Float[Array, "*n 3"], box: Float[Array, " 3"] | None) -> Float[Array, "*n 3"]:

@@ -19,7 +19,7 @@ from helio.coarse.topology import Topology
 class PairNetwork(eqx.Module):
     """What dynamics and score have in common; each decodes the latents in its own way."""
 
-    kinds: Float[Array, "2 C"]  # of pairs: not bonded, bonded
+    kinds: Float[Array, "S C"]  # of pairs: more bonds apart than are told apart, 1 bond, 2, ...
     network: GraphNetwork
     scales: Scales = eqx.field(static=True)
     masses: bool = eqx.field(static=True)
@@ -36,7 +36,7 @@ class PairNetwork(eqx.Module):
         """Draw the weights; masses and kinds are not counted in the numbers of inputs."""
         a = architecture
         self.scales, self.masses = scales, a.masses
-        self.kinds = type_vectors(2, a.type_size, rng)
+        self.kinds = type_vectors(1 + a.separation, a.type_size, rng)
         self.network = GraphNetwork(
             node_inputs + a.masses,
             edge_inputs + a.type_size,
@@ -55,7 +55,7 @@ class PairNetwork(eqx.Module):
     ) -> tuple[Float[Array, "G F"], Float[Array, "G K F"]]:
         """Of groups and of pairs, from standardised inputs."""
         masses = [topology.group_masses[:, None] / self.scales.group_mass] if self.masses else []
-        kind = jnp.where(geometry.bonded[:, :, None], self.kinds[1], self.kinds[0])
+        kind = self.kinds[geometry.separation]
         return self.network(
             jnp.concatenate([*nodes, *masses], axis=-1), jnp.concatenate([*edges, kind], axis=-1), geometry.pairs
         )

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from helio.coarse.network.geometry import lengths, pair_geometry, shortest
+from helio.coarse.topology import sizes_of, topology
 
 RADIUS = 3.0
 
 
-def pairs_of(branched, box) -> dict[tuple[int, int], tuple[np.ndarray, bool]]:
-    """Vector, and whether bonded, of every pair within the radius or bonded."""
+def pairs_of(branched, box, apart: dict[tuple[int, int], int]) -> dict[tuple[int, int], tuple[np.ndarray, int]]:
+    """Vector and number of bonds of every pair within the radius or with a number of bonds."""
     positions = np.asarray(branched.newest, float)
-    bonds = {(i, j) for a, b in branched.groups.bonds.tolist() for i, j in ((a, b), (b, a))}
     found = {}
     for i in range(len(positions)):
         for j in range(len(positions)):
@@ -23,17 +23,25 @@ def pairs_of(branched, box) -> dict[tuple[int, int], tuple[np.ndarray, bool]]:
             if box is not None:
                 images = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3), -1).reshape(-1, 3) * np.asarray(box, float)
                 away = min((away + image for image in images), key=lambda v: float(v @ v))
-            if np.linalg.norm(away) <= RADIUS or (i, j) in bonds:
-                found[i, j] = (away, (i, j) in bonds)
+            if np.linalg.norm(away) <= RADIUS or (i, j) in apart:
+                found[i, j] = (away, apart.get((i, j), 0))
     return found
+
+
+# Bonds between groups, which form two chains: 0 - 1 - 2 and 3 - 4.
+BONDED = {(0, 1): 1, (1, 2): 1, (3, 4): 1}
 
 
 @pytest.mark.parametrize("columns", [0, 4])
 @pytest.mark.parametrize("periodic", [False, True])
-def test_pairs(branched, columns: int, periodic: bool) -> None:
+@pytest.mark.parametrize("apart", [BONDED, BONDED | {(0, 2): 2}])
+def test_pairs(branched, columns: int, periodic: bool, apart: dict[tuple[int, int], int]) -> None:
     box = branched.box if periodic else None
-    found = pair_geometry(branched.newest, branched.topology, box, radius=RADIUS, columns=columns)
-    known = pairs_of(branched, box)
+    parts = [(branched.system, branched.groups)]
+    sizes = sizes_of(parts, separation=max(apart.values()))
+    systems = jax.tree.map(jnp.asarray, topology(*parts[0], sizes))
+    found = pair_geometry(branched.newest, systems, box, radius=RADIUS, columns=columns)
+    known = pairs_of(branched, box, apart | {(j, i): bonds for (i, j), bonds in apart.items()})
     mask = np.asarray(found.pairs.mask)
     sender = np.tile(np.arange(5), (5, 1)) if found.pairs.sender is None else np.asarray(found.pairs.sender)
     listed = {(int(i), int(sender[i, k])): (int(i), int(k)) for i, k in np.argwhere(mask)}
@@ -41,7 +49,7 @@ def test_pairs(branched, columns: int, periodic: bool) -> None:
     assert not found.overflow
     for pair, place in listed.items():
         np.testing.assert_allclose(found.vectors[place], known[pair][0], atol=1e-5)
-        assert bool(found.bonded[place]) == known[pair][1]
+        assert found.separation[place] == known[pair][1]
 
 
 def test_too_few_columns_are_told(branched) -> None:

@@ -86,7 +86,7 @@ def test_permutation_of_beads_and_groups(branched, form: str) -> None:
 def test_padding_changes_nothing(branched, form: str, periodic: bool) -> None:
     model = random_model(form, periodic=periodic, refined=True)
     box = branched.box if periodic else None
-    wide = topology(branched.system, branched.groups, Sizes(20, 4, 8, 6, 3, 4))
+    wide = topology(branched.system, branched.groups, Sizes(20, 4, 8, 6, 3, 4, 1))
     wide = jax.tree.map(jnp.asarray, wide)
     positions = jnp.pad(branched.newest, ((0, 3), (0, 0)))
     steps = jnp.pad(branched.steps, ((0, 0), (0, 3), (0, 0)))
