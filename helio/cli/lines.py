@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 # Seconds between lines where the output is no terminal.
 _PLAIN_PERIOD = 20.0
@@ -35,7 +36,13 @@ def changing_line(first: str) -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def counting_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error, and a function that is told how many are done and of how many."""
+    """A function that is told how many are done and of how many, and shows it on standard error.
+
+    A bar that goes away at the end; where there is no terminal, a line now and then.
+    """
+    if not sys.stderr.isatty():
+        yield _counted_lines(what)
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -43,3 +50,17 @@ def counting_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, of: progress.update(task, completed=done, total=of)
+
+
+def _counted_lines(what: str) -> Callable[[int, int], None]:
+    began = last = time.monotonic()
+
+    def report(done: int, of: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < _PLAIN_PERIOD or not done:
+            return
+        last, left = now, timedelta(seconds=round((now - began) * (of - done) / done))
+        print(f"{100 * done / of:5.1f} %  {done:,} of {of:,} {what}  {left} left", file=sys.stderr, flush=True)
+
+    return report
