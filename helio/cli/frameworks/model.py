@@ -15,6 +15,7 @@ from helio.cli.template import Out, Schema, give
 from helio.errors import HelioError
 
 if TYPE_CHECKING:
+    from helio.frameworks.model.model_file import FrameworkModel
     from helio.frameworks.model.settings import FrameworkTrainSettings
     from helio.frameworks.model.wishes import Wishes
     from helio.train.loop import Outcome
@@ -109,6 +110,10 @@ def optimise(
     most: Annotated[list[str] | None, typer.Option(metavar="LABEL", help="Of which the most is wanted.")] = None,
     least: Annotated[list[str] | None, typer.Option(metavar="LABEL", help="Of which the least is wanted.")] = None,
     model: _Model = "helio-frameworks",
+    labelled: Annotated[
+        Path | None,
+        typer.Option(help="Store to learn labels from that the model does not know.", show_default=False),
+    ] = None,
     start: Annotated[
         Path | None, typer.Option(help="Store whose frameworks to begin from; by default random latents.")
     ] = None,
@@ -144,7 +149,7 @@ def optimise(
     search = Search(steps, learning_rate, prior)
     begin = None if start is None else (start, part)
     _generate(
-        wishes, out, model, dry_run, overwrite, begin,
+        wishes, out, model, dry_run, overwrite, begin, labelled,
         count=count, seed=seed, spread=spread, batch=batch, search=search, guidance=guidance, prefix="optimised",
     )  # fmt: skip
 
@@ -156,6 +161,7 @@ def _generate(
     dry_run: bool,
     overwrite: bool,
     begin: tuple[Path, str] | None = None,
+    labelled: Path | None = None,
     **settings: Any,
 ) -> None:
     """Check, draw, write and tell."""
@@ -171,6 +177,8 @@ def _generate(
     if out.exists() and not overwrite:
         raise HelioError(f"{out} exists; give another name or --overwrite")
     whole = read_framework_model(model)
+    if labelled is not None:
+        whole = _with_labels(whole, wishes, labelled)
     check_wishes(wishes, whole.scales)
     if dry_run:
         typer.echo(f"{whole.info.name}: {len(whole.library)} blocks, labels {', '.join(whole.scales.names)}")
@@ -192,6 +200,23 @@ def _generate(
         f"{found.impossible} impossible lattices, {found.not_finite} not finite"
     )
     _tell_labels(found.content.entries)
+
+
+def _with_labels(model: FrameworkModel, wishes: Wishes, labelled: Path) -> FrameworkModel:
+    """Learn the labels that are wished for and not known, and tell how well."""
+    from helio.frameworks.model.fitted_label import with_label
+    from helio.frameworks.store import FrameworkStore
+
+    with FrameworkStore(labelled) as store:
+        for name in dict.fromkeys((*wishes.targets, *wishes.most, *wishes.least)):
+            if name in model.scales.names:
+                continue
+            model, errors = with_label(model, store, name)
+            typer.echo(
+                f"{name}: learnt from {errors.frameworks} frameworks; those left out are told with a mean error of "
+                f"{errors.mean_error:.3g} (from the median: {errors.spread:.3g}), correlation {errors.correlation:.2f}"
+            )
+    return model
 
 
 def _tell_labels(entries: list[Any]) -> None:

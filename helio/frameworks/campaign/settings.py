@@ -29,6 +29,7 @@ class CampaignSettings(Settings):
     screen: int = Field(0, ge=0, description="how many valid, new and unique candidates are screened by GCMC")
     rank_by: str = Field("surface_area", description="figure by which those are chosen that are screened, the largest")
     charges: Literal["eqeq", "none"] = Field("eqeq", description="of frameworks and gases in GCMC")
+    nitrogen: bool = Field(True, description="screen nitrogen, too; without it there is no selectivity")
     cycles: PositiveInt = Field(2000, description="of GCMC that are averaged over")
     equilibration: PositiveInt = Field(1000, description="cycles of GCMC before")
     limit_s: PositiveFloat = Field(3600.0, description="seconds after which a stage of a candidate is given up")

@@ -120,6 +120,7 @@ def _screen(job: Job, settings: CampaignSettings) -> Outcome:
     figures = adsorption_labels(
         crystal,
         charges=settings.charges,
+        nitrogen=settings.nitrogen,
         cycles=settings.cycles,
         equilibration=settings.equilibration,
         seed=settings.seed + job.candidate.number,
