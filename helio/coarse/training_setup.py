@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import equinox as eqx
+
 from helio import __version__
 from helio.coarse.capacity import most_within
 from helio.coarse.loss import CoarseLoss
 from helio.coarse.model_file import CoarseInfo
 from helio.coarse.motion import Motion, is_periodic
 from helio.coarse.network.architecture import Architecture
+from helio.coarse.network.embedding import standardised
 from helio.coarse.network.model import CoarseModel
 from helio.coarse.network.standardise import Scales
 from helio.coarse.settings import CoarseTrainSettings
@@ -56,6 +59,7 @@ def prepare_training(settings: CoarseTrainSettings, store: Store) -> Setup:
     sizes = everyone.sizes(separation=architecture.separation)
     weights = _weights(settings)
     model = CoarseModel(architecture, scales, seed=settings.seed)
+    model = eqx.tree_at(lambda m: m.embedding, model, standardised(model.embedding, motion.topologies(sizes)))
     rate = _rate(settings)
     return Setup(
         settings=settings,

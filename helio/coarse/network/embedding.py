@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,9 @@ from jaxtyping import Array, Float
 from helio.coarse.network.architecture import Architecture
 from helio.coarse.network.graph_network import MLP, GraphNetwork, Pairs, type_vectors
 from helio.coarse.topology import Topology
+
+# Variances below this share of the largest are raised to it: what hardly differs between groups is left small.
+_LEAST_VARIANCE = 1e-3
 
 
 class Embedding(eqx.Module):
@@ -54,3 +59,30 @@ class Embedding(eqx.Module):
         real = (topology.members < beads)[:, :, None]
         own = jnp.where(real, nodes.at[topology.members].get(mode="clip"), 0)
         return own.sum(axis=1) / jnp.maximum(real.sum(axis=1).astype(nodes.dtype), 1)
+
+
+def standardised(embedding: Embedding, topologies: Sequence[Topology]) -> Embedding:
+    """The same with features that over all groups of these systems have mean zero and the unit covariance.
+
+    Groups are alike, and features means over beads: drawn weights make them differ by little beside their mean, and the
+    dynamics then learn what systems have in common long before what sets them apart. Features are linear in the last
+    layer, so it takes up the change of variables (Krähenbühl et al., ICLR 2016, for the idea). Where groups are all the
+    same, nothing is changed.
+    """
+    embed = eqx.filter_jit(embedding)
+    found = [np.asarray(embed(one), np.float64)[np.asarray(one.group_masses) > 0] for one in topologies]
+    features = np.concatenate(found)
+    mean, covariance = features.mean(axis=0), np.cov(features.T, bias=True).reshape(2 * features.shape[1:])
+    variances, axes = np.linalg.eigh(covariance)
+    if variances[-1] < 1e-12 * (1 + mean @ mean):
+        return embedding
+    change = axes / np.sqrt(np.maximum(variances, _LEAST_VARIANCE * variances[-1])) @ axes.T
+    last = embedding.decode.layers[-1]
+    assert last.bias is not None
+    weights = np.asarray(last.kernel, np.float64) @ change, (np.asarray(last.bias, np.float64) - mean) @ change
+    kind = last.kernel.dtype
+    return eqx.tree_at(
+        lambda e: (e.decode.layers[-1].kernel, e.decode.layers[-1].bias),
+        embedding,
+        tuple(jnp.asarray(each, kind) for each in weights),
+    )
