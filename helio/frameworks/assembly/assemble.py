@@ -17,11 +17,13 @@ from helio.frameworks.assembly.sites import Joints, joints
 from helio.frameworks.assembly.spinning import spun
 from helio.frameworks.framework import Framework
 from helio.frameworks.library import Library
+from helio.frameworks.periodic_graph import fragments
 
-# (starts, batch) of the rounds; a framework goes into the next where its mean gap is still above that below.
+# (starts, batch) of the rounds; a framework goes into the next where its mean gap is still above that below, or where
+# its places may adapt and it is no net in three dimensions yet.
 _ROUNDS = ((8, 16), (48, 4))
-_GOOD, _GOOD_BEFORE_ADAPTING = 0.3, 1.0  # A
-_FITTED = 3  # of the starts, those with the smallest misfits, are fitted
+_GOOD, _MEET = 0.3, 0.5  # A; connections further apart than the second do not meet
+_FITTED, _ADAPTED = 3, 8  # of the starts, those with the smallest misfits, are fitted; where places adapt, more
 _NEAREST = 1.0  # A: blocks whose centres are closer cannot both be there
 
 
@@ -47,7 +49,7 @@ def assemble(framework: Framework, library: Library, *, adapt: bool = False, see
 
 
 def assemble_all(
-    frameworks: Sequence[Framework], library: Library, *, adapt: bool = False, seed: int = 0
+    frameworks: Sequence[Framework], library: Library, *, adapt: bool = False, dimensions: int = 3, seed: int = 0
 ) -> list[Assembled | HelioError]:
     """Turn and join the blocks of frameworks, whose rotations and edges are not looked at.
 
@@ -55,6 +57,8 @@ def assemble_all(
         frameworks: cell, centres and blocks.
         library: of the blocks.
         adapt: let centres and cell give way so that connections meet; for frameworks whose places are about right.
+            Several ways to join them are then tried, and one that makes a single net is preferred.
+        dimensions: in which that net has to go on.
         seed: of the first rotations; the same seed gives the same frameworks.
 
     Returns:
@@ -67,19 +71,16 @@ def assemble_all(
             poses[place] = joints(framework, library), _pose(framework)
         except HelioError as error:
             found[place] = error
-    best: dict[int, tuple[Pose, Matching]] = {}
-    good = _GOOD_BEFORE_ADAPTING if adapt else _GOOD
+    best: dict[int, _Fit] = {}
     for round_number, (starts, batch) in enumerate(_ROUNDS):
-        open_ = [place for place in poses if place not in best or best[place][1].gaps.mean() > good]
+        open_ = [place for place in poses if place not in best or not best[place].good]
         for begin in range(0, len(open_), batch):
             places = open_[begin : begin + batch]
-            for place, new in zip(
-                places, _turned([poses[p] for p in places], starts, (seed, round_number)), strict=True
-            ):
-                if place not in best or new[1].misfits.sum() < best[place][1].misfits.sum():
-                    best[place] = new
-    for place, (pose, matching) in best.items():
-        found[place] = _finished(frameworks[place], library, poses[place][0], pose, matching, adapt=adapt)
+            turned = _turned([poses[p] for p in places], starts, (seed, round_number), dimensions if adapt else None)
+            for place, new in zip(places, turned, strict=True):
+                best[place] = min(best.get(place, new), new, key=_Fit.order)
+    for place, fit in best.items():
+        found[place] = _finished(frameworks[place], library, poses[place][0], fit, adapt=adapt)
     return [one for one in found if one is not None]
 
 
@@ -104,23 +105,54 @@ def _reduced(cell: np.ndarray) -> np.ndarray:
     return np.asarray(minkowski_reduce(cell)[0])
 
 
-def _turned(poses: list[tuple[Joints, Pose]], starts: int, seed: tuple[int, int]) -> list[tuple[Pose, Matching]]:
-    """For each framework the best of so many starts, its rotations fitted."""
+@dataclass(frozen=True)
+class _Fit:
+    """A way to join the blocks, and whether that makes one net in all dimensions (where it matters; else True)."""
+
+    pose: Pose
+    matching: Matching
+    whole: bool
+
+    @property
+    def good(self) -> bool:
+        return self.whole and float(self.matching.gaps.mean()) <= _GOOD
+
+    def order(self) -> tuple[bool, float]:
+        """The smallest is the best: whole nets whose connections meet before all others, then small misfits."""
+        return not (self.whole and float(self.matching.gaps.mean()) <= _MEET), float(self.matching.misfits.sum())
+
+
+def _turned(poses: list[tuple[Joints, Pose]], starts: int, seed: tuple[int, int], dimensions: int | None) -> list[_Fit]:
+    """For each framework the best of so many starts, its rotations fitted; with `dimensions` places and cell adapt."""
     first = [
         Start(own, pose.centers, pose.cell, first_turns(
             own, pose.centers, pose.cell, starts=starts, random=np.random.default_rng(seed)
         ))
         for own, pose in poses
     ]  # fmt: skip
-    return [_best(own, pose, turns) for (own, pose), turns in zip(poses, annealed(first), strict=True)]
+    return [_best(own, pose, turns, dimensions) for (own, pose), turns in zip(poses, annealed(first), strict=True)]
 
 
-def _best(own: Joints, pose: Pose, turns: np.ndarray) -> tuple[Pose, Matching]:
+def _best(own: Joints, pose: Pose, turns: np.ndarray, dimensions: int | None) -> _Fit:
     tried = [replace(pose, rotations=one) for one in turns]
     matchings = [_matching(own, one) for one in tried]
-    order = np.argsort([matching.misfits.sum() for matching in matchings], kind="stable")[:_FITTED]
-    fits = [_refitted(own, tried[i], matchings[i], cell=False) for i in order]
-    return min(fits, key=lambda fit: fit[1].misfits.sum())
+    order = np.argsort([matching.misfits.sum() for matching in matchings], kind="stable")
+    fits: list[_Fit] = []
+    for i in order[: _FITTED if dimensions is None else _ADAPTED]:
+        pose, matching = _refitted(own, tried[i], matchings[i], cell=False)
+        whole = True
+        if dimensions is not None:
+            pose, matching = _refitted(own, pose, matching, cell=True)
+            whole = _ranks(own, pose, matching) == [dimensions]
+        fits.append(_Fit(pose, matching, whole))
+    return min(fits, key=_Fit.order)
+
+
+def _ranks(own: Joints, pose: Pose, matching: Matching) -> list[int]:
+    """In how many dimensions each net of joined blocks goes on."""
+    pairs = np.stack([own.nodes.block, own.linkers.block[matching.linker]], axis=1)
+    images = np.rint(matching.shifts @ np.linalg.inv(pose.cell)).astype(int)
+    return fragments(len(pose.centers), pairs, images).ranks.tolist()
 
 
 def _refitted(own: Joints, pose: Pose, matching: Matching, *, cell: bool) -> tuple[Pose, Matching]:
@@ -138,11 +170,8 @@ def _matching(own: Joints, pose: Pose) -> Matching:
     return matched(nodes, linkers, pose.cell)
 
 
-def _finished(
-    framework: Framework, library: Library, own: Joints, pose: Pose, matching: Matching, *, adapt: bool
-) -> Assembled:
-    if adapt:
-        pose, matching = _refitted(own, pose, matching, cell=True)
+def _finished(framework: Framework, library: Library, own: Joints, fit: _Fit, *, adapt: bool) -> Assembled:
+    pose, matching = fit.pose, fit.matching
     cell, centers, wrapped = framework.cell, framework.centers, np.zeros((len(framework), 3))
     if adapt:
         cell = cell @ np.linalg.solve(_reduced(cell), pose.cell)

@@ -106,13 +106,14 @@ class FrameworkBatches:
         latent: int,
         noise_steps: int,
         per_batch: int,
+        draws: int,
         most_shapes: int,
         seed: int,
         once: bool = False,
     ) -> None:
         """Sort the frameworks by padded size; `embeddings` (library, C) are not yet standardised."""
         self._arrays, self._latent, self._noise_steps = arrays, latent, noise_steps
-        self._per_batch, self._seed, self._once = per_batch, seed, once
+        self._per_batch, self._draws, self._seed, self._once = per_batch, draws, seed, once
         self._embedding = scales.embedding_in(embeddings)
         self._lattice = scales.lattice_in(arrays.parameters, arrays.count)
         self._labels = scales.labels_in(arrays.labels)
@@ -158,7 +159,7 @@ class FrameworkBatches:
     def batch(self, number: int) -> FrameworkBatch:
         """A batch by its number over all passes."""
         kind, rows = self._order.batch(number)
-        size, b = self._sizes[kind], self._per_batch
+        size, b, d = self._sizes[kind], self._per_batch, self._draws
         real = np.arange(b) < len(rows)
         rows = np.resize(rows, b)  # padding repeats what is there
         a = self._arrays
@@ -171,8 +172,8 @@ class FrameworkBatches:
             "embedding": self._embedding[a.blocks[rows, :size]] * a.mask[rows, :size, None],
             "lattice": self._lattice[rows],
             "labels": np.where(known, self._labels[rows], 0.0),
-            "place_noise": random.normal(size=(b, size, 3)),
-            "embedding_noise": random.normal(size=(b, size, channels)),
+            "place_noise": random.normal(size=(b, d, size, 3)),
+            "embedding_noise": random.normal(size=(b, d, size, channels)),
             "latent_noise": random.normal(size=(b, self._latent)),
         }
         return FrameworkBatch(
@@ -181,7 +182,7 @@ class FrameworkBatches:
             count=a.count[rows],
             nodes=a.nodes[rows],
             known=known,
-            step=random.integers(1, self._noise_steps + 1, b).astype(np.int32),
+            step=random.integers(1, self._noise_steps + 1, (b, d)).astype(np.int32),
             index=rows.astype(np.int32),
             real=real,
         )

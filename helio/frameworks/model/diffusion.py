@@ -38,7 +38,7 @@ _TIMES = 16  # frequencies of the time's features
 
 
 class FrameworkBatch(eqx.Module):
-    """B frameworks and the noise that they are shown with."""
+    """B frameworks and the N draws of noise that each is shown with."""
 
     fractional: Any  # (B, G, 3)
     cell: Any  # (B, 3, 3) A, reduced
@@ -49,9 +49,9 @@ class FrameworkBatch(eqx.Module):
     lattice: Any  # (B, 6) standardised
     labels: Any  # (B, L) standardised, 0 where unknown
     known: Any  # (B, L)
-    step: Any  # (B,) t in 1 ... T
-    place_noise: Any  # (B, G, 3)
-    embedding_noise: Any  # (B, G, C)
+    step: Any  # (B, N) t in 1 ... T
+    place_noise: Any  # (B, N, G, 3)
+    embedding_noise: Any  # (B, N, G, C)
     latent_noise: Any  # (B, D)
     index: Any  # (B,)
     real: Any  # (B,)
@@ -63,7 +63,7 @@ class GenerativeModel(eqx.Module):
     encoder: LatentEncoder
     heads: LatentHeads
     denoiser: EquivariantNetwork
-    functions: int = eqx.field(static=True)
+    reach: int = eqx.field(static=True)
 
     def __init__(
         self,
@@ -72,24 +72,24 @@ class GenerativeModel(eqx.Module):
         latent: int,
         labels: int,
         features: int,
-        vectors: int,
-        functions: int,
+        pair: int,
+        reach: int,
         layers: int,
         encoder_layers: int,
         rng: np.random.Generator,
     ):
         """Draw all weights."""
-        sizes = {"features": features, "vectors": vectors, "functions": functions}
+        sizes = {"features": features, "pair": pair, "reach": reach}
         self.encoder = LatentEncoder(channels, latent, **sizes, layers=encoder_layers, rng=rng)
         self.heads = LatentHeads(latent, labels, hidden=2 * features, rng=rng)
         self.denoiser = EquivariantNetwork(
             channels + 2 * _TIMES + latent + 6, channels, **sizes, layers=layers, rng=rng
         )
-        self.functions = functions
+        self.reach = reach
 
     def pairs(self, fractional: Float[Array, "G 3"], cell: Float[Array, "3 3"], mask: Bool[Array, " G"]) -> Pairs:
         """What the networks see of places."""
-        return make_pairs(fractional, cell, mask, functions=self.functions)
+        return make_pairs(fractional, cell, mask, reach=self.reach)
 
     def denoise(
         self,
@@ -120,29 +120,30 @@ class GenerativeModel(eqx.Module):
 class Residuals(eqx.Module):
     """What a model gets wrong about one framework."""
 
-    displacement: Float[Array, "G 3"]  # in units of s_t
-    embedding: Float[Array, "G C"]
+    displacement: Float[Array, "N G 3"]  # in units of s_t
+    embedding: Float[Array, "N G C"]
     reading: LatentReading
     divergence: Float[Array, ""]  # KL of the latent from a standard normal
 
 
 @dataclass(frozen=True)
 class DiffusionLoss:
-    """The loss over a batch; terms and their weights as in the paper."""
+    """The loss over a batch; terms as in the paper."""
 
     schedule: Schedule
     kl_weight: float = 0.01
+    places_weight: float = 1.0
 
     @property
     def weights(self) -> Mapping[str, float]:
         """By name of the term."""
         names = ("places", "embeddings", "count", "nodes", "lattice", "labels")
-        return dict.fromkeys(names, 1.0) | {"divergence": self.kl_weight}
+        return dict.fromkeys(names, 1.0) | {"places": self.places_weight, "divergence": self.kl_weight}
 
     def __call__(self, model: GenerativeModel, batch: FrameworkBatch) -> dict[str, Term]:
         """Sums over the frameworks of a batch."""
         found: Residuals = jax.vmap(self.residuals, in_axes=(None, 0))(model, batch)
-        blocks = batch.mask & batch.real[:, None]
+        blocks = jnp.broadcast_to((batch.mask & batch.real[:, None])[:, None], found.displacement.shape[:-1])
         moved = jnp.sum(found.displacement**2, axis=-1)
         changed = jnp.sum(found.embedding**2, axis=-1)
         known = batch.known & batch.real[:, None]
@@ -163,15 +164,23 @@ class DiffusionLoss:
         mean, log_variance = model.encode(one.embedding, clean, one.lattice, one.mask, one.count)
         latent = mean + jnp.exp(0.5 * log_variance) * one.latent_noise
         divergence = 0.5 * jnp.sum(mean**2 + jnp.exp(log_variance) - 1 - log_variance)
+        draws = jax.vmap(lambda *drawn: self._of_draw(model, one, latent, *drawn))
+        moved, changed = draws(one.step, one.place_noise, one.embedding_noise)
+        return Residuals(moved, changed, model.read(latent), divergence)
+
+    def _of_draw(
+        self, model: GenerativeModel, one: FrameworkBatch, latent: Array, step: Array, place: Array, own: Array
+    ) -> tuple[Float[Array, "G 3"], Float[Array, "G C"]]:
+        """What is wrong of displacements and embeddings for one draw of noise."""
         kind = one.embedding.dtype
-        sigma = jnp.asarray(self.schedule.sigmas, kind)[one.step]
-        alpha_bar = jnp.asarray(self.schedule.alpha_bars, kind)[one.step]
-        noisy_places, displacement = displaced(one.fractional, one.cell, one.mask, sigma, one.place_noise)
-        noisy = jnp.sqrt(alpha_bar) * one.embedding + jnp.sqrt(1 - alpha_bar) * one.embedding_noise
+        sigma = jnp.asarray(self.schedule.sigmas, kind)[step]
+        alpha_bar = jnp.asarray(self.schedule.alpha_bars, kind)[step]
+        noisy_places, displacement = displaced(one.fractional, one.cell, one.mask, sigma, place)
+        noisy = jnp.sqrt(alpha_bar) * one.embedding + jnp.sqrt(1 - alpha_bar) * own
         pairs = model.pairs(noisy_places, one.cell, one.mask)
-        time = one.step.astype(kind) / self.schedule.steps
+        time = step.astype(kind) / self.schedule.steps
         moved, noise = model.denoise(noisy, pairs, latent, one.lattice, one.mask, time)
-        return Residuals(moved - displacement / sigma, noise - one.embedding_noise, model.read(latent), divergence)
+        return moved - displacement / sigma, noise - own
 
 
 def displaced(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,12 @@ from helio.frameworks.block import Block
 from helio.frameworks.library import Library
 from helio.frameworks.model.block_encoder import BlockEncoder
 from helio.frameworks.model.diffusion import GenerativeModel
+from helio.frameworks.model.known_sites import KnownSites
+from helio.frameworks.model.proportions import Proportions
 from helio.frameworks.model.scaling import Scales
 from helio.frameworks.model.settings import EncoderSettings, NetworkSettings, ScheduleSettings
 
-KIND, FORMAT = "frameworks", 1
+KIND, FORMAT = "frameworks", 2
 DEFAULT = "helio-frameworks"
 _FIELDS = ("numbers", "positions", "bonds", "connections", "docking")
 _BEGINS = {
@@ -66,6 +68,8 @@ class FrameworkModel:
     generative: GenerativeModel
     latents: np.ndarray  # (M, D) float32, of frameworks that it was trained on
     info: FrameworkModelInfo
+    proportions: Proportions | None = None  # where all frameworks that it was trained on have one node and one linker
+    sites: KnownSites | None = None  # likewise
 
 
 def new_encoder(settings: EncoderSettings, seed: int) -> BlockEncoder:
@@ -90,6 +94,10 @@ def save_framework_model(model: FrameworkModel, path: str | Path) -> None:
         "library.embeddings": model.embeddings,
         "latents": model.latents,
     }
+    if model.proportions is not None:
+        tensors["proportions"] = model.proportions.rows
+    if model.sites is not None:
+        tensors |= {f"sites.{field.name}": getattr(model.sites, field.name) for field in fields(model.sites)}
     tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     record = {
         "kind": KIND,
@@ -132,6 +140,8 @@ def read_framework_model(path: str | Path) -> FrameworkModel:
         generative=_filled("generative", new_generative(network, encoder.channels, len(names), 0), tensors, path),
         latents=tensors["latents"],
         info=FrameworkModelInfo(*(record[name] for name in ("name", "licence", "citation", "source"))),
+        sites=_sites(tensors),
+        proportions=Proportions(tensors["proportions"]) if "proportions" in tensors else None,
     )
 
 
@@ -180,6 +190,13 @@ def _filled(prefix: str, template: Any, tensors: Mapping[str, np.ndarray], path:
 
 def _name(path: tuple[Any, ...]) -> str:
     return jax.tree_util.keystr(path, simple=True, separator=".")
+
+
+def _sites(tensors: Mapping[str, np.ndarray]) -> KnownSites | None:
+    names = [field.name for field in fields(KnownSites)]
+    if f"sites.{names[0]}" not in tensors:
+        return None
+    return KnownSites(**{name: tensors[f"sites.{name}"] for name in names})
 
 
 def _library_tensors(library: Library) -> dict[str, np.ndarray]:

@@ -1,39 +1,47 @@
-"""Radial functions and directions of all pairs of blocks, summed over periodic images.
+"""What the networks see of places: waves of the fractional differences of all pairs of blocks.
 
-R_ijk = sum_S f_k(r_ijS),  V_ijxk = sum_S f_k(r_ijS) r_ijS / |r_ijS|
+S_ijk = sin 2 pi k.(f_j - f_i),  C_ijk = cos 2 pi k.(f_j - f_i)
 
-Functions f_k are Gaussians under an envelope that ends at a range R, the smallest of 4 w_1, w_2 and w_3 for a cell of
-widths w whose first axis is the shortest. Images within four, one and one cells along the axes are counted: every other
-one is further away than R, so both sums are smooth on the torus and do not depend on which image of a block is meant.
-Distances are in units of R: scaling the cell changes nothing.
+for whole vectors k, one of each pair k and -k: all with components up to 2 and |k|^2 up to 6, and along the axes up to
+`reach`. They are smooth on the torus and do not depend on which image of a block is meant, on the origin, nor on how
+the crystal is turned or mirrored (Jiao et al., DiffCSP, NeurIPS 2023, take those along the axes). Which cell of the
+lattice is used does matter: it is always the reduced one.
 """
 
 from __future__ import annotations
 
 import itertools
+from functools import cache
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from helio.frameworks.model.torus import widths
+from helio.frameworks.model.torus import length_unit
 
-_CELLS = (4, 1, 1)  # along each axis, in both directions
-_IMAGES = np.array(list(itertools.product(*(range(1 - n, n + 1) for n in _CELLS))), np.float32)
-_NEAR = 1e-6  # of the range; a block and itself
+_NEAR, _SQUARE = 2, 6  # largest component and |k|^2 of waves in all directions
 
 
 class Pairs(eqx.Module):
     """What the network knows of places; row i, column j is about the vectors from i to j."""
 
-    radial: Float[Array, "G G K"]
-    directed: Float[Array, "G G 3 K"]
+    waves: Float[Array, "G G K"]
+    cell: Float[Array, "3 3"]  # of volume 1
     real: Bool[Array, "G G"]
 
 
+@cache
+def wave_vectors(reach: int) -> np.ndarray:
+    """The vectors k, (K / 2, 3), whose components along the axes go up to `reach`."""
+    near = range(-_NEAR, _NEAR + 1)
+    chosen = [k for k in itertools.product(near, repeat=3) if k > (0, 0, 0) and sum(n * n for n in k) <= _SQUARE]
+    axes = [n * axis for n in range(_NEAR + 1, reach + 1) for axis in np.eye(3)]
+    return np.array([*chosen, *axes], np.float32)
+
+
 def make_pairs(
-    fractional: Float[Array, "G 3"], cell: Float[Array, "3 3"], mask: Bool[Array, " G"], *, functions: int
+    fractional: Float[Array, "G 3"], cell: Float[Array, "3 3"], mask: Bool[Array, " G"], *, reach: int
 ) -> Pairs:
     """All pairs of the blocks that are real.
 
@@ -41,20 +49,11 @@ def make_pairs(
         fractional: places.
         cell: reduced, in any unit.
         mask: which blocks are real.
-        functions: K.
+        reach: of the waves along the axes.
     """
-    difference = fractional[None, :] - fractional[:, None]
-    images = jnp.asarray(_IMAGES, fractional.dtype)
-    between = (difference - jnp.floor(difference))[:, :, None] - images  # from -n to n along an axis
-    vectors = between @ (cell / jnp.min(widths(cell) * jnp.asarray(_CELLS, cell.dtype)))
-    square = jnp.sum(vectors**2, axis=-1)
-    apart = square > _NEAR**2
-    distance = jnp.sqrt(jnp.where(apart, square, 1.0))  # whose derivative exists for a block and itself
-    real = mask[:, None] & mask[None, :]
-    counted = apart & (distance < 1) & real[:, :, None]
-    envelope = jnp.where(counted, (1 - distance) ** 2 * (1 + 2 * distance), 0.0)
-    centres = jnp.linspace(0.0, 1.0, functions, dtype=fractional.dtype)
-    values = envelope[..., None] * jnp.exp(-0.5 * ((distance[..., None] - centres) * functions) ** 2)
-    directions = vectors / distance[..., None]
-    directed = jnp.sum(values[..., None, :] * directions[..., None], axis=2)
-    return Pairs(values.sum(axis=2), directed, real)
+    phase = 2 * jnp.pi * fractional @ jnp.asarray(wave_vectors(reach), fractional.dtype).T
+    s, c = jnp.sin(phase), jnp.cos(phase)
+    odd = s[None] * c[:, None] - c[None] * s[:, None]
+    even = c[None] * c[:, None] + s[None] * s[:, None]
+    waves = jnp.concatenate([odd, even], axis=-1)
+    return Pairs(waves, cell / length_unit(cell), mask[:, None] & mask[None, :])

@@ -46,6 +46,15 @@ class Filled:
     finite: np.ndarray  # (M,) False where numbers ran away
 
 
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """Frameworks to be done again with blocks that are known by now."""
+
+    fractional: np.ndarray  # (M, 20, 3)
+    embedding: np.ndarray  # (M, 20, C) standardised, of the blocks
+    sigma: float  # noise that places are given
+
+
 class _One(eqx.Module):
     """What the reverse diffusion of one framework starts from."""
 
@@ -55,6 +64,8 @@ class _One(eqx.Module):
     mask: Any
     count: Any
     key: Any
+    places: Any  # of a draft; or None
+    embedding: Any
 
 
 def skeletons(model: GenerativeModel, scales: Scales, latents: np.ndarray, wishes: Wishes) -> Skeletons:
@@ -94,9 +105,10 @@ def fill(
     seed: int,
     batch: int = 64,
     guidance: Guidance | None = None,
+    draft: Draft | None = None,
     report: Callable[[int], None] = lambda done: None,
 ) -> Filled:
-    """Draw places and embeddings of all blocks.
+    """Draw places and embeddings of all blocks, or with a draft places alone.
 
     A draw depends on the seed, its number and its skeleton alone, not on what it is drawn with.
 
@@ -108,6 +120,8 @@ def fill(
         seed: of all random numbers.
         batch: frameworks that are drawn at once.
         guidance: wishes that are followed on the way.
+        draft: what to begin with: its places are given noise, and at every step embeddings are those of its blocks
+            with the noise of that step.
         report: told how many frameworks are done.
     """
     m = len(found.count)
@@ -119,7 +133,7 @@ def fill(
         members = np.flatnonzero(padded == size)
         for begin in range(0, len(members), batch):
             rows = members[begin : begin + batch]
-            places, embeddings = _drawn(model, schedule, found, np.resize(rows, batch), size, seed, guidance)
+            places, embeddings = _drawn(model, schedule, found, np.resize(rows, batch), size, seed, guidance, draft)
             whole.fractional[rows, :size] = places[: len(rows)]
             whole.embedding[rows, :size] = embeddings[: len(rows)]
             good = np.isfinite(np.concatenate([places, embeddings], axis=-1)).all(axis=(1, 2))
@@ -137,8 +151,15 @@ def _drawn(
     size: int,
     seed: int,
     guidance: Guidance | None,
+    draft: Draft | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), jnp.asarray(found.number[rows], jnp.uint32))
+    key = jax.random.key(seed) if draft is None else jax.random.fold_in(jax.random.key(seed), 1)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.asarray(found.number[rows], jnp.uint32))
+    first, places, embedding = schedule.steps, None, None
+    if draft is not None:
+        first = max(1, int(np.searchsorted(schedule.sigmas, min(draft.sigma, schedule.sigma_max))))
+        places = jnp.asarray(draft.fractional[rows, :size], jnp.float32)
+        embedding = jnp.asarray(draft.embedding[rows, :size], jnp.float32)
     one = _One(
         latent=jnp.asarray(found.latent[rows], jnp.float32),
         cell=jnp.asarray(found.cell[rows], jnp.float32),
@@ -146,26 +167,28 @@ def _drawn(
         mask=jnp.arange(size) < jnp.asarray(found.count[rows])[:, None],
         count=jnp.asarray(found.count[rows]),
         key=keys,
+        places=places,
+        embedding=embedding,
     )
     levels = (
         jnp.asarray(schedule.sigmas, jnp.float32),
         jnp.asarray(schedule.betas, jnp.float32),
         jnp.asarray(schedule.alpha_bars, jnp.float32),
     )
-    return jax.device_get(_reverse(model, levels, one, size, guidance))
+    return jax.device_get(_reverse(model, levels, one, size, first, guidance))
 
 
 @eqx.filter_jit
 def _reverse(
-    model: GenerativeModel, levels: tuple[Any, Any, Any], one: _One, size: int, guidance: Guidance | None
+    model: GenerativeModel, levels: tuple[Any, Any, Any], one: _One, size: int, first: int, guidance: Guidance | None
 ) -> Any:
-    return jax.vmap(lambda each: _trajectory(model, levels, each, size, guidance))(one)
+    return jax.vmap(lambda each: _trajectory(model, levels, each, size, first, guidance))(one)
 
 
 def _trajectory(
-    model: GenerativeModel, levels: tuple[Any, Any, Any], one: _One, size: int, guidance: Guidance | None
+    model: GenerativeModel, levels: tuple[Any, Any, Any], one: _One, size: int, first: int, guidance: Guidance | None
 ) -> tuple[Any, Any]:
-    """All steps of one framework, from noise."""
+    """The steps of one framework from number `first` on."""
     sigmas, betas, alpha_bars = levels
     steps = len(sigmas) - 1
     channels = model.denoiser.leave.second.kernel.shape[-1]
@@ -180,6 +203,9 @@ def _trajectory(
     def back(state: tuple[Any, Any], t: Any) -> tuple[tuple[Any, Any], None]:
         x, h = state
         sigma, alpha_bar = sigmas[t], alpha_bars[t]
+        place_noise, embedding_noise = noise(t)
+        if one.embedding is not None:
+            h = jnp.sqrt(alpha_bar) * one.embedding + jnp.sqrt(1 - alpha_bar) * embedding_noise
         pairs = model.pairs(x, one.cell, one.mask)
         time = t.astype(jnp.float32) / steps
         moved, predicted = model.denoise(h, pairs, one.latent, one.lattice, one.mask, time)
@@ -191,12 +217,14 @@ def _trajectory(
             )
             moved = moved - (places - masked_mean(places, one.mask))
             predicted = predicted - jnp.sqrt(alpha_bar / (1 - alpha_bar)) * embeddings
-        place_noise, embedding_noise = noise(t)
-        x = wrap(x + place_step(moved, place_noise, sigma, sigmas[t - 1]) @ to_fractional)
+        before = jnp.where(t > 1, sigmas[t - 1], 0.0)  # the last step leaves no noise
+        x = wrap(x + place_step(moved, place_noise, sigma, before) @ to_fractional)
         beta = jnp.minimum(betas[t], betas[-2])
         return (x, embedding_step(h, predicted, embedding_noise, beta, alpha_bar)), None
 
     start = jax.random.uniform(jax.random.fold_in(one.key, 0), (MOST_BLOCKS, 3), jnp.float32)[:size]
-    first = start, noise(steps + 1)[1]
-    (x, h), _ = jax.lax.scan(back, first, jnp.arange(steps, 0, -1))
-    return x, h
+    other = noise(steps + 1)
+    if one.places is not None:
+        start = wrap(one.places + sigmas[first] * other[0] @ to_fractional)
+    (x, h), _ = jax.lax.scan(back, (start, other[1]), jnp.arange(first, 0, -1))
+    return x, h if one.embedding is None else one.embedding

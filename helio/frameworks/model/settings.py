@@ -26,9 +26,9 @@ class NetworkSettings(Settings):
     """The networks of the autoencoder and of the diffusion."""
 
     latent: PositiveInt = Field(32, description="numbers of a latent")
-    features: PositiveInt = Field(48, description="scalars of a block; a multiple of 4")
-    vectors: PositiveInt = Field(12, description="vectors of a block")
-    functions: PositiveInt = Field(16, description="radial functions of a pair")
+    features: PositiveInt = Field(64, description="numbers of a block; a multiple of 4")
+    pair: PositiveInt = Field(64, description="numbers of a pair of blocks")
+    reach: PositiveInt = Field(4, description="most waves along a cell vector, of those that pairs are seen with")
     layers: PositiveInt = Field(3, description="of exchange between blocks, in the denoiser")
     encoder_layers: PositiveInt = Field(2, description="likewise in the encoder")
 
@@ -43,8 +43,8 @@ class ScheduleSettings(Settings):
     """The noise of the diffusion; lengths in units of the cube root of the cell's volume."""
 
     steps: PositiveInt = Field(300, description="from noise to a framework")
-    sigma_min: float = Field(0.002, gt=0, description="least noise of places")
-    sigma_max: float = Field(1.5, gt=0, description="most noise of places, which leaves nothing of them")
+    sigma_min: float = Field(0.01, gt=0, description="least noise of places")
+    sigma_max: float = Field(0.7, gt=0, description="most noise of places, which leaves nothing of them")
 
     @model_validator(mode="after")
     def _consistent(self) -> ScheduleSettings:
@@ -72,11 +72,13 @@ class FrameworkTrainSettings(Settings):
         (), description="of the store, that latents are to tell; by default all that most frameworks have"
     )
     frameworks_per_batch: PositiveInt = Field(32, description="all of about the same number of blocks")
+    draws: PositiveInt = Field(3, description="of noise, for each framework of a batch")
     most_shapes: PositiveInt = Field(2, description="of batches; fewer compile sooner, and pad more")
     seed: int = Field(0, ge=0, lt=2**32, description="of weights, order of the data and noise")
     encoder: EncoderSettings = Field(_ENCODER, description="of building blocks")
     network: NetworkSettings = Field(_NETWORK, description="of frameworks")
     schedule: ScheduleSettings = Field(_SCHEDULE, description="of the noise")
+    places_weight: NonNegativeFloat = Field(5.0, description="of the error of places, in units of that of embeddings")
     kl_weight: NonNegativeFloat = Field(0.01, description="of the latents' divergence from a standard normal")
     learning_rate: float = Field(1e-3, gt=0, description="the highest; it falls to zero along a cosine")
     warmup_updates: int = Field(200, ge=0, description="updates over which the learning rate rises from zero")

@@ -28,6 +28,7 @@ from helio.frameworks.model.block_graphs import block_graph
 from helio.frameworks.model.data import BlockBatches, FrameworkArrays, FrameworkBatches, first_rows
 from helio.frameworks.model.diffusion import DiffusionLoss
 from helio.frameworks.model.embedding import embed_library
+from helio.frameworks.model.known_sites import known_sites
 from helio.frameworks.model.measures import encode
 from helio.frameworks.model.model_file import (
     FrameworkModel,
@@ -37,6 +38,7 @@ from helio.frameworks.model.model_file import (
     parameter_count,
     save_framework_model,
 )
+from helio.frameworks.model.proportions import fit_proportions
 from helio.frameworks.model.scaling import Scales
 from helio.frameworks.model.settings import MAY_CHANGE, FrameworkTrainSettings
 from helio.frameworks.model.training_set import TrainingSet, fitted_scales, read_training_set
@@ -137,6 +139,7 @@ def _batches(
         latent=settings.network.latent,
         noise_steps=settings.schedule.steps,
         per_batch=settings.frameworks_per_batch,
+        draws=settings.draws,
         most_shapes=settings.most_shapes,
         seed=seed,
         once=once,
@@ -174,7 +177,7 @@ def _train_generative(
 ) -> Outcome:
     embeddings = embed_library(encoder, data.library)
     scales = fitted_scales(data, embeddings)
-    loss = DiffusionLoss(settings.schedule.schedule, settings.kl_weight)
+    loss = DiffusionLoss(settings.schedule.schedule, settings.kl_weight, settings.places_weight)
     batches = _batches(settings, data.train, embeddings, scales, seed=settings.seed)
     validate = None
     if len(data.validation):
@@ -194,6 +197,7 @@ def _train_generative(
         info=info,
     )
     some = first_rows(data.train, _MOST_LATENTS)
+    whole = with_nets(whole, data.train, some)
 
     def release(model: Any) -> None:
         trained = replace(whole, generative=jax.device_get(model))
@@ -203,6 +207,15 @@ def _train_generative(
         loss, batches, validate, settings.steps, settings.learning_rate, settings.warmup_updates, batches.shapes
     )
     return stage.run(settings, whole.generative, folder, report, stop, release=release)[1]
+
+
+def with_nets(model: FrameworkModel, arrays: FrameworkArrays, some: FrameworkArrays) -> FrameworkModel:
+    """The model with proportions of frameworks and sites of some of them, where each has one node and one linker."""
+    proportions = fit_proportions(arrays.blocks, arrays.mask, arrays.cell, model.library)
+    if proportions is None:
+        return model
+    sites = known_sites(some.blocks, some.mask, some.cell, some.fractional, model.library)
+    return replace(model, proportions=proportions, sites=sites)
 
 
 @dataclass(frozen=True)

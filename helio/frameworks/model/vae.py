@@ -30,14 +30,14 @@ class LatentEncoder(eqx.Module):
         latent: int,
         *,
         features: int,
-        vectors: int,
-        functions: int,
+        pair: int,
+        reach: int,
         layers: int,
         rng: np.random.Generator,
     ):
         """Draw all weights."""
         self.network = EquivariantNetwork(
-            channels + 6, features, features=features, vectors=vectors, functions=functions, layers=layers, rng=rng
+            channels + 6, features, features=features, pair=pair, reach=reach, layers=layers, rng=rng
         )
         self.pooled = TwoLayers(2 * features, 2 * features, features, rng=rng)
         self.mean = TwoLayers(features + 6 + MOST_BLOCKS + 1, 2 * features, latent, rng=rng)

@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from helio.errors import HelioError
-from helio.frameworks.assembly.assemble import Assembled, assemble, assemble_all
+from helio.frameworks.assembly.assemble import Assembled, _Fit, _ranks, assemble, assemble_all
 from helio.frameworks.assembly.fitting import Pose, _Problem, fitted
 from helio.frameworks.assembly.matching import matched
 from helio.frameworks.assembly.oracle import forgotten, recovery, shared_edges
@@ -75,6 +75,22 @@ def test_adapting_closes_gaps(known):
     assert soft.framework.centers.min() >= 0 and soft.framework.centers.max() < 1
     np.testing.assert_allclose(np.sort(connection_gaps(soft.framework, library)), np.sort(soft.gaps), atol=1e-9)
     assert nets(crystal_of(soft.framework, library))[0][1] == 3
+
+
+def test_a_net_in_all_dimensions_is_preferred(known):
+    framework, library = known
+    own = joints(framework, library)
+    found = assemble(forgotten(framework), library, adapt=True)
+    pose = Pose(found.framework.centers @ found.framework.cell, found.framework.rotations, found.framework.cell)
+    nodes, linkers = (sites.placed(pose.centers, pose.rotations) for sites in (own.nodes, own.linkers))
+    pairs = matched(nodes, linkers, pose.cell)
+    assert _ranks(own, pose, pairs) == [3]
+    flat = replace(pairs, shifts=pairs.shifts * (own.linkers.block[pairs.linker] != 3)[:, None])
+    assert _ranks(own, pose, flat) == [2]  # both ends of one linker on the same node
+    poor, good, far = (replace(pairs, misfits=pairs.misfits + more, gaps=pairs.gaps + more) for more in (0.0, 0.2, 0.9))
+    ways = [_Fit(pose, poor, False), _Fit(pose, good, True), _Fit(pose, far, True)]
+    assert sorted(ways, key=_Fit.order) == [ways[1], ways[0], ways[2]]
+    assert [way.good for way in ways] == [False, True, False]
 
 
 def test_matching_is_the_same_from_both_sides():

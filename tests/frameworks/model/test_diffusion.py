@@ -29,8 +29,8 @@ SCHEDULE = Schedule(20, 0.01, 1.0)
 
 
 def batches(**changes) -> FrameworkBatches:
-    values: dict[str, Any] = {"latent": 3, "noise_steps": 20, "per_batch": 4, "most_shapes": 2, "seed": 1} | changes
-    return FrameworkBatches(ARRAYS, EMBEDDINGS, SCALES, **values)
+    values: dict[str, Any] = {"latent": 3, "noise_steps": 20, "per_batch": 4, "draws": 2, "most_shapes": 2, "seed": 1}
+    return FrameworkBatches(ARRAYS, EMBEDDINGS, SCALES, **(values | changes))
 
 
 def test_noise_on_the_torus_is_the_nearest_image_and_has_no_mean() -> None:
@@ -92,7 +92,7 @@ def test_too_many_blocks_are_refused() -> None:
 @pytest.fixture(scope="module")
 def model() -> GenerativeModel:
     return GenerativeModel(
-        channels=4, latent=3, labels=2, features=8, vectors=2, functions=4, layers=1, encoder_layers=1,
+        channels=4, latent=3, labels=2, features=8, pair=6, reach=3, layers=1, encoder_layers=1,
         rng=np.random.default_rng(2),
     )  # fmt: skip
 
@@ -102,7 +102,7 @@ def test_loss_counts_what_is_real_and_known(model: GenerativeModel) -> None:
     batch = next(iter(batches(per_batch=16, once=True, most_shapes=1)))  # ten frameworks and six of padding
     found = jax.jit(loss)(model, batch)
     blocks = sum(len(framework) for framework in FRAMEWORKS)
-    assert float(found["places"].count) == float(found["embeddings"].count) == blocks
+    assert float(found["places"].count) == float(found["embeddings"].count) == 2 * blocks
     assert float(found["count"].count) == float(found["divergence"].count) == len(FRAMEWORKS)
     assert float(found["lattice"].count) == 6 * len(FRAMEWORKS)
     assert float(found["labels"].count) == np.isfinite(ARRAYS.labels).sum()
@@ -110,6 +110,8 @@ def test_loss_counts_what_is_real_and_known(model: GenerativeModel) -> None:
 
     one = jax.tree.map(lambda leaf: leaf[0], batch)
     moved = loss.residuals(model, one)
+    assert moved.displacement.shape[0] == 2
+    assert not np.allclose(moved.displacement[0], moved.displacement[1])  # each draw has noise and a level of its own
     mean, log_variance = model.encode(
         one.embedding, model.pairs(one.fractional, one.cell, one.mask), one.lattice, one.mask, one.count
     )
@@ -117,3 +119,4 @@ def test_loss_counts_what_is_real_and_known(model: GenerativeModel) -> None:
     divergence = 0.5 * np.sum(np.asarray(mean) ** 2 + variance - 1 - np.log(variance))
     assert float(moved.divergence) == pytest.approx(divergence, rel=1e-4)
     assert float(loss.weights["divergence"]) == 0.01
+    assert DiffusionLoss(SCHEDULE, places_weight=3.0).weights["places"] == 3.0

@@ -1,4 +1,4 @@
-"""Pairs against brute force; the network under rotations, moves, permutations and padding, in float64."""
+"""Waves of pairs; the network under rotations, moves, permutations and padding, in float64."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ase.geometry.cell import cellpar_to_cell
 from scipy.stats import special_ortho_group
 
 from helio.frameworks.model.equivariant import EquivariantNetwork
-from helio.frameworks.model.pairs import make_pairs
+from helio.frameworks.model.pairs import make_pairs, wave_vectors
 from helio.frameworks.model.torus import reduced
 from helio.precision import numerics
 
-FUNCTIONS = 5
+REACH = 4
 CELLS = [(10, 12, 14, 80, 95, 100), (3.1, 15.6, 31, 85, 90, 84), (10, 10, 10, 60, 60, 60)]
 
 
@@ -27,32 +27,31 @@ def system(parameters: tuple[float, ...], blocks: int = 4) -> tuple[np.ndarray, 
 
 def pairs_of(fractional: np.ndarray, cell: np.ndarray, mask: np.ndarray | None = None):
     real = np.ones(len(fractional), bool) if mask is None else mask
-    return make_pairs(jnp.asarray(fractional), jnp.asarray(cell), jnp.asarray(real), functions=FUNCTIONS)
+    return make_pairs(jnp.asarray(fractional), jnp.asarray(cell), jnp.asarray(real), reach=REACH)
 
 
-@pytest.mark.parametrize("parameters", CELLS)
-def test_sums_over_images_are_those_of_brute_force(parameters: tuple[float, ...]) -> None:
-    fractional, cell = system(parameters)
-    volume = abs(np.linalg.det(cell))
-    faces = [np.linalg.norm(np.cross(cell[(i + 1) % 3], cell[(i + 2) % 3])) for i in range(3)]
-    reach = min(n * volume / face for n, face in zip((4, 1, 1), faces, strict=True))
-    images = np.array(list(itertools.product(range(-7, 8), repeat=3)))
-    vectors = (fractional[None, :, None] - fractional[:, None, None] + images) @ cell / reach
-    r = np.linalg.norm(vectors, axis=-1)
-    r[r < 1e-9] = 2  # a block and itself
-    envelope = np.where(r < 1, (1 - r) ** 2 * (1 + 2 * r), 0)
-    values = envelope[..., None] * np.exp(-0.5 * ((r[..., None] - np.linspace(0, 1, FUNCTIONS)) * FUNCTIONS) ** 2)
+def test_waves_are_those_of_fractional_differences() -> None:
+    fractional, cell = system(CELLS[0])
     with numerics("float64"):
         found = pairs_of(fractional, cell)
-    assert np.asarray(found.radial) == pytest.approx(values.sum(axis=2), abs=1e-12)
-    directed = np.einsum("ijsk,ijsx->ijxk", values, vectors / r[..., None])
-    assert np.asarray(found.directed) == pytest.approx(directed, abs=1e-12)
+    vectors = wave_vectors(REACH)
+    phase = 2 * np.pi * (fractional[None] - fractional[:, None]) @ vectors.T
+    assert np.asarray(found.waves) == pytest.approx(np.concatenate([np.sin(phase), np.cos(phase)], -1), abs=1e-12)
+    assert np.linalg.det(np.asarray(found.cell)) == pytest.approx(np.sign(np.linalg.det(cell)))
+
+
+def test_wave_vectors_are_each_counted_once_in_both_directions() -> None:
+    short = {tuple(k) for k in wave_vectors(REACH).tolist()}
+    assert len(short) == len(wave_vectors(REACH)) and not short & {tuple(-n for n in k) for k in short}
+    near = [k for k in itertools.product((-2, -1, 0, 1, 2), repeat=3) if 0 < np.dot(k, k) <= 6]
+    assert len(short) == len(near) / 2 + 3 * (REACH - 2)
+    assert {(0, 0, 3), (0, 4, 0), (4, 0, 0)} < short
 
 
 @pytest.fixture(scope="module")
 def network() -> EquivariantNetwork:
     rng = np.random.default_rng(5)
-    made = EquivariantNetwork(3, 4, features=8, vectors=3, functions=FUNCTIONS, layers=2, rng=rng)
+    made = EquivariantNetwork(3, 4, features=8, pair=6, reach=REACH, layers=2, rng=rng)
     with numerics("float64"):
         return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), jnp.float64), made)
 

@@ -30,13 +30,13 @@ LATENT = 3
 @pytest.fixture(scope="module")
 def model() -> FrameworkModel:
     """A model with one label and random weights."""
-    encoder = EncoderSettings(channels=4, features=8, layers=1)
-    network = NetworkSettings(latent=LATENT, features=8, vectors=2, functions=4, layers=1, encoder_layers=1)
+    encoder = EncoderSettings.model_validate({"channels": 4, "features": 8, "layers": 1})
+    network = NetworkSettings(latent=LATENT, features=8, pair=6, reach=3, layers=1, encoder_layers=1)
     blocks: BlockEncoder = new_encoder(encoder, 0)
     return FrameworkModel(
         encoder_settings=encoder,
         network_settings=network,
-        schedule_settings=ScheduleSettings(steps=4),
+        schedule_settings=ScheduleSettings.model_validate({"steps": 4}),
         scales=Scales(np.array([[8.0] * 3 + [90] * 3, [1.0] * 6]), np.array([[0.0] * 4, [1.0] * 4]),
                       np.array([[1.0], [0.5]]), ("density",)),
         library=toy_library(),

@@ -22,6 +22,7 @@ from helio.frameworks.model.measures import matched, model_errors, shuffled_bloc
 from helio.frameworks.model.model_file import FrameworkModel, read_framework_model, save_framework_model
 from helio.frameworks.model.optimise import Search, optimise_latents
 from helio.frameworks.model.prior import draw_latents
+from helio.frameworks.model.sampling import Draft, fill, skeletons
 from helio.frameworks.model.settings import FrameworkTrainSettings
 from helio.frameworks.model.training import resume_frameworks, train_frameworks
 from helio.frameworks.model.training_set import read_training_set
@@ -39,7 +40,7 @@ SETTINGS = {
     "frameworks_per_batch": 16,
     "most_shapes": 1,
     "encoder": {"channels": 4, "features": 8, "layers": 1, "blocks_per_batch": 4, "steps": 4},
-    "network": {"latent": 4, "features": 8, "vectors": 2, "functions": 4, "layers": 1, "encoder_layers": 1},
+    "network": {"latent": 4, "features": 8, "pair": 6, "reach": 3, "layers": 1, "encoder_layers": 1},
     "schedule": {"steps": 6},
     "steps": 6,
     "warmup_updates": 0,
@@ -108,6 +109,7 @@ def test_model_file_comes_back_bit_for_bit(model: FrameworkModel, folder: Path, 
     assert content == (folder / "run" / "model.safetensors").read_bytes()
     assert model.scales.names == LABELS and model.latents.shape == (22, 4)
     assert model.library.keys == toy_library().keys
+    assert model.proportions is not None and model.proportions.rows[:, :3].tolist() == [[4, 6, 2], [8, 6, 2]]
     (tmp_path / "bad.safetensors").write_bytes(content[:-8] + b"damaged!")
     with pytest.raises(HelioError, match="damaged: its weights do not fit their checksum"):
         read_framework_model(tmp_path / "bad.safetensors")
@@ -130,10 +132,29 @@ def test_samples_are_a_store_that_assembly_takes(folder: Path) -> None:
         assert len(framework.edges) == len(framework.ends) == 0  # not assembled
         assert np.array_equal(framework.rotations, np.tile(np.eye(3), (len(framework), 1, 1)))
         assert set(framework.labels) == {f"predicted_{name}" for name in LABELS}
+        assert len(set(framework.blocks.tolist())) <= 2 or not matched(framework, library)  # as in the toy store
     call("sample", "--model", folder / "run/model.safetensors", "--count", 5, "--seed", 3, "--out", folder / "too.h5")
     with FrameworkStore(folder / "too.h5") as store:
         for one, other in zip(frameworks, store.frameworks(), strict=True):
             assert np.array_equal(one.centers, other.centers) and np.array_equal(one.blocks, other.blocks)
+
+
+def test_places_are_drawn_anew_for_known_blocks(model: FrameworkModel) -> None:
+    random = np.random.default_rng(4)
+    places, known = random.random((3, 20, 3)), model.scales.embedding_in(model.embeddings)
+    embedding = known[random.integers(len(known), size=(3, 20))]
+    schedule = model.schedule_settings.schedule
+    with numerics("float32"):
+        found = skeletons(model.generative, model.scales, model.latents[:3], Wishes(blocks=4))
+        drawn = {
+            sigma: fill(model.generative, schedule, found, channels=4, seed=1, draft=Draft(places, embedding, sigma))
+            for sigma in (0.01, 0.7)
+        }
+    for sigma, filled in drawn.items():
+        assert np.array_equal(filled.embedding[:, :4], np.float32(embedding[:, :4])) and filled.finite.all()
+        apart = (filled.fractional - places)[:, :4]
+        apart = np.abs(apart - np.rint(apart)).max()
+        assert (apart < 0.1) == (sigma < 0.1)  # the least noise leaves them where they were
 
 
 def test_latents_are_drawn_around_those_trained_on() -> None:
