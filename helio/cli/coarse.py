@@ -92,6 +92,20 @@ def prepare(
     _tell(out)
 
 
+@app.command(epilog="Example: helio coarse join monday.h5 tuesday.h5 all.h5")
+def join(
+    stores: Annotated[list[Path], typer.Argument(metavar="STORE... STORE", help="Stores to join; the store to write.")],
+    overwrite: _Overwrite = False,
+) -> None:
+    """Make one store of several, with all systems in the parts that they are in."""
+    if len(stores) < 3:
+        raise HelioError("give two stores to join, and the store to write")
+    from helio.coarse.joining import join_stores
+
+    join_stores(stores[:-1], stores[-1], overwrite=overwrite)
+    _tell(stores[-1])
+
+
 @reference.command(epilog="Example: helio coarse reference rouse --count 20 --seed 1 --out rouse.h5")
 def rouse(
     out: _Out,

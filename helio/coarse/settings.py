@@ -60,6 +60,11 @@ class NetworkSettings(Settings):
     embedding_size: PositiveInt = Field(32, description="numbers that stand for a group; published 128")
     type_size: PositiveInt = Field(16, description="numbers that stand for a type of beads, bonds or pairs; 32")
     masses: bool = Field(False, description="networks see masses; published for boxes only")
+    resting: bool = Field(
+        False,
+        description="the mean displacement of a molecule's centre of mass is zero, as in large steps in implicit solvent "
+        "(forces within a molecule cancel, inertia is forgotten); for target displacement",
+    )
     radius: PositiveFloat | None = Field(
         None, description="within which groups see each other, in the data's unit; by default all do; needed in boxes"
     )
@@ -71,6 +76,12 @@ class NetworkSettings(Settings):
         None, description="width of a head that predicts radii of gyration, published 256; by default groups give them"
     )
     refinement: RefinementSettings | None = Field(None, description="a score network that refines each step, or null")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> NetworkSettings:
+        if self.resting and self.target != "displacement":
+            raise ValueError("resting is for the target displacement")
+        return self
 
     def architecture(
         self, *, type_names: tuple[str, ...], bond_types: int, periodic: bool, columns: int

@@ -14,10 +14,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import h5py
 import numpy as np
 
 from helio.coarse.groups import Groups, groups_of
@@ -65,6 +67,11 @@ class Store:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def copy_to(self, file: h5py.File, *, names: Mapping[str, str]) -> None:
+        """Copy systems as they are into the file of another store, under new names."""
+        for old, new in names.items():
+            file.copy(self._group(old), file, name=f"systems/{new}")
 
     def part(self, part: str) -> tuple[str, ...]:
         """Names of the systems in `train`, `validation` or `test`; `HelioError` for another part."""

@@ -172,6 +172,36 @@ def store_writer(
     Raises:
         HelioError: `path` exists or cannot be written, or what is written does not hold together.
     """
+    with new_store(
+        path,
+        type_names=type_names,
+        length_unit=length_unit,
+        time_unit=time_unit,
+        beads_per_group=beads_per_group,
+        seed=seed,
+        origin=origin,
+        overwrite=overwrite,
+    ) as file:
+        writer = StoreWriter(
+            file, beads_per_group=beads_per_group, seed=seed, keep_fine=keep_fine, least_frames=least_frames
+        )
+        yield writer
+        writer.finish()
+
+
+@contextmanager
+def new_store(
+    path: str | Path,
+    *,
+    type_names: tuple[str, ...],
+    length_unit: str,
+    time_unit: str,
+    beads_per_group: float,
+    seed: int,
+    origin: str,
+    overwrite: bool,
+) -> Iterator[h5py.File]:
+    """The file of a store without systems, with arguments and errors of `store_writer`."""
     if Path(path).exists() and not overwrite:
         raise HelioError(f"{path} exists; give another name or --overwrite")
     with atomic_path(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
@@ -180,11 +210,7 @@ def store_writer(
         file.attrs["length_unit"], file.attrs["time_unit"] = length_unit, time_unit
         file.attrs["beads_per_group"], file.attrs["seed"], file.attrs["origin"] = beads_per_group, seed, origin
         file.create_group("systems", track_order=True)
-        writer = StoreWriter(
-            file, beads_per_group=beads_per_group, seed=seed, keep_fine=keep_fine, least_frames=least_frames
-        )
-        yield writer
-        writer.finish()
+        yield file
 
 
 def _renumbered(trajectory: FineTrajectory, known: tuple[str, ...]) -> np.ndarray:

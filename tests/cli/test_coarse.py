@@ -75,6 +75,31 @@ def test_copolymers() -> None:
     assert status == 1 and "must be a multiple of the time step" in said and not Path("other.h5").exists()
 
 
+def test_join() -> None:
+    arguments = ["reference", "rouse", "--beads", "16", "16", "--frames", "40"]
+    for name, count, seed in (("one", 3, 1), ("two", 4, 2), ("long", 3, 3)):
+        beads = ["--beads", "24", "24", "--beads-per-group", "12"] if name == "long" else []
+        status, said = coarse(*arguments, *beads, "--count", str(count), "--seed", str(seed), "--out", f"{name}.h5")
+        assert status == 0, said
+    status, said = coarse("join", "one.h5", "two.h5", "both.h5")
+    assert status == 0 and "7 systems" in said, said
+    with Store("one.h5") as one, Store("two.h5") as two, Store("both.h5") as both:
+        assert both.names == (*one.names, *(f"two-{name}" if name in one.names else name for name in two.names))
+        assert len(both.part("train")) == len(one.part("train")) + len(two.part("train"))
+        for name, new in zip(two.names, both.names[3:], strict=True):
+            assert np.array_equal(both.centers(new), two.centers(name))
+            assert np.array_equal(both.groups(new).members, two.groups(name).members)
+    for arguments, message in (
+        (["one.h5", "two.h5", "both.h5"], "both.h5 exists"),
+        (["one.h5", "both.h5"], "give two stores to join"),
+        (["one.h5", "long.h5", "other.h5"], "one.h5 has the beads per group 8.0, long.h5 12.0"),
+        (["both.h5", "two.h5", "two.h5", "other.h5"], "of two.h5 is there already"),
+    ):
+        status, said = coarse("join", *arguments)
+        assert status == 1 and message in said.replace("\n", " "), said
+    assert not Path("other.h5").exists()
+
+
 def test_prepare_published() -> None:
     for number, beads in enumerate((20, 24, 31)):
         published(Path(f"set/{number}"), beads)

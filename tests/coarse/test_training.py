@@ -90,6 +90,11 @@ def test_template_is_a_settings_file_with_every_default(tmp_path: Path) -> None:
             {"data": "a", "network": {"history": 1}},
             r"network\.history: .* or equal to 2",
         ),
+        (
+            CoarseTrainSettings,
+            {"data": "a", "network": {"resting": True, "target": "acceleration"}},
+            "resting is for the target displacement",
+        ),
         (CoarseTrainSettings, {"data": "a", "final_learning_rate": 1}, "must not be above learning_rate"),
         (SimulateSettings, {"model": "m", "data": "a", "steps": 10, "save_every": 3}, "steps must be a multiple of"),
     ],

@@ -54,6 +54,7 @@ class Architecture:
     embedding_size: int = 32
     type_size: int = 32  # of the vectors of types of beads, bonds and pairs
     masses: bool = True  # whether networks see masses
+    resting: bool = False  # the mean displacement of a molecule's centre of mass is zero
     radius: float | None = None  # of pairs, in the unit of the data; None: all pairs
     columns: int = 0  # groups within the radius of one, partners apart; 0: no list, all pairs
     separation: int = 1  # partners are up to so many bonds apart, which networks tell from each other

@@ -64,7 +64,12 @@ class CoarseModel(eqx.Module):
     def forecast(self, moment: Moment) -> tuple[Forecast, PairGeometry]:
         """The distribution of the target, standardised, and the pairs that it was made with."""
         geometry = self.geometry(moment.positions, moment.topology, moment.box)
-        return self.dynamics(moment, geometry), geometry
+        forecast = self.dynamics(moment, geometry)
+        if self.architecture.resting:
+            centres = moment.topology.molecules @ forecast.mean
+            still = forecast.mean - (moment.topology.molecules > 0).astype(centres.dtype).T @ centres
+            forecast = eqx.tree_at(lambda f: f.mean, forecast, still)
+        return forecast, geometry
 
     def target(self, newest: Float[Array, "G 3"], following: Float[Array, "G 3"]) -> Float[Array, "G 3"]:
         """What is predicted, standardised, from the newest step and the step after it."""

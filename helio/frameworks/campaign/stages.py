@@ -69,7 +69,7 @@ def _assemble(job: Job, settings: CampaignSettings) -> Outcome:
 
     store, library = _store(job.folder / job.candidate.store)
     framework = replace(store.framework(job.candidate.source), name=job.candidate.name)
-    (found,) = assemble_all([framework], library, adapt=True, seed=settings.seed)
+    (found,) = assemble_all([framework], library, adapt=True, dimensions=settings.dimensions, seed=settings.seed)
     if isinstance(found, HelioError):
         return Outcome(REJECTED, str(found))
     crystal = crystal_of(found.framework, library)

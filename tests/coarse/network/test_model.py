@@ -128,3 +128,16 @@ def test_radii_of_the_head_give_the_dynamics_no_gradient(branched) -> None:
     norms = {name: sum(float(jnp.abs(x).sum()) for x in jax.tree.leaves(getattr(gradient, name)))
              for name in ("embedding", "dynamics", "gyration")}  # fmt: skip
     assert norms["gyration"] > 0 and norms["embedding"] == norms["dynamics"] == 0
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_centres_of_molecules_rest_on_average_where_asked_for(branched, form: str) -> None:
+    free, still = (random_model(form, resting=resting) for resting in (False, True))
+    moved, rested = (
+        mean_and_spread(model, branched.topology, branched.newest, branched.steps, None).mean for model in (free, still)
+    )
+    shares = np.asarray(branched.topology.molecules)
+    assert np.abs(shares @ moved).max() > 0.05
+    np.testing.assert_allclose(shares @ rested, 0, atol=1e-5)
+    for molecule in shares > 0:  # what groups do within a molecule stays
+        np.testing.assert_allclose(np.ptp((moved - rested)[molecule], axis=0), 0, atol=1e-5)
