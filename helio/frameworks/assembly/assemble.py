@@ -58,7 +58,7 @@ def assemble_all(
         library: of the blocks.
         adapt: let centres and cell give way so that connections meet; for frameworks whose places are about right.
             Several ways to join them are then tried, and one that makes a single net is preferred.
-        dimensions: in which that net has to go on.
+        dimensions: in which that net has to go on, at least.
         seed: of the first rotations; the same seed gives the same frameworks.
 
     Returns:
@@ -143,7 +143,8 @@ def _best(own: Joints, pose: Pose, turns: np.ndarray, dimensions: int | None) ->
         whole = True
         if dimensions is not None:
             pose, matching = _refitted(own, pose, matching, cell=True)
-            whole = _ranks(own, pose, matching) == [dimensions]
+            ranks = _ranks(own, pose, matching)
+            whole = len(ranks) == 1 and ranks[0] >= dimensions
         fits.append(_Fit(pose, matching, whole))
     return min(fits, key=_Fit.order)
 
