@@ -62,8 +62,8 @@ class NetworkSettings(Settings):
     masses: bool = Field(False, description="networks see masses; published for boxes only")
     resting: bool = Field(
         False,
-        description="the mean displacement of a molecule's centre is zero, as in large steps in implicit solvent (forces "
-        "within a molecule cancel, inertia is forgotten); for target displacement",
+        description="the mean displacement of a molecule's centre is zero, as in large steps in implicit solvent "
+        "(forces within a molecule cancel, inertia is forgotten); for target displacement",
     )
     radius: PositiveFloat | None = Field(
         None, description="within which groups see each other, in the data's unit; by default all do; needed in boxes"
