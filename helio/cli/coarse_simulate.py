@@ -26,7 +26,11 @@ _SEVERAL = 5  # systems that a dry run names
 def simulate(
     sources: Annotated[
         list[Path],
-        typer.Argument(metavar="MODEL STORE", help="Coarse model, and store of the systems; or a run to go on with."),
+        typer.Argument(
+            metavar="MODEL STORE",
+            help="File of a coarse model, or coarse-rouse or coarse-copolymers of the package, and store of systems; "
+            "or a run to go on with.",
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Run folder to make; default coarse-run.", show_default=False)
@@ -52,6 +56,7 @@ def simulate(
     from helio.cli.compiled import keep_compiled_programs
 
     keep_compiled_programs()
+    from helio.coarse.model_file import model_path
     from helio.coarse.rollout import simulate_coarse
     from helio.coarse.settings import SimulateSettings
     from helio.settings.checking import checked
@@ -67,7 +72,7 @@ def simulate(
     settings = checked(
         SimulateSettings,
         {
-            "model": str(sources[0].resolve()),
+            "model": str(model_path(sources[0]).resolve()),
             "data": str(sources[1].resolve()),
             "systems": tuple(system or ()),
             "part": part,

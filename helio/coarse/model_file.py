@@ -26,6 +26,9 @@ from helio.files.atomic import write_bytes
 from helio.force_field.model_file import weights_sha256
 
 FORMAT = 1
+# In the package, by name.
+PACKAGED = ("coarse-rouse", "coarse-copolymers")
+_FOLDER = Path(__file__).parents[1] / "models"
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,18 @@ def save_coarse(model: CoarseModel, path: str | Path, info: CoarseInfo) -> None:
     write_bytes(path, save(tensors, {"helio_coarse": json.dumps(record, sort_keys=True)}))
 
 
+def model_path(model: str | Path) -> Path:
+    """The file of a model that comes with Helio, by its name; any other path as it is."""
+    return _FOLDER / f"{model}.safetensors" if str(model) in PACKAGED else Path(model)
+
+
 def read_coarse(path: str | Path) -> tuple[CoarseModel, CoarseInfo]:
-    """The model in a file, bit by bit as it was saved, and what the file says about it.
+    """The model in a file (or in the package), bit by bit as it was saved, and what the file says about it.
 
     Raises:
         HelioError: there is no such file, it is damaged, or it is something else.
     """
+    path = model_path(path)
     try:
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}

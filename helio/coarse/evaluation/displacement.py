@@ -51,7 +51,8 @@ def diffusion(series: np.ndarray, interval: float, *, window: tuple[float, float
 
     The line of least squares through the MSD within `window`; by default from where its exponent stays within 0.1 of 1
     over a factor of four, to ten times that, at most a quarter of the time. A window
-    beyond that quarter is moved into it. Errors are the spread over
+    beyond that quarter is moved into it; one that ends before the third lag, as frames are too far apart for it, is
+    replaced by the default. Errors are the spread over
     particles, directions and, where these are few, five segments of time.
 
     Raises:
@@ -67,7 +68,7 @@ def diffusion(series: np.ndarray, interval: float, *, window: tuple[float, float
     parts = np.array_split(series[: len(series) // segments * segments], segments)
     squares = np.concatenate([mean_squared_displacement(part, lags).reshape(len(lags), -1) for part in parts], axis=1)
     times = lags * interval
-    chosen = _window(times, squares.mean(axis=1)) if window is None else _moved(times, window)
+    chosen = _window(times, squares.mean(axis=1)) if window is None or window[1] < times[2] else _moved(times, window)
     inside = (times >= chosen.begin * (1 - 1e-9)) & (times <= chosen.end * (1 + 1e-9))
     return Diffusion(of_samples(_slopes(times[inside], squares[inside]) / 2), times, 3 * squares.mean(axis=1), chosen)
 

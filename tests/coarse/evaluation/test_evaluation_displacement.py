@@ -43,6 +43,13 @@ def test_a_window_beyond_the_data_moves_into_it():
     assert abs(found.diffusivity.value - 1) < 4 * found.diffusivity.error
 
 
+def test_a_window_below_the_lags_is_that_of_the_data():
+    walk = random_walk(1.0, 100.0, 1000, 1, 7)
+    found = diffusion(walk, 100.0, window=(15.0, 150.0))
+    assert found.window == diffusion(walk, 100.0).window and found.window.linear
+    assert found.diffusivity.value == pytest.approx(1.0, rel=0.15)
+
+
 def test_drift_is_removed():
     """A common motion is gone, and what remains does not depend on how fast it was."""
     walk, masses = random_walk(0.5, 1.0, 400, 12, 7), np.linspace(1, 3, 12)
