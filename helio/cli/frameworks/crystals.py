@@ -145,6 +145,12 @@ def campaign(
     known: Annotated[Path | None, typer.Option(help="Store of known frameworks.", show_default=False)] = None,
     count: Annotated[int | None, typer.Option(min=1, help="Number of candidates; 100.", show_default=False)] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of all that is drawn; 0.", show_default=False)] = None,
+    spread: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Of latents that are sampled; 0.5.", show_default=False)
+    ] = None,
+    drawn_sites: Annotated[
+        bool | None, typer.Option("--drawn-sites", help="Places are the diffusion's alone.", show_default=False)
+    ] = None,
     relaxation: Annotated[
         str | None, typer.Option(help="uff (default), uff4mof, none, so3lr, helio-s or a file.", show_default=False)
     ] = None,
@@ -176,7 +182,7 @@ def campaign(
     keep_compiled_programs()
     given: dict[str, Any] = {
         "samples": samples, "model": model, "known": known, "count": count, "seed": seed, "relaxation": relaxation,
-        "metal": metal, "dimensions": dimensions, "screen": screened,
+        "spread": spread, "drawn_sites": drawn_sites, "metal": metal, "dimensions": dimensions, "screen": screened,
         "charges": None if charges is None else charges.value,
     }  # fmt: skip
     values = {key: str(value.resolve()) if isinstance(value, Path) else value for key, value in given.items() if value is not None}  # fmt: skip  # noqa: E501

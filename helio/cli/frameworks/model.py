@@ -31,6 +31,9 @@ _Cell = Annotated[
 _Spread = Annotated[
     float, typer.Option(min=0, max=1, help="Of latents around those trained on: 0 repeats them, 1 is a normal spread.")
 ]
+_DrawnSites = Annotated[
+    bool, typer.Option("--drawn-sites", help="Places are the diffusion's alone; by default they begin at known nets.")
+]
 _Batch = Annotated[int, typer.Option(min=1, help="Frameworks drawn at once.")]
 _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the store if it exists.")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, write nothing.")]
@@ -91,6 +94,7 @@ def sample(
     blocks: _Blocks = None,
     cell: _Cell = None,
     spread: _Spread = 0.5,
+    drawn_sites: _DrawnSites = False,
     batch: _Batch = 64,
     overwrite: _Overwrite = False,
     dry_run: _DryRun = False,
@@ -99,7 +103,10 @@ def sample(
     from helio.frameworks.model.wishes import Wishes
 
     wishes = Wishes(cell=_numbers(cell), blocks=blocks)
-    _generate(wishes, out, model, dry_run, overwrite, count=count, seed=seed, spread=spread, batch=batch)
+    _generate(
+        wishes, out, model, dry_run, overwrite,
+        count=count, seed=seed, spread=spread, known_sites=not drawn_sites, batch=batch,
+    )  # fmt: skip
 
 
 def optimise(
@@ -123,6 +130,7 @@ def optimise(
     blocks: _Blocks = None,
     cell: _Cell = None,
     spread: _Spread = 0.5,
+    drawn_sites: _DrawnSites = False,
     steps: Annotated[int, typer.Option(min=0, help="Changes of each latent.")] = 1000,
     learning_rate: Annotated[float, typer.Option(min=0, help="Of these changes.")] = 0.02,
     prior: Annotated[float, typer.Option(min=0, help="Weight that keeps latents near those trained on.")] = 1.0,
@@ -150,7 +158,8 @@ def optimise(
     begin = None if start is None else (start, part)
     _generate(
         wishes, out, model, dry_run, overwrite, begin, labelled,
-        count=count, seed=seed, spread=spread, batch=batch, search=search, guidance=guidance, prefix="optimised",
+        count=count, seed=seed, spread=spread, known_sites=not drawn_sites, batch=batch, search=search,
+        guidance=guidance, prefix="optimised",
     )  # fmt: skip
 
 

@@ -55,7 +55,12 @@ def _generated(settings: CampaignSettings, path: Path, number: int, count: int) 
     from helio.frameworks.model.model_file import read_framework_model
 
     assert settings.model is not None
-    drawn = GenerationSettings(count, seed=settings.seed * _BATCHES + number)
+    drawn = GenerationSettings(
+        count,
+        seed=settings.seed * _BATCHES + number,
+        spread=settings.spread,
+        known_sites=not settings.drawn_sites,
+    )
     found = generate(read_framework_model(settings.model), drawn)
     if found.content.entries:
         write_store(path, found.content, overwrite=True)

@@ -19,6 +19,8 @@ class CampaignSettings(Settings):
     known: str | None = Field(None, description="store of known frameworks: what is in it is not new")
     count: PositiveInt = Field(100, description="number of candidates")
     seed: int = Field(0, ge=0, description="of sampling and assembly")
+    spread: float = Field(0.5, ge=0, le=1, description="of latents around those trained on: 1 is a normal spread")
+    drawn_sites: bool = Field(False, description="places are the diffusion's alone; by default at known nets")
     batch: PositiveInt = Field(50, description="candidates that are sampled at once")
     largest_gap: PositiveFloat = Field(0.5, description="in A: connections must meet better than this, on average")
     relaxation: str = Field("uff", description="uff, uff4mof, none, or a force field of Helio (so3lr, helio-s, a file)")
