@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -67,5 +68,8 @@ def minimise(
 
     if report is not None:
         engine.attach(lambda: report(status()))
-    engine.run(fmax=fmax, steps=steps)
-    return status()
+    with warnings.catch_warnings():
+        # The filter takes the logarithm of the strain; SciPy tells of errors above 2e-13 at every step.
+        warnings.filterwarnings("ignore", "logm result may be inaccurate", RuntimeWarning)
+        engine.run(fmax=fmax, steps=steps)
+        return status()
