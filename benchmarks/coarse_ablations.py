@@ -25,6 +25,7 @@ import numpy as np
 import yaml
 
 ROOT = Path(__file__).parents[1]
+NOISE = {"largest": 0.1, "smallest": 0.01}
 REFINED = {"levels": 8, "largest": 0.2, "smallest": 0.02, "inner_steps": 4, "eta": 2e-4}
 PUBLISHED: dict[str, Any] = {"form": "published", "noise": "independent", "target": "acceleration"}
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -34,9 +35,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "independent noise": {"network": {"noise": "independent"}},
     "target acceleration": {"network": {"target": "acceleration"}},
     "published form, noise and target": {"network": PUBLISHED},
+    "the same, noise on histories": {"network": PUBLISHED, "history_noise": NOISE},
     "the same, refined": {"network": PUBLISHED | {"refinement": REFINED}},
     "refined": {"network": {"refinement": REFINED}},
-    "noise on histories": {"history_noise": {"largest": 0.1, "smallest": 0.01}},
+    "noise on histories": {"history_noise": NOISE},
     "bonds between groups counted": {"network": {"separation": 8}},
 }
 PROPERTIES = ("diffusivity chain", "end_to_end_time", "rg_squared")
@@ -78,14 +80,17 @@ def rolled(folder: Path, model: Path, data: Path, length: int) -> dict[str, Any]
     from helio.errors import HelioError
     from helio.settings.checking import checked
 
-    file = folder / "rollout.h5"
+    file, harm = folder / "rollout.h5", folder / "last-good.npz"
     if not file.exists():
         values = {"model": str(model), "data": str(data), "steps": length}
         try:
             simulate_coarse(checked(SimulateSettings, values), folder, report=lambda progress: None)
-        except HelioError as error:
-            return {"stopped": str(error)}
+        except HelioError:
+            if not harm.exists():
+                raise
     rollout, found = Rollout(file), {name: [] for name in PROPERTIES}
+    if harm.exists():
+        return {"torn_after": len(rollout.centers(rollout.names[0]))}
     with Store(data) as store:
         for name in rollout.names:
             chain, groups, track = (
@@ -132,7 +137,8 @@ def main() -> None:
         ratios = rolled(own.with_name(own.name + "-rolled"), own / "model.safetensors", args.store, args.length)
         found[name] = {"loss": loss, **ratios, "core_seconds": time.process_time() - began}
         shown = "".join(f"{mean:10.3f} ± {error:.3f}" for mean, error in (ratios.get(p, (0, 0)) for p in PROPERTIES))
-        print(f"{name:35}{loss:9.4f}{ratios.get('stopped', shown)}", flush=True)
+        said = f"   torn after {ratios['torn_after']} steps" if "torn_after" in ratios else shown
+        print(f"{name:35}{loss:9.4f}{said}", flush=True)
     if args.out:
         record = {
             "date": date.today().isoformat(),

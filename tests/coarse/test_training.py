@@ -18,6 +18,8 @@ from helio.files.log import read_log
 from helio.settings.checking import checked
 from tests.coarse.conftest import melt_store
 
+EXAMPLES = Path(__file__).parents[2] / "examples" / "coarse"
+
 TINY = {"history": 3, "width": 8, "layers": 1, "hidden_layers": 1, "embedding_width": 4, "embedding_layers": 1,
         "embedding_size": 4, "type_size": 2}  # fmt: skip
 
@@ -102,6 +104,13 @@ def test_template_is_a_settings_file_with_every_default(tmp_path: Path) -> None:
 def test_wrong_settings(kind: Any, values: dict[str, Any], message: str) -> None:
     with pytest.raises(HelioError, match=message):
         checked(kind, values)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_examples_are_settings_files(path: Path) -> None:
+    out, values = SETTINGS_FILE.read(path)
+    assert out == path.parent / path.read_text().partition("out: ")[2].split()[0]
+    assert checked(CoarseTrainSettings, values).name
 
 
 def test_levels_of_noise() -> None:
