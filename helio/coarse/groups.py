@@ -12,6 +12,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from helio.coarse.system import FineSystem
 from helio.errors import HelioError
@@ -119,5 +120,29 @@ def _parts(size: int, bonds: np.ndarray, count: int, seed: int) -> np.ndarray:
         neighbors[j].append(i)
     options = pymetis.Options(seed=seed, contig=1)
     parts = np.asarray(pymetis.part_graph(count, neighbors, recursive=False, options=options)[1])
+    parts = _connected(parts, bonds)
     _, first, inverse = np.unique(parts, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[inverse].astype(np.int32)
+
+
+def _connected(parts: np.ndarray, bonds: np.ndarray) -> np.ndarray:
+    """The parts (n,) of a connected graph, made connected, which METIS promises but does not always keep.
+
+    As long as parts are in pieces, the smallest piece, the largest of each part not counted, goes to the smallest part
+    that it is bonded to.
+    """
+    parts = parts.copy()
+    while True:
+        inside = bonds[parts[bonds[:, 0]] == parts[bonds[:, 1]]]
+        graph = csr_array((np.ones(len(inside)), inside.T), shape=(len(parts), len(parts)))
+        piece = connected_components(graph, directed=False)[1]
+        sizes, owner = np.bincount(piece), np.zeros(piece.max() + 1, int)
+        owner[piece] = parts
+        by_size = np.argsort(sizes, kind="stable")
+        largest = dict(zip(owner[by_size].tolist(), by_size.tolist(), strict=True))
+        loose = [own for own in by_size.tolist() if largest[owner[own]] != own]
+        if not loose:
+            return parts
+        there = piece[bonds] == loose[0]
+        beside = parts[bonds[there[:, ::-1] & ~there]]
+        parts[piece == loose[0]] = min(np.unique(beside), key=lambda part: np.sum(parts == part))

@@ -59,6 +59,17 @@ def test_partition(system: FineSystem, beads_per_group: float) -> None:
     assert np.allclose(mapping_matrix(system, groups).sum(axis=1), 1)
 
 
+def test_pieces_that_metis_leaves_go_to_their_neighbours() -> None:
+    """A tree of 60 beads for which METIS, asked for connected parts, gives one in two pieces."""
+    rng = np.random.default_rng(111)
+    bonds = np.array([(i, max(0, i - 1 - int(rng.integers(0, 3)))) for i in range(1, 60)])
+    system = fine_system(np.zeros(60), np.ones(60), rng.permutation(60)[bonds])
+    groups = make_groups(system, beads_per_group=4, seed=3)
+    for group in range(len(groups)):
+        inside = (groups.members[system.bonds] == group).all(axis=1)
+        assert inside.sum() == groups.sizes[group] - 1  # a tree is connected if it has one bond less than beads
+
+
 def test_chains_are_cut_evenly() -> None:
     system = chains(400, 15, 1, 15)
     groups = make_groups(system, beads_per_group=7)
