@@ -57,7 +57,7 @@ def summary(found: list[Recovery], errors: list[str], nets: dict[str, str]) -> d
     whole = np.array([one.edges == 1 for one in found])
     apart = np.array([one.rmsd for one in found])
     count = len(found) + len(errors)
-    missed = [asdict(one) | {"net": nets[one.name]} for one in found if one.edges < 1]
+    lost = [one for one in found if one.edges < 1]
     return {
         "frameworks": count,
         "found_again": int(whole.sum()),
@@ -66,8 +66,8 @@ def summary(found: list[Recovery], errors: list[str], nets: dict[str, str]) -> d
         "gap": {"mean": float(gaps.mean()), "median": float(np.median(gaps)), "worst": float(gaps.max())},
         "known_gap": {"mean": float(known.mean()), "worst": float(known.max())},
         "rmsd_of_found_again": {"median": float(np.median(apart[whole])), "worst": float(apart[whole].max())},
-        "fits_better_than_known": sum(one["gap"] < one["known_gap"] + 1e-3 for one in missed),
-        "missed": missed,
+        "fits_better_than_known": sum(one.gap < one.known_gap + 1e-3 for one in lost),
+        "missed": [asdict(one) | {"net": nets[one.name]} for one in lost],
         "errors": errors,
     }
 
