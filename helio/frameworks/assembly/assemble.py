@@ -22,7 +22,7 @@ from helio.frameworks.periodic_graph import fragments
 # (starts, batch) of the rounds; a framework goes into the next where its mean gap is still above that below, or where
 # its places may adapt and it is no net in three dimensions yet.
 _ROUNDS = ((8, 16), (48, 4))
-_GOOD, _MEET = 0.3, 0.5  # A; connections further apart than the second do not meet
+_GOOD, _MEET = 0.05, 0.5  # A; connections further apart than the second do not meet
 _FITTED, _ADAPTED = 3, 8  # of the starts, those with the smallest misfits, are fitted; where places adapt, more
 _NEAREST = 1.0  # A: blocks whose centres are closer cannot both be there
 
