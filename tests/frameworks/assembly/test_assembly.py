@@ -87,7 +87,7 @@ def test_a_net_in_all_dimensions_is_preferred(known):
     assert _ranks(own, pose, pairs) == [3]
     flat = replace(pairs, shifts=pairs.shifts * (own.linkers.block[pairs.linker] != 3)[:, None])
     assert _ranks(own, pose, flat) == [2]  # both ends of one linker on the same node
-    poor, good, far = (replace(pairs, misfits=pairs.misfits + more, gaps=pairs.gaps + more) for more in (0.0, 0.01, 0.9))
+    poor, good, far = (replace(pairs, misfits=pairs.misfits + more, gaps=pairs.gaps + more) for more in (0, 0.01, 0.9))
     ways = [_Fit(pose, poor, False), _Fit(pose, good, True), _Fit(pose, far, True)]
     assert sorted(ways, key=_Fit.order) == [ways[1], ways[0], ways[2]]
     assert [way.good for way in ways] == [False, True, False]
