@@ -2,7 +2,8 @@
 
 At the state points of carbon dioxide most frameworks hold about one molecule in a box 24 A wide. Its average over
 insertions is then known ten times better than its average over grand-canonical Monte Carlo of the same time, and what
-is left out, how molecules attract and hinder each other, is small: good for labelling many frameworks to learn from.
+is left out, how molecules attract and hinder each other, is small. Where molecules are bound strongly it is not: such
+frameworks are refused.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from ase.data import atomic_masses
 
+from helio.errors import HelioError
 from helio.frameworks.adsorption import (
     CHARGES,
     CO2,
@@ -26,6 +28,9 @@ from helio.frameworks.crystal import Crystal
 from helio.frameworks.silence import silent
 
 _BOLTZMANN = 1.380649e7  # Pa A^3 / K
+# mol/kg. Of 72 hypothetical frameworks the 63 below agree with GCMC (median deviation 11 %, its own error 20 %), the 9
+# above are told 3.6 to 57 times too much.
+_MOST = 2.5
 
 
 def henry_labels(crystal: Crystal, *, charges: str = "eqeq", cycles: int = 100, seed: int = 0) -> dict[str, float]:
@@ -42,14 +47,20 @@ def henry_labels(crystal: Crystal, *, charges: str = "eqeq", cycles: int = 100, 
         `working_capacity`, the first less the second.
 
     Raises:
-        HelioError: as `adsorption_labels`.
+        HelioError: as `adsorption_labels`, and where more is taken up than Henry's law holds for.
     """
     found, prefix = known_charges(crystal, charges), f"{CHARGES[charges]}_henry"
     labels: dict[str, float] = {}
     for number, (name, point) in enumerate(STATE_POINTS.items()):
         if point.gas == CO2:
             own = {"temperature": point.temperature, "cycles": cycles, "seed": 3 * seed + number}
-            labels[f"{prefix}_{name}"] = henry_constant(crystal, CO2, charges=found, **own) * point.pressure
+            told = henry_constant(crystal, CO2, charges=found, **own) * point.pressure
+            if told > _MOST:
+                raise HelioError(
+                    f"Henry's law says {told:.1f} mol/kg of carbon dioxide, and does not hold above {_MOST:g}: label "
+                    f"{crystal.name} by GCMC (--what capacity)"
+                )
+            labels[f"{prefix}_{name}"] = told
     labels[f"{prefix}_working_capacity"] = labels[f"{prefix}_co2_uptake"] - labels[f"{prefix}_co2_residual"]
     return labels
 

@@ -149,6 +149,12 @@ def test_labels_of_henrys_law_are_constants_times_pressures() -> None:
     assert labels["uncharged_henry_working_capacity"] == difference and len(labels) == 3
 
 
+def test_henrys_law_is_refused_where_it_does_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("helio.frameworks.henry.henry_constant", lambda *_, **__: 1e-3)  # 15 mol/kg at 0.15 bar
+    with pytest.raises(HelioError, match=r"says 15\.0 mol/kg .* does not hold above 2\.5: .* by GCMC"):
+        henry_labels(layers(), charges="none")
+
+
 @pytest.mark.slow
 def test_a_dilute_gas_follows_henrys_law_in_a_skewed_cell() -> None:
     """N = p V <exp(-U / kT)> / kT, averaged over our own random insertions."""
