@@ -14,7 +14,7 @@ import numpy as np
 from helio.errors import HelioError
 from helio.frameworks.cif import write_cif
 from helio.frameworks.crystal import Crystal, density
-from helio.frameworks.silence import silent
+from helio.frameworks.silence import ERRORS, OUTPUT, silent
 from helio.packages import need
 
 _SHAKE = 1e-3  # A
@@ -38,7 +38,7 @@ def pore_labels(crystal: Crystal, *, probe: float = PROBE) -> dict[str, float]:
         HelioError: pyzeo is not installed, or cannot make anything of the crystal.
     """
     pyzeo = need("pyzeo", extra="frameworks")
-    with TemporaryDirectory() as folder, silent():
+    with TemporaryDirectory() as folder, silent(OUTPUT, ERRORS):
         path, spheres = Path(folder) / "crystal.cif", Path(folder) / "crystal.res"
         write_cif(path, Crystal("crystal", crystal.cell, crystal.numbers, _shaken(crystal), *_no_bonds(crystal)))
         network = pyzeo.AtomNetwork.read_from_CIF(str(path), rad_flag=True)

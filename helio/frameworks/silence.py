@@ -6,15 +6,21 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+OUTPUT, ERRORS = 1, 2  # numbers of the process's standard streams
+
 
 @contextmanager
-def silent() -> Iterator[None]:
-    """Send what is written to the standard output of the process, from compiled code too, to nowhere."""
-    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+def silent(*streams: int) -> Iterator[None]:
+    """Send what is written to these streams of the process, from compiled code too, to nowhere; by default `OUTPUT`."""
+    streams = streams or (OUTPUT,)
+    kept = [os.dup(stream) for stream in streams]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 1)
+        for stream in streams:
+            os.dup2(nowhere, stream)
         yield
     finally:
-        os.dup2(kept, 1)
-        os.close(kept)
+        for stream, copy in zip(streams, kept, strict=True):
+            os.dup2(copy, stream)
+            os.close(copy)
         os.close(nowhere)

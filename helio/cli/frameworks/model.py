@@ -52,7 +52,9 @@ def train(
     ],
     out: Annotated[Path | None, typer.Option(help="Run folder to make; default frameworks-training.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in the folder.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and say what would be done.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, take two steps to time them, write nothing.")
+    ] = False,
 ) -> None:
     """Train a model on a store; Ctrl-C stops cleanly, and the same command with the run folder goes on."""
     from helio.cli.compiled import keep_compiled_programs
@@ -257,6 +259,7 @@ def _numbers(text: str | None) -> tuple[float, ...] | None:
 
 def _explain(settings: FrameworkTrainSettings, folder: Path) -> None:
     """Print what a training would do."""
+    from helio.cli.progress import clock
     from helio.frameworks.model.training import preview
 
     found = preview(settings)
@@ -267,6 +270,10 @@ def _explain(settings: FrameworkTrainSettings, folder: Path) -> None:
     typer.echo(
         f"{found.parameters[0]:,} parameters in the encoder of blocks, {found.parameters[1]:,} in the generative; "
         f"{found.batches_per_epoch} batches of {found.shapes} shapes per epoch"
+    )
+    typer.echo(
+        f"Speed: about {1 / found.seconds_per_step:.2g} steps of the generative model per second; {settings.steps:,} "
+        f"would take {clock(settings.steps * found.seconds_per_step)}"
     )
     would_write(folder)
 

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,6 +67,7 @@ class Preview:
     parameters: tuple[int, int]  # of the encoder of blocks and of the generative model
     shapes: int
     batches_per_epoch: int
+    seconds_per_step: float  # of the generative model, for the first shape
 
 
 def train_frameworks(
@@ -102,10 +104,12 @@ def resume_frameworks(path: str | Path, *, report: Report) -> Outcome:
 
 
 def preview(settings: FrameworkTrainSettings) -> Preview:
-    """Check the settings and the store, without training or writing anything."""
+    """Check the settings and the store, and take two steps to time them, without writing anything."""
     data = read_training_set(settings)
-    embeddings = np.zeros((len(data.library), settings.encoder.channels), np.float32)
-    batches = _batches(settings, data.train, embeddings, fitted_scales(data, embeddings), seed=settings.seed)
+    with numerics("float32"):
+        embeddings = embed_library(new_encoder(settings.encoder, settings.seed), data.library)
+        batches = _batches(settings, data.train, embeddings, fitted_scales(data, embeddings), seed=settings.seed)
+        seconds = _seconds_per_step(settings, _new_model(settings, data), next(iter(batches)))
     return Preview(
         frameworks=(len(data.train), len(data.validation)),
         blocks=len(data.library),
@@ -116,7 +120,24 @@ def preview(settings: FrameworkTrainSettings) -> Preview:
         ),
         shapes=batches.shapes,
         batches_per_epoch=batches.batches_per_epoch,
+        seconds_per_step=seconds,
     )
+
+
+def _seconds_per_step(settings: FrameworkTrainSettings, model: Any, batch: Any) -> float:
+    """Of the generative model, when it is compiled."""
+    optimiser = make_optimiser("adam", lambda _: settings.learning_rate, model, clip_norm=settings.clip_norm)
+    mesh = make_mesh(1)
+    step = make_step(_loss(settings), optimiser, mesh=mesh, averaging=settings.averaging)
+    state, _ = step(replicated(start_state(model, optimiser), mesh), batch)
+    jax.block_until_ready(state)
+    began = time.perf_counter()
+    jax.block_until_ready(step(state, batch))
+    return time.perf_counter() - began
+
+
+def _loss(settings: FrameworkTrainSettings) -> DiffusionLoss:
+    return DiffusionLoss(settings.schedule.schedule, settings.kl_weight, settings.places_weight)
 
 
 def _new_model(settings: FrameworkTrainSettings, data: TrainingSet) -> Any:
@@ -177,7 +198,7 @@ def _train_generative(
 ) -> Outcome:
     embeddings = embed_library(encoder, data.library)
     scales = fitted_scales(data, embeddings)
-    loss = DiffusionLoss(settings.schedule.schedule, settings.kl_weight, settings.places_weight)
+    loss = _loss(settings)
     batches = _batches(settings, data.train, embeddings, scales, seed=settings.seed)
     validate = None
     if len(data.validation):

@@ -68,7 +68,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("frameworks")
     toy_store(path / "toy.h5")
     (path / "settings.yaml").write_text(yaml.safe_dump({"data": "toy.h5", "out": "run"} | SETTINGS))
-    assert "22 frameworks to train on, 2 to validate on; 7 blocks" in call("train", path / "settings.yaml", "--dry-run")
+    told = call("train", path / "settings.yaml", "--dry-run")
+    assert "22 frameworks to train on, 2 to validate on; 7 blocks" in told
+    assert "Speed: about " in told
     assert not (path / "run").exists()
     assert "Done: 6 steps" in call("train", path / "settings.yaml")
     return path
