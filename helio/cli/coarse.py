@@ -180,6 +180,9 @@ def electrolytes(
     out: _Out,
     count: Annotated[int, typer.Option(help="Number of compositions.")] = 20,
     frames: Annotated[int, typer.Option(help="Of each system.")] = 1000,
+    test_frames: Annotated[
+        int | None, typer.Option(min=1, help="Of each system of the test; by default as the others.")
+    ] = None,
     interval: Annotated[float, typer.Option(help="Time between frames, tau.")] = 2.0,
     equilibration: Annotated[float, typer.Option(help="Time before the first frame, tau.")] = 300.0,
     timestep: Annotated[float, typer.Option(help="In tau.")] = 0.01,
@@ -201,7 +204,9 @@ def electrolytes(
         beads=beads, ions=ions, frames=frames, interval=interval, equilibration=equilibration, timestep=timestep
     )
     with counting_bar("frames") as report:
-        write_electrolytes(out, count, settings=settings, options=options, processes=processes, report=report)
+        write_electrolytes(
+            out, count, settings=settings, options=options, test_frames=test_frames, processes=processes, report=report
+        )
     _tell(out)
 
 

@@ -127,10 +127,13 @@ def write_electrolytes(
     *,
     settings: ElectrolyteSettings,
     options: StoreOptions,
+    test_frames: int | None = None,
     processes: int = 1,
     report: Report = lambda done, of: None,
 ) -> None:
     """A store of `count` salts in polymers (`electrolytes`), split at random; LAMMPS runs `processes` at a time.
+
+    Systems of the test have `test_frames`, or as many as the settings say.
 
     Raises:
         HelioError: settings that cannot be, LAMMPS that is missing or fails, or a store that cannot be written.
@@ -139,8 +142,11 @@ def write_electrolytes(
     systems = electrolytes(count, settings, seed=seed)
     parts = options.parts(list(systems))
     origin = f"salts in polymers, seed {seed}, {settings}"
+    longer = replace(settings, frames=settings.frames if test_frames is None else test_frames)
+    each = {name: longer if parts[name] == "test" else settings for name in systems}
+    every = sum(one.frames for one in each.values())
     with options.writer(out, type_names=ELECTROLYTE_TYPES, origin=origin) as writer:
         done = 0
-        for name, trajectory in simulate_electrolytes(systems, settings, seed=seed, processes=processes):
+        for name, trajectory in simulate_electrolytes(systems, each, seed=seed, processes=processes):
             done += writer.add(trajectory, parts[name])
-            report(done, settings.frames * count)
+            report(done, every)

@@ -1,8 +1,8 @@
 """A surrogate of a salt in a polymer: a Kremer-Grest melt some of whose beads attract cations, with ions of both signs.
 
-All pairs repel as U = 4 (r^-12 - r^-6) + 1 for r < 2^(1/6) (Weeks, Chandler, Andersen); polar beads P and cations Li+
-have the whole Lennard-Jones potential instead, of depth `attraction`, to 2.5 sigma. Bonds are FENE (Kremer and Grest,
-J. Chem. Phys. 92, 5057 (1990)). Ions have the Bjerrum length `bjerrum`, their Coulomb potential being damped and
+All pairs repel as U = 4 (r^-12 - r^-6) + 1 for r < 2^(1/6) (Weeks, Chandler, Andersen); polar beads P1 to P4 and
+cations Li+ have the whole Lennard-Jones potential instead, 1 to 4 epsilon deep, to 2.5 sigma. Bonds are FENE (Kremer
+and Grest, J. Chem. Phys. 92, 5057 (1990)). Ions have the Bjerrum length `bjerrum`, their Coulomb potential being damped and
 shifted to end at 4 sigma (Fennell and Gezelter, J. Chem. Phys. 124, 234104 (2006)). It moves by Langevin dynamics at
 kT = 1.
 
@@ -12,7 +12,7 @@ simulates it, one system in one process.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +26,12 @@ from helio.coarse.trajectory import Block, FineTrajectory
 from helio.errors import HelioError
 from helio.files.atomic import write_text
 
-TYPES = ("A", "P", "Li+", "X-")
+# What the types of polar beads attract cations with, epsilon: the chemistry of a chain is told by its types alone.
+ATTRACTIONS = {"P1": 1.0, "P2": 2.0, "P3": 3.0, "P4": 4.0}
+TYPES = ("A", *ATTRACTIONS, "Li+", "X-")
+_CATION, _ANION = TYPES.index("Li+"), TYPES.index("X-")
 DENSITY = 0.85  # beads per sigma^3, as Kremer and Grest
-_SPACINGS, _ATTRACTIONS, _LENGTHS = (2, 3, 4, 5, 6), (1.0, 4.0), (8, 24)
+_SPACINGS, _LENGTHS = (2, 3, 4, 5, 6), (8, 24)
 _CUTOFF, _DAMPING = 4.0, 0.4  # of the Coulomb potential, sigma and 1 / sigma
 
 _SCRIPT = """units lj
@@ -44,8 +47,8 @@ pair_modify shift yes
 read_data {data}
 bond_coeff 1 30.0 1.5 1.0 1.0
 pair_coeff * * lj/cut 1.0 1.0 1.122462048309373
-pair_coeff 2 3 lj/cut {attraction} 1.0 2.5
-pair_coeff 3*4 3*4 coul/dsf
+{attractions}
+pair_coeff {cation}*{anion} {cation}*{anion} coul/dsf
 velocity all create 1.0 {seed} dist gaussian
 fix thermostat all langevin 1.0 1.0 {inverse_friction} {seed}
 fix move all nve/limit 0.02
@@ -86,11 +89,11 @@ class Electrolyte:
     system: FineSystem
     length: int  # beads of a chain
     spacing: int  # every so-manieth bead of a chain is polar
-    attraction: float  # of polar beads and cations, epsilon
+    polar: tuple[str, ...]  # types of polar beads, in turn along the chain
 
 
 def electrolytes(count: int, settings: ElectrolyteSettings, *, seed: int) -> dict[str, Electrolyte]:
-    """`count` compositions by name, drawn at random: chain length, spacing of polar beads, and their attraction.
+    """`count` compositions by name, drawn at random: chain length, spacing of polar beads, and two types of these.
 
     Raises:
         HelioError: settings that cannot be.
@@ -100,28 +103,29 @@ def electrolytes(count: int, settings: ElectrolyteSettings, *, seed: int) -> dic
     found = {}
     for number in range(count):
         length = int(random.integers(_LENGTHS[0], _LENGTHS[1] + 1))
-        spacing, attraction = int(random.choice(_SPACINGS)), float(np.round(random.uniform(*_ATTRACTIONS), 2))
-        found[f"electrolyte-{number:04d}"] = electrolyte(settings, length, spacing, attraction)
+        spacing, polar = int(random.choice(_SPACINGS)), random.choice(list(ATTRACTIONS), 2)
+        found[f"electrolyte-{number:04d}"] = electrolyte(settings, length, spacing, tuple(map(str, polar)))
     return found
 
 
-def electrolyte(settings: ElectrolyteSettings, length: int, spacing: int, attraction: float) -> Electrolyte:
-    """Chains of `length` beads, of which every `spacing`th is polar, then cations, then anions."""
+def electrolyte(settings: ElectrolyteSettings, length: int, spacing: int, polar: tuple[str, ...]) -> Electrolyte:
+    """Chains of `length` beads, of which every `spacing`th is polar, of the types in turn, then ions."""
     chains = max(1, round(settings.beads / length))
     places = np.arange(length)
-    chain = np.where(places % spacing == spacing // 2, 1, 0)
-    types = np.concatenate([np.tile(chain, chains), np.full(settings.ions, 2), np.full(settings.ions, 3)])
+    kinds = np.array([TYPES.index(name) for name in polar])
+    chain = np.where(places % spacing == spacing // 2, kinds[places // spacing % len(kinds)], 0)
+    types = np.concatenate([np.tile(chain, chains), np.full(settings.ions, _CATION), np.full(settings.ions, _ANION)])
     first = np.arange(chains)[:, None] * length + places[:-1]
     bonds = np.column_stack([first.ravel(), first.ravel() + 1])
     edge = (len(types) / DENSITY) ** (1 / 3)
     box = np.full(3, edge)
-    return Electrolyte(fine_system(types, np.ones(len(types)), bonds, box=box), length, spacing, attraction)
+    return Electrolyte(fine_system(types, np.ones(len(types)), bonds, box=box), length, spacing, polar)
 
 
 def simulate(
-    systems: dict[str, Electrolyte], settings: ElectrolyteSettings, *, seed: int, processes: int = 1
+    systems: Mapping[str, Electrolyte], settings: Mapping[str, ElectrolyteSettings], *, seed: int, processes: int = 1
 ) -> Iterator[tuple[str, FineTrajectory]]:
-    """Each system with its trajectory, as they come to an end, in their order; `processes` run at a time.
+    """Each system with its trajectory, in their order; `processes` run at a time, each with its system's settings.
 
     Raises:
         HelioError: LAMMPS is missing or fails.
@@ -130,9 +134,9 @@ def simulate(
 
     def run(name: str, own: int) -> FineTrajectory:
         with TemporaryDirectory() as folder:
-            positions = _run(systems[name], settings, Path(folder), seed=own)
-        system = systems[name].system
-        return FineTrajectory(name, system, TYPES, lambda: iter([Block(positions)]), settings.interval, "sigma", "tau")
+            positions = _run(systems[name], settings[name], Path(folder), seed=own)
+        blocks, interval = [Block(positions)], settings[name].interval
+        return FineTrajectory(name, systems[name].system, TYPES, lambda: iter(blocks), interval, "sigma", "tau")
 
     with ThreadPoolExecutor(processes) as pool:
         waiting = [pool.submit(run, name, int(own)) for name, own in zip(systems, seeds, strict=True)]
@@ -149,7 +153,7 @@ def _run(electrolyte: Electrolyte, settings: ElectrolyteSettings, folder: Path, 
     assert system.box is not None
     random = np.random.default_rng(seed)
     charge = settings.bjerrum**0.5  # of an ion: q^2 / r is l_B kT / r
-    charges = np.select([system.types == 2, system.types == 3], [charge, -charge], 0.0)
+    charges = np.select([system.types == _CATION, system.types == _ANION], [charge, -charge], 0.0)
     placed = _placed(electrolyte, random)
     write_data(folder / DATA, system, placed, system.box, types=len(TYPES), charges=charges)
     every = round(settings.interval / settings.timestep)
@@ -157,7 +161,9 @@ def _run(electrolyte: Electrolyte, settings: ElectrolyteSettings, folder: Path, 
         data=DATA,
         cutoff=_CUTOFF,
         damping=_DAMPING,
-        attraction=electrolyte.attraction,
+        attractions="\n".join(_attractions()),
+        cation=_CATION + 1,
+        anion=_ANION + 1,
         inverse_friction=1 / settings.friction,
         seed=seed % 900_000_000 + 1,
         timestep=settings.timestep,
@@ -169,6 +175,12 @@ def _run(electrolyte: Electrolyte, settings: ElectrolyteSettings, folder: Path, 
     run_lammps(folder)
     blocks = [block.positions for block in read_frames(folder / DUMP, len(system))]
     return np.concatenate(blocks)[1 : settings.frames + 1]
+
+
+def _attractions() -> Iterator[str]:
+    """LAMMPS' commands for pairs of polar beads and cations; its types count from one."""
+    for name, depth in ATTRACTIONS.items():
+        yield f"pair_coeff {TYPES.index(name) + 1} {_CATION + 1} lj/cut {depth} 1.0 2.5"
 
 
 def _placed(electrolyte: Electrolyte, random: np.random.Generator) -> np.ndarray:
@@ -183,7 +195,7 @@ def _placed(electrolyte: Electrolyte, random: np.random.Generator) -> np.ndarray
     y = np.where(x % 2 == 0, y, count - 1 - y)
     z = np.where((x * count + np.indices((count,) * 3)[1]) % 2 == 0, z, count - 1 - z)
     sites = (np.stack([x, y, z], axis=-1).reshape(-1, 3) + 0.5) * system.box / count - system.box / 2
-    ions = np.flatnonzero(system.types >= 2)
+    ions = np.flatnonzero(system.types >= _CATION)
     # Ions take sites between chains, so that they are spread over the box.
     chains, length = (len(system) - len(ions)) // electrolyte.length, electrolyte.length
     after = np.sort(random.integers(0, chains + 1, len(ions)))

@@ -29,15 +29,17 @@ def test_compositions():
     assert [e.system.types.tolist() for e in found.values()] == [
         e.system.types.tolist() for e in electrolytes(6, SMALL, seed=3).values()
     ]
-    assert len({(e.length, e.spacing, e.attraction) for e in found.values()}) == 6
+    assert len({(e.length, e.spacing, e.polar) for e in found.values()}) == 6
     for one in found.values():
         system = one.system
         assert system.box is not None and len(system) / system.box.prod() == pytest.approx(DENSITY)
-        assert np.bincount(system.types)[2:].tolist() == [20, 20]
+        assert np.bincount(system.types)[-2:].tolist() == [20, 20]
         chains = np.bincount(system.molecules)
         assert set(chains.tolist()) == {one.length, 1} and np.count_nonzero(chains == 1) == 40
-        polar = system.types[: one.length] == 1
-        assert set(np.diff(np.flatnonzero(polar)).tolist()) <= {one.spacing}
+        chain = system.types[: one.length]
+        assert set(np.diff(np.flatnonzero(chain)).tolist()) <= {one.spacing}
+        names = [TYPES[kind] for kind in chain[chain > 0]]
+        assert names == [one.polar[number % 2] for number in range(len(names))]
 
 
 def test_start_has_no_overlaps():
@@ -53,18 +55,19 @@ def test_start_has_no_overlaps():
 
 def test_simulation():
     systems = {
-        "strong": electrolyte(SMALL, 10, 3, 4.0),
-        "weak": electrolyte(SMALL, 10, 3, 1.0),
+        "strong": electrolyte(SMALL, 10, 3, ("P4",)),
+        "weak": electrolyte(SMALL, 10, 3, ("P1",)),
     }
     peaks = {}
-    for name, trajectory in simulate(systems, SMALL, seed=2, processes=2):
+    for name, trajectory in simulate(systems, dict.fromkeys(systems, SMALL), seed=2, processes=2):
         system = trajectory.system
         assert trajectory.type_names == TYPES and system.box is not None
         positions = np.concatenate([block.positions for block in trajectory.frames()])
         assert positions.shape == (60, len(system), 3)
         lengths = np.linalg.norm(positions[:, system.bonds[:, 0]] - positions[:, system.bonds[:, 1]], axis=2)
         assert 0.94 < lengths.mean() < 0.99 and lengths.max() < 1.3  # 0.97 in the melts of Kremer and Grest
-        polar, cations = (np.flatnonzero(system.types == kind) for kind in (1, 2))
+        cations = np.flatnonzero(system.types == TYPES.index("Li+"))
+        polar = np.flatnonzero((system.types > 0) & (system.types < TYPES.index("Li+")))
         found = pair_distribution(positions, cations, polar, system.box, reach=4.0, bins=40)
         peaks[name] = found.g.max()
         assert 0.9 < found.r[found.g.argmax()] < 1.3 and found.g[:7].max() < 0.1
