@@ -2,9 +2,9 @@
 
 All pairs repel as U = 4 (r^-12 - r^-6) + 1 for r < 2^(1/6) (Weeks, Chandler, Andersen); polar beads P1 to P4 and
 cations Li+ have the whole Lennard-Jones potential instead, 1 to 4 epsilon deep, to 2.5 sigma. Bonds are FENE (Kremer
-and Grest, J. Chem. Phys. 92, 5057 (1990)). Ions have the Bjerrum length `bjerrum`, their Coulomb potential being damped and
-shifted to end at 4 sigma (Fennell and Gezelter, J. Chem. Phys. 124, 234104 (2006)). It moves by Langevin dynamics at
-kT = 1.
+and Grest, J. Chem. Phys. 92, 5057 (1990)). Ions have the Bjerrum length `bjerrum`, their Coulomb potential being
+damped and shifted to end at 4 sigma (Fennell and Gezelter, J. Chem. Phys. 124, 234104 (2006)). It moves by Langevin
+dynamics at kT = 1.
 
 A surrogate it is: its numbers are to be compared with each other, not with those of any real electrolyte. LAMMPS
 simulates it, one system in one process.
