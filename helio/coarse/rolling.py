@@ -131,8 +131,8 @@ def _harm(
     stretched = jnp.any((topology.separations == 1) & (bonds > limits.bond), axis=1)
     large = coarse_gyration(positions, topology) > limits.gyration
     of_large = jnp.any((topology.molecules > 0) & large[:, None], axis=0)
-    harm, group = jnp.where(overflow, CROWDED, SOUND).astype(jnp.int32), jnp.zeros((), jnp.int32)
-    for kind, where in ((TOO_LARGE, of_large), (LONG_BOND, stretched), (NOT_FINITE, broken)):
+    harm, group = jnp.full((), SOUND, jnp.int32), jnp.zeros((), jnp.int32)
+    for kind, where in ((CROWDED, overflow), (TOO_LARGE, of_large), (LONG_BOND, stretched), (NOT_FINITE, broken)):
         found = jnp.any(where)
         harm = jnp.where(found, kind, harm).astype(jnp.int32)
         group = jnp.where(found, jnp.argmax(where).astype(jnp.int32), group)

@@ -17,7 +17,7 @@ class PairGeometry(eqx.Module):
     pairs: Pairs
     vectors: Float[Array, "G K 3"]  # r_j - r_i by the shortest way, zero for pairs that are none
     separation: Int[Array, "G K"]  # bonds between the two, 0 for those that are no partners (`Topology`)
-    overflow: Bool[Array, ""]  # a group had more others within the radius than there are columns
+    overflow: Bool[Array, " G"]  # which groups had more others within the radius than there are columns
 
 
 def pair_geometry(
@@ -52,7 +52,7 @@ def pair_geometry(
     if not columns:
         mask = within | ((separation > 0) & near)
         vectors = jnp.where(mask[:, :, None], every, 0)
-        return PairGeometry(Pairs(None, mask), vectors, jnp.where(mask, separation, 0), jnp.zeros((), bool))
+        return PairGeometry(Pairs(None, mask), vectors, jnp.where(mask, separation, 0), jnp.zeros(groups, bool))
     others = within & (separation == 0) & (numbers[:, None] != numbers)
     order, chosen = jax.lax.top_k(jnp.where(others, -squares, -jnp.inf), min(columns, groups))
     listed = jnp.where(jnp.isfinite(order), chosen, groups)
@@ -61,7 +61,7 @@ def pair_geometry(
     mask = sender < groups
     vectors = shortest(positions.at[sender].get(mode="clip") - positions[:, None], box)
     listed_separation = jnp.pad(topology.separations, ((0, 0), (1, listed.shape[1])))
-    overflow = jnp.any(jnp.sum(others, axis=1) > columns)
+    overflow = jnp.sum(others, axis=1) > columns
     return PairGeometry(Pairs(sender, mask), jnp.where(mask[:, :, None], vectors, 0), listed_separation, overflow)
 
 

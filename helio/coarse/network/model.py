@@ -29,7 +29,7 @@ class Drawn(NamedTuple):
     """A sampled step."""
 
     step: Float[Array, "G 3"]
-    overflow: Bool[Array, ""]  # of a list of pairs: the step must not be used
+    overflow: Bool[Array, " G"]  # of a list of pairs: the step must not be used
 
 
 class CoarseModel(eqx.Module):
@@ -101,7 +101,7 @@ class CoarseModel(eqx.Module):
 
     def _refined(
         self, moment: Moment, nodes: Float[Array, "G F"], step: Float[Array, "G 3"], key: Array
-    ) -> tuple[Float[Array, "G 3"], Bool[Array, ""]]:
+    ) -> tuple[Float[Array, "G 3"], Bool[Array, " G"]]:
         """The step after all levels of the refinement."""
         choice, score, topology = self.architecture.refinement, self.score, moment.topology
         assert choice is not None and score is not None
@@ -118,6 +118,6 @@ class CoarseModel(eqx.Module):
         sigmas = jnp.repeat(jnp.asarray(choice.sigmas, jnp.float32), inner)
         etas = jnp.repeat(jnp.asarray(eta_of(choice), jnp.float32), inner)
         numbers = jnp.arange(len(sigmas), dtype=jnp.uint32)
-        start = (step / self.scales.step, jnp.zeros((), bool))
+        start = (step / self.scales.step, jnp.zeros(len(step), bool))
         (offset, crowded), _ = lax.scan(once, start, (sigmas, etas, numbers))
         return offset * self.scales.step, crowded

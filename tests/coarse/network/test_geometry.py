@@ -46,7 +46,7 @@ def test_pairs(branched, columns: int, periodic: bool, apart: dict[tuple[int, in
     sender = np.tile(np.arange(5), (5, 1)) if found.pairs.sender is None else np.asarray(found.pairs.sender)
     listed = {(int(i), int(sender[i, k])): (int(i), int(k)) for i, k in np.argwhere(mask)}
     assert len(listed) == mask.sum() and set(listed) == set(known)
-    assert not found.overflow
+    assert not found.overflow.any()
     for pair, place in listed.items():
         np.testing.assert_allclose(found.vectors[place], known[pair][0], atol=1e-5)
         assert found.separation[place] == known[pair][1]
@@ -54,7 +54,15 @@ def test_pairs(branched, columns: int, periodic: bool, apart: dict[tuple[int, in
 
 def test_too_few_columns_are_told(branched) -> None:
     found = pair_geometry(branched.newest, branched.topology, branched.box, radius=4.4, columns=1)
-    assert found.overflow
+    positions, box = np.asarray(branched.newest, float), np.asarray(branched.box, float)
+    away = positions[:, None] - positions
+    near = np.linalg.norm(away - box * np.rint(away / box), axis=-1) <= 4.4
+    bonded = np.zeros((5, 5), bool)
+    for i, j in BONDED:
+        bonded[i, j] = bonded[j, i] = True
+    others = (near & ~bonded & ~np.eye(5, dtype=bool)).sum(axis=1)
+    assert found.overflow.tolist() == (others > 1).tolist()
+    assert found.overflow.any() and not found.overflow.all()
 
 
 def test_shortest_is_the_nearest_image() -> None:
