@@ -19,12 +19,26 @@ from helio.frameworks.framework import Framework
 from helio.frameworks.library import Library
 from helio.frameworks.periodic_graph import fragments
 
-# (starts, batch) of the rounds; a framework goes into the next where its mean gap is still above that below, or where
-# its places may adapt and it is no net in three dimensions yet.
-_ROUNDS = ((8, 16), (48, 4))
-_GOOD, _MEET = 0.05, 0.5  # A; connections further apart than the second do not meet
-_FITTED, _ADAPTED = 3, 8  # of the starts, those with the smallest misfits, are fitted; where places adapt, more
+_MEET = 0.5  # A; connections further apart do not meet
 _NEAREST = 1.0  # A: blocks whose centres are closer cannot both be there
+
+
+@dataclass(frozen=True)
+class _Search:
+    """How long ways to join a framework are looked for.
+
+    A framework goes into the next round where its mean gap is still above `good`, or where its places may adapt and it
+    is no net in three dimensions yet.
+    """
+
+    rounds: tuple[tuple[int, int], ...]  # (starts, batch) of each
+    good: float  # A
+    fitted: int  # of the starts, those with the smallest misfits
+
+
+# Places that are right tell the right way to join them from the next best by hundredths of an A.
+_RIGID = _Search(((8, 16), (48, 4), (192, 1)), good=0.02, fitted=6)
+_ADAPTIVE = _Search(((8, 16), (48, 4)), good=0.05, fitted=8)
 
 
 @dataclass(frozen=True)
@@ -72,8 +86,9 @@ def assemble_all(
         except HelioError as error:
             found[place] = error
     best: dict[int, _Fit] = {}
-    for round_number, (starts, batch) in enumerate(_ROUNDS):
-        open_ = [place for place in poses if place not in best or not best[place].good]
+    search = _ADAPTIVE if adapt else _RIGID
+    for round_number, (starts, batch) in enumerate(search.rounds):
+        open_ = [place for place in poses if place not in best or not best[place].good(search)]
         for begin in range(0, len(open_), batch):
             places = open_[begin : begin + batch]
             turned = _turned([poses[p] for p in places], starts, (seed, round_number), dimensions if adapt else None)
@@ -113,9 +128,8 @@ class _Fit:
     matching: Matching
     whole: bool
 
-    @property
-    def good(self) -> bool:
-        return self.whole and float(self.matching.gaps.mean()) <= _GOOD
+    def good(self, search: _Search) -> bool:
+        return self.whole and float(self.matching.gaps.mean()) <= search.good
 
     def order(self) -> tuple[bool, float]:
         """The smallest is the best: whole nets whose connections meet before all others, then small misfits."""
@@ -138,7 +152,7 @@ def _best(own: Joints, pose: Pose, turns: np.ndarray, dimensions: int | None) ->
     matchings = [_matching(own, one) for one in tried]
     order = np.argsort([matching.misfits.sum() for matching in matchings], kind="stable")
     fits: list[_Fit] = []
-    for i in order[: _FITTED if dimensions is None else _ADAPTED]:
+    for i in order[: (_RIGID if dimensions is None else _ADAPTIVE).fitted]:
         pose, matching = _refitted(own, tried[i], matchings[i], cell=False)
         whole = True
         if dimensions is not None:
