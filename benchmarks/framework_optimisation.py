@@ -6,8 +6,8 @@
 
 The wish is the most of `eqeq_working_capacity`, which is learnt from the store as `helio frameworks optimise
 --labelled` does. Candidates with that wish, and as many without any from the same draws of latents, become campaigns:
-assembled, relaxed with UFF, checked, and what is valid, new and unique is simulated by GCMC with the settings of the
-labels in the store (carbon dioxide alone), with which it is compared.
+assembled, relaxed with UFF, checked, and what is valid and unique is simulated by GCMC with the settings of the labels
+in the store (carbon dioxide alone), with which it is compared: all of it, and what is new, not in the part `train`.
 
 Prints the error of what was learnt, how many candidates came through, and for each source the median of the working
 capacity, and the shares above the median and above the upper tenth of the labelled frameworks. Begun again, it goes on
@@ -63,36 +63,44 @@ def draws(arguments: argparse.Namespace) -> tuple[dict[str, Path], dict[str, Any
 
 
 def campaign(samples: Path, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    """The funnel of a campaign, and the figures of all that was simulated."""
+    """The funnel of a campaign, and the figures of all that was simulated.
+
+    The campaign is told of no known frameworks: these are simulated too, and set apart here.
+    """
     from helio.frameworks.campaign.outcome import funnel, passed
     from helio.frameworks.campaign.record import Record
     from helio.frameworks.campaign.run import run, start
     from helio.frameworks.campaign.settings import CampaignSettings
+    from helio.frameworks.novelty import identities
+    from helio.frameworks.store import FrameworkStore
     from helio.settings.checking import checked
 
     if not (folder / "record.sqlite").is_file():
         values = {
-            "samples": str(samples.resolve()), "known": str(arguments.store.resolve()), "count": arguments.count,
-            "relaxation_steps": arguments.steps, "screen": arguments.count, "nitrogen": False,
-            "cycles": arguments.cycles, "equilibration": arguments.equilibration,
+            "samples": str(samples.resolve()), "count": arguments.count, "relaxation_steps": arguments.steps,
+            "screen": arguments.count, "nitrogen": False, "cycles": arguments.cycles,
+            "equilibration": arguments.equilibration,
         }  # fmt: skip
         start(folder, checked(CampaignSettings, values))
     run(folder, workers=arguments.workers)
+    with FrameworkStore(arguments.store) as store:
+        trained_on = identities(store.frameworks("train"), store.library)
     with Record(folder / "record.sqlite") as record:
         screened = passed(record.candidates(), "screen")
         return {
             "funnel": {step.name: step.count for step in funnel(record)},
             "reasons": {step.name: dict(step.reasons) for step in funnel(record) if step.reasons},
             CAPACITY: [one.figure(CAPACITY) for one in screened],
+            "new": [one.identity not in trained_on for one in screened],
             "figures": {name: _median([one.figure(name) for one in screened]) for name in FIGURES},
         }
 
 
-def compared(found: dict[str, Any], known: np.ndarray) -> dict[str, Any]:
+def compared(found: Any, known: np.ndarray) -> dict[str, Any]:
     """Working capacities beside those of the labelled frameworks."""
     from scipy.stats import mannwhitneyu
 
-    values = np.array(found[CAPACITY], float)
+    values = np.array(found, float)
     if not len(values):
         return {"simulated": 0}
     middle, upper = np.quantile(known, (0.5, 0.9))
@@ -147,9 +155,10 @@ def main() -> None:
     }  # fmt: skip
     for name, samples in stores.items():
         found = campaign(samples, arguments.folder / f"campaign-{name}", arguments)
-        found["compared"] = compared(found, known)
+        new = np.array(found[CAPACITY], float)[np.array(found["new"], bool)]
+        found |= {"compared": compared(found[CAPACITY], known), "compared_new": compared(new, known)}
         record["sources"][name] = found
-        print(f"{name}: {found['funnel']}\n  {found['compared']}\n  {found['figures']}", flush=True)
+        print(f"{name}: {found['funnel']}\n  {found['compared']}\n  new: {found['compared_new']}\n  {found['figures']}")
         if arguments.out:
             arguments.out.write_text(json.dumps(record, indent=2) + "\n")
 
