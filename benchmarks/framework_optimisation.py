@@ -88,7 +88,7 @@ def campaign(samples: Path, folder: Path, arguments: argparse.Namespace) -> dict
     with Record(folder / "record.sqlite") as record:
         screened = passed(record.candidates(), "screen")
         return {
-            "funnel": {step.name: step.count for step in funnel(record)},
+            "funnel": {step.name: step.count for step in funnel(record) if step.name != "new"},
             "reasons": {step.name: dict(step.reasons) for step in funnel(record) if step.reasons},
             CAPACITY: [one.figure(CAPACITY) for one in screened],
             "new": [one.identity not in trained_on for one in screened],
