@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from helio.errors import HelioError
-from helio.frameworks.assembly.assemble import Assembled, _Fit, _ranks, assemble, assemble_all
+from helio.frameworks.assembly.assemble import _ADAPTIVE, Assembled, _Fit, _ranks, assemble, assemble_all
 from helio.frameworks.assembly.fitting import Pose, _Problem, fitted
 from helio.frameworks.assembly.matching import matched
 from helio.frameworks.assembly.oracle import forgotten, recovery, shared_edges
@@ -90,7 +90,7 @@ def test_a_net_in_all_dimensions_is_preferred(known):
     poor, good, far = (replace(pairs, misfits=pairs.misfits + more, gaps=pairs.gaps + more) for more in (0, 0.01, 0.9))
     ways = [_Fit(pose, poor, False), _Fit(pose, good, True), _Fit(pose, far, True)]
     assert sorted(ways, key=_Fit.order) == [ways[1], ways[0], ways[2]]
-    assert [way.good for way in ways] == [False, True, False]
+    assert [way.good(_ADAPTIVE) for way in ways] == [False, True, False]
 
 
 def test_matching_is_the_same_from_both_sides():
