@@ -54,7 +54,8 @@ def test_forces_are_derivatives_of_the_members_energies() -> None:
     high, low = (np.asarray(energies(jnp.asarray(system.positions + shift))) for shift in (step, -step))
     squares = np.mean(((high - low) / 2e-4) ** 2, axis=1).reshape(3, 3)
     estimate = jax.jit(estimate_uncertainty)(model, system.astype("float64"), neighbors)
-    np.testing.assert_allclose(estimate.forces**2, squares, rtol=1e-6)
+    # Differences of energies are good to 1e-6 of the smallest of these forces, 4e-6 eV/A.
+    np.testing.assert_allclose(estimate.forces**2, squares, rtol=1e-5)
 
 
 def test_rotation_permutation_padding_and_two_molecules_far_apart() -> None:
