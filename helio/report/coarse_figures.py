@@ -104,6 +104,8 @@ def _points(entry: dict[str, Any], source: str) -> Iterable[tuple[float, float, 
     for found in entry["systems"].values():
         truth, error = found["reference"] if found["exact"] is None else (found["exact"], 0.0)
         guess = found[source]
+        if guess == []:  # long simulations that leave no room for short ones
+            continue
         value, own = (guess, 0.0) if not isinstance(guess, list) else guess[0]
         if truth is not None and value is not None:
             yield truth, error or 0.0, value, own or 0.0

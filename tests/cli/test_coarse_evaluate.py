@@ -81,7 +81,13 @@ def test_default_of_short_simulations(work: Path) -> None:
     status, said = helio("coarse", "evaluate", "run-2/rollout.h5", "rouse.h5")
     assert status == 0 and "as long as those that were trained on" in said and "not given (--simulation-speed)" in said
     assert "more than half of these, so there is nothing to compare with" in said
-    assert json.loads((work / "run-2" / "rollout.json").read_text())["short_time"] == 598
+    record = work / "run-2" / "rollout.json"
+    assert json.loads(record.read_text())["short_time"] == 598
+    # A page of it, without short simulations.
+    record.rename(work / "run-2" / "evaluation.json")
+    status, said = helio("report", "run-2")
+    assert status == 0 and "mean of the known" in (work / "run-2" / "report.html").read_text(), said
+    (work / "run-2" / "evaluation.json").unlink()
 
 
 @pytest.mark.parametrize(
