@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("--model", default="helio-frameworks")
     parser.add_argument("--count", type=int, default=60, help="candidates of each source")
     parser.add_argument("--spread", type=float, default=0.2)
-    parser.add_argument("--prior", type=float, default=1.0)
+    parser.add_argument("--prior", type=float, default=3.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--steps", type=int, default=300, help="of each minimisation")
     parser.add_argument("--cycles", type=int, default=300)

@@ -15,7 +15,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from helio.coarse.network.geometry import lengths, shortest
 from helio.coarse.network.model import CoarseModel
@@ -99,7 +99,7 @@ def make_advance(limits: Limits, *, frames: int, save_every: int) -> Advance:
 def _moved(
     state: Rolling,
     step: Float[Array, "B G 3"],
-    overflow: Array,
+    overflow: Bool[Array, "B G"],
     topology: Topology,
     boxes: Array | None,
     limits: Limits,
@@ -121,7 +121,12 @@ def _moved(
 
 
 def _harm(
-    positions: Float[Array, "G 3"], overflow: Array, topology: Topology, box: Array | None, *, limits: Limits
+    positions: Float[Array, "G 3"],
+    overflow: Bool[Array, " G"],
+    topology: Topology,
+    box: Float[Array, " 3"] | None,
+    *,
+    limits: Limits,
 ) -> tuple[Int[Array, ""], Int[Array, ""]]:
     """What is wrong with a system, if anything, and the group where it is seen."""
     real = topology.group_masses > 0

@@ -7,7 +7,6 @@ weights of the best validation), `checkpoint.npz`, `log.csv`, `validation.csv`, 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from helio.train.devices import make_mesh, replicated
 from helio.train.logs import Logs
 from helio.train.loop import Outcome, Position, Report, Rhythm, Work, run_loop
 from helio.train.step import TrainState, make_step, start_state
+from helio.train.timing import timed
 
 MODEL = "model.safetensors"
 
@@ -89,11 +89,7 @@ def preview_training(settings: CoarseTrainSettings) -> Preview:
     """Check everything and take two steps, without writing anything."""
     with numerics("float32"), Store(settings.data) as store:
         setup = prepare_training(settings, store)
-        step, batch = _step(setup), setup.batches.batch(0)
-        state, found = step(_first_state(setup), batch)
-        loss = float(found.loss)
-        began = time.perf_counter()
-        step(state, setup.batches.batch(1))[1].loss.block_until_ready()
+        _, loss, seconds = timed(_step(setup), _first_state(setup), setup.batches.batch(0))
         return Preview(
             settings=settings,
             counts=setup.counts,
@@ -101,7 +97,7 @@ def preview_training(settings: CoarseTrainSettings) -> Preview:
             step_time=setup.info.step_time,
             time_unit=setup.info.time_unit,
             batches_per_epoch=setup.batches.batches_per_epoch,
-            seconds_per_step=time.perf_counter() - began,
+            seconds_per_step=seconds,
             loss=loss,
         )
 

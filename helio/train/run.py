@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import islice
@@ -42,6 +41,7 @@ from helio.train.settings import MAY_CHANGE, TrainSettings
 from helio.train.setup import Setup, prepare
 from helio.train.shapes import Shape, Waste
 from helio.train.step import Step, TrainState, make_step, start_state
+from helio.train.timing import timed
 
 MODEL = "model.safetensors"
 REFERENCES = "reference_energies.json"
@@ -121,12 +121,8 @@ def preview(settings: TrainSettings) -> Preview:
                 kind = jax.tree.map(np.shape, batch), batch.system.pbc
                 if str(kind) in seconds:
                     continue
-                state, found = step(state, batch)  # compiles
-                losses.append(float(found.loss))
-                began = time.perf_counter()
-                state, found = step(state, batch)
-                found.loss.block_until_ready()
-                seconds[str(kind)] = time.perf_counter() - began
+                state, loss, seconds[str(kind)] = timed(step, state, batch)
+                losses.append(loss)
                 if len(seconds) == len(setup.training.shapes):
                     break
         return Preview(

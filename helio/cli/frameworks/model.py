@@ -135,7 +135,7 @@ def optimise(
     drawn_sites: _DrawnSites = False,
     steps: Annotated[int, typer.Option(min=0, help="Changes of each latent.")] = 1000,
     learning_rate: Annotated[float, typer.Option(min=0, help="Of these changes.")] = 0.02,
-    prior: Annotated[float, typer.Option(min=0, help="Weight that keeps latents near those trained on.")] = 1.0,
+    prior: Annotated[float, typer.Option(min=0, help="Weight that keeps each latent near where it was drawn.")] = 3.0,
     guidance: Annotated[
         float, typer.Option(min=0, help="Strength with which the wish is followed during the diffusion, too.")
     ] = 0.0,

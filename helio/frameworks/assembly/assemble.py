@@ -86,12 +86,12 @@ def assemble_all(
         except HelioError as error:
             found[place] = error
     best: dict[int, _Fit] = {}
-    search = _ADAPTIVE if adapt else _RIGID
+    search, whole_from = (_ADAPTIVE, dimensions) if adapt else (_RIGID, None)
     for round_number, (starts, batch) in enumerate(search.rounds):
         open_ = [place for place in poses if place not in best or not best[place].good(search)]
         for begin in range(0, len(open_), batch):
             places = open_[begin : begin + batch]
-            turned = _turned([poses[p] for p in places], starts, (seed, round_number), dimensions if adapt else None)
+            turned = _turned([poses[p] for p in places], starts, (seed, round_number), search.fitted, whole_from)
             for place, new in zip(places, turned, strict=True):
                 best[place] = min(best.get(place, new), new, key=_Fit.order)
     for place, fit in best.items():
@@ -136,23 +136,26 @@ class _Fit:
         return not (self.whole and float(self.matching.gaps.mean()) <= _MEET), float(self.matching.misfits.sum())
 
 
-def _turned(poses: list[tuple[Joints, Pose]], starts: int, seed: tuple[int, int], dimensions: int | None) -> list[_Fit]:
-    """For each framework the best of so many starts, its rotations fitted; with `dimensions` places and cell adapt."""
+def _turned(
+    poses: list[tuple[Joints, Pose]], starts: int, seed: tuple[int, int], most: int, dimensions: int | None
+) -> list[_Fit]:
+    """For each framework the best of so many starts, rotations of some fitted; with `dimensions` all of it adapts."""
     first = [
         Start(own, pose.centers, pose.cell, first_turns(
             own, pose.centers, pose.cell, starts=starts, random=np.random.default_rng(seed)
         ))
         for own, pose in poses
     ]  # fmt: skip
-    return [_best(own, pose, turns, dimensions) for (own, pose), turns in zip(poses, annealed(first), strict=True)]
+    found = zip(poses, annealed(first), strict=True)
+    return [_best(own, pose, turns, most, dimensions) for (own, pose), turns in found]
 
 
-def _best(own: Joints, pose: Pose, turns: np.ndarray, dimensions: int | None) -> _Fit:
+def _best(own: Joints, pose: Pose, turns: np.ndarray, most: int, dimensions: int | None) -> _Fit:
     tried = [replace(pose, rotations=one) for one in turns]
     matchings = [_matching(own, one) for one in tried]
     order = np.argsort([matching.misfits.sum() for matching in matchings], kind="stable")
     fits: list[_Fit] = []
-    for i in order[: (_RIGID if dimensions is None else _ADAPTIVE).fitted]:
+    for i in order[:most]:
         pose, matching = _refitted(own, tried[i], matchings[i], cell=False)
         whole = True
         if dimensions is not None:

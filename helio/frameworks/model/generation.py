@@ -85,7 +85,7 @@ def generate(
         else:
             latents = np.resize(starts, (settings.count, starts.shape[1])).astype(np.float32)
         if wishes.any:
-            latents = optimise_latents(model.generative.heads, model.scales, latents, wishes, settings.search)
+            latents = optimise_latents(model, latents, wishes, settings.search)
         found = skeletons(model.generative, model.scales, latents, wishes)
         draw = partial(
             fill,

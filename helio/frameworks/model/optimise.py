@@ -1,10 +1,11 @@
 """Latents that fit wishes: Adam on the latents alone, from draws of the prior.
 
 loss = sum_targets (y - y*)^2 - sum_most y + sum_least y + mean (lattice - lattice*)^2 + cross entropy of the count
-       + p mean(z^2)
+       + p mean((z - z_0)^2 / s^2)
 
-with all labels and lattices standardised. The last term is the prior of the latents up to a factor: without it they
-leave the region in which heads and decoder were trained, and the labels are not those of the frameworks any more.
+with all labels and lattices standardised, z_0 the latent that was drawn and s the spread of all. The last term is that
+part of the prior (`prior.py`, a sum of many) from which the latent was drawn, up to factors: without it latents leave
+the region in which heads and decoder were trained, and with one centre for all of them they would all become the same.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from helio.frameworks.model.heads import LatentHeads, read_latent
-from helio.frameworks.model.scaling import Scales
+from helio.frameworks.model.model_file import FrameworkModel
 from helio.frameworks.model.torus import cell_matrix, cell_parameters, reduced
 from helio.frameworks.model.wishes import Wishes, label_arrays
 from helio.packages import need
+
+_LEAST_SPREAD = 1e-3
 
 
 @dataclass(frozen=True)
@@ -30,10 +33,12 @@ class Search:
 
     steps: int = 1000
     learning_rate: float = 0.02
-    prior_weight: float = 1.0  # p
+    prior_weight: float = 3.0  # p
 
 
 class _Goal(eqx.Module):
+    drawn: Any  # (B, D), z_0
+    spread: Any  # (D,), s
     wanted: Any  # (L,)
     weight: Any  # (L,)
     direction: Any  # (L,)
@@ -42,13 +47,11 @@ class _Goal(eqx.Module):
     count: Any  # (), 0 for any
 
 
-def optimise_latents(
-    heads: LatentHeads, scales: Scales, latents: np.ndarray, wishes: Wishes, search: Search
-) -> np.ndarray:
+def optimise_latents(model: FrameworkModel, latents: np.ndarray, wishes: Wishes, search: Search) -> np.ndarray:
     """Latents (B, D) near those given for which the heads promise what is wished for."""
     optax = need("optax", extra="train")
-    optimiser = optax.adam(search.learning_rate)
-    goal = _goal(heads, scales, latents, wishes)
+    optimiser, heads = optax.adam(search.learning_rate), model.generative.heads
+    goal = _goal(model, latents, wishes)
 
     @eqx.filter_jit
     def run(heads: LatentHeads, goal: _Goal, start: jax.Array) -> jax.Array:
@@ -61,7 +64,7 @@ def optimise_latents(
 
         return jax.lax.scan(step, (start, optimiser.init(start)), length=search.steps)[0][0]
 
-    return np.asarray(run(heads, goal, jnp.asarray(latents, jnp.float32)))
+    return np.asarray(run(heads, goal, goal.drawn))
 
 
 def _loss(latent: Any, heads: LatentHeads, goal: _Goal, prior_weight: float) -> Any:
@@ -71,11 +74,13 @@ def _loss(latent: Any, heads: LatentHeads, goal: _Goal, prior_weight: float) -> 
     lattice = goal.lattice_weight * jnp.mean((found.lattice - goal.lattice) ** 2, axis=-1)
     likely = jnp.take(jax.nn.log_softmax(found.count), goal.count, axis=-1)
     count = jnp.where(goal.count > 0, -likely, 0.0)
-    return jnp.sum(label.sum(axis=-1) + lattice + count + prior_weight * jnp.mean(latent**2, axis=-1))
+    away = jnp.mean(((latent - goal.drawn) / goal.spread) ** 2, axis=-1)
+    return jnp.sum(label.sum(axis=-1) + lattice + count + prior_weight * away)
 
 
-def _goal(heads: LatentHeads, scales: Scales, latents: np.ndarray, wishes: Wishes) -> _Goal:
+def _goal(model: FrameworkModel, latents: np.ndarray, wishes: Wishes) -> _Goal:
     """The wishes as arrays; how a cell looks standardised depends on the number of blocks in it."""
+    heads, scales = model.generative.heads, model.scales
     wanted, weight, direction = label_arrays(wishes, scales)
     lattice, known = np.zeros((len(latents), 6)), wishes.cell is not None
     if known:
@@ -84,6 +89,8 @@ def _goal(heads: LatentHeads, scales: Scales, latents: np.ndarray, wishes: Wishe
         count = np.argmax(found[:, 1:], axis=1) + 1 if wishes.blocks is None else np.full(len(latents), wishes.blocks)
         lattice = scales.lattice_in(np.tile(cell_parameters(cell), (len(latents), 1)), count)
     return _Goal(
+        drawn=jnp.asarray(latents, jnp.float32),
+        spread=jnp.asarray(np.maximum(model.latents.std(axis=0), _LEAST_SPREAD), jnp.float32),
         wanted=jnp.asarray(wanted),
         weight=jnp.asarray(weight),
         direction=jnp.asarray(direction),

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,6 +50,7 @@ from helio.train.loop import Outcome, Position, Report, Rhythm, Work, run_loop
 from helio.train.optimiser import Rate, learning_rate, make_optimiser
 from helio.train.step import make_measure, make_step, start_state
 from helio.train.summary import Validate, make_validate
+from helio.train.timing import timed
 
 MODEL, ENCODER = "model.safetensors", "encoder"
 # Of the training set, kept in the model file to draw around: 128 kB.
@@ -129,11 +129,7 @@ def _seconds_per_step(settings: FrameworkTrainSettings, model: Any, batch: Any) 
     optimiser = make_optimiser("adam", lambda _: settings.learning_rate, model, clip_norm=settings.clip_norm)
     mesh = make_mesh(1)
     step = make_step(_loss(settings), optimiser, mesh=mesh, averaging=settings.averaging)
-    state, _ = step(replicated(start_state(model, optimiser), mesh), batch)
-    jax.block_until_ready(state)
-    began = time.perf_counter()
-    jax.block_until_ready(step(state, batch))
-    return time.perf_counter() - began
+    return timed(step, replicated(start_state(model, optimiser), mesh), batch)[2]
 
 
 def _loss(settings: FrameworkTrainSettings) -> DiffusionLoss:

@@ -81,7 +81,7 @@ def test_a_smooth_label_is_learnt_and_optimised(model: FrameworkModel, latents: 
         np.testing.assert_array_equal(before[:, :1], model.generative.heads.labels(jnp.asarray(latents)))
         told = fitted.scales.labels_out(np.asarray(before, np.float64))[:, 1]
         assert np.corrcoef(told, np.exp(0.5 * latents[:, 0]))[0, 1] > 0.95
-        found = optimise_latents(fitted.generative.heads, fitted.scales, start, wishes, Search(200, 0.02, 0.1))
+        found = optimise_latents(fitted, start, wishes, Search(200, 0.02, 0.1))
     assert (found[:, 0] > 0.7).all() and (found[:, 0] > 1.5 * np.abs(found[:, 1:]).max(axis=1)).all()
 
 
