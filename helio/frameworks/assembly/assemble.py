@@ -10,7 +10,7 @@ from ase.geometry import minkowski_reduce
 
 from helio.errors import HelioError
 from helio.frameworks.assembly.annealing import Start, annealed
-from helio.frameworks.assembly.first_turns import first_turns
+from helio.frameworks.assembly.first_turns import first_turns, partly
 from helio.frameworks.assembly.fitting import Pose, fitted
 from helio.frameworks.assembly.matching import Matching, matched
 from helio.frameworks.assembly.sites import Joints, joints
@@ -24,6 +24,15 @@ _NEAREST = 1.0  # A: blocks whose centres are closer cannot both be there
 
 
 @dataclass(frozen=True)
+class _Round:
+    """So many starts for each framework, and so many frameworks at once."""
+
+    starts: int
+    batch: int
+    anew: bool = True  # else from the best way so far, with some of the blocks turned anew
+
+
+@dataclass(frozen=True)
 class _Search:
     """How long ways to join a framework are looked for.
 
@@ -31,14 +40,15 @@ class _Search:
     is no net in three dimensions yet.
     """
 
-    rounds: tuple[tuple[int, int], ...]  # (starts, batch) of each
+    rounds: tuple[_Round, ...]
     good: float  # A
     fitted: int  # of the starts, those with the smallest misfits
 
 
+_BROAD = (_Round(8, 16), _Round(48, 4))
 # Places that are right tell the right way to join them from the next best by hundredths of an A.
-_RIGID = _Search(((8, 16), (48, 4), (192, 1)), good=0.02, fitted=6)
-_ADAPTIVE = _Search(((8, 16), (48, 4)), good=0.05, fitted=8)
+_RIGID = _Search((*_BROAD, _Round(192, 1), *[_Round(64, 1, anew=False)] * 3), good=0.02, fitted=6)
+_ADAPTIVE = _Search(_BROAD, good=0.05, fitted=8)
 
 
 @dataclass(frozen=True)
@@ -87,12 +97,13 @@ def assemble_all(
             found[place] = error
     best: dict[int, _Fit] = {}
     search, whole_from = (_ADAPTIVE, dimensions) if adapt else (_RIGID, None)
-    for round_number, (starts, batch) in enumerate(search.rounds):
+    for number, round_ in enumerate(search.rounds):
         open_ = [place for place in poses if place not in best or not best[place].good(search)]
-        for begin in range(0, len(open_), batch):
-            places = open_[begin : begin + batch]
-            turned = _turned([poses[p] for p in places], starts, (seed, round_number), search.fitted, whole_from)
-            for place, new in zip(places, turned, strict=True):
+        for begin in range(0, len(open_), round_.batch):
+            places = open_[begin : begin + round_.batch]
+            starts = [_start(*poses[place], round_, best.get(place), (seed, number)) for place in places]
+            for place, start, turns in zip(places, starts, annealed(starts), strict=True):
+                new = _best(start.joints, poses[place][1], turns, search.fitted, whole_from)
                 best[place] = min(best.get(place, new), new, key=_Fit.order)
     for place, fit in best.items():
         found[place] = _finished(frameworks[place], library, poses[place][0], fit, adapt=adapt)
@@ -136,21 +147,17 @@ class _Fit:
         return not (self.whole and float(self.matching.gaps.mean()) <= _MEET), float(self.matching.misfits.sum())
 
 
-def _turned(
-    poses: list[tuple[Joints, Pose]], starts: int, seed: tuple[int, int], most: int, dimensions: int | None
-) -> list[_Fit]:
-    """For each framework the best of so many starts, rotations of some fitted; with `dimensions` all of it adapts."""
-    first = [
-        Start(own, pose.centers, pose.cell, first_turns(
-            own, pose.centers, pose.cell, starts=starts, random=np.random.default_rng(seed)
-        ))
-        for own, pose in poses
-    ]  # fmt: skip
-    found = zip(poses, annealed(first), strict=True)
-    return [_best(own, pose, turns, most, dimensions) for (own, pose), turns in found]
+def _start(own: Joints, pose: Pose, round_: _Round, best: _Fit | None, seed: tuple[int, int]) -> Start:
+    """What a round begins from, the same for a framework whichever others are with it."""
+    random = np.random.default_rng(seed)
+    turns = first_turns(own, pose.centers, pose.cell, starts=round_.starts, random=random)
+    if best is not None and not round_.anew:
+        turns = partly(best.pose.rotations, turns, random)
+    return Start(own, pose.centers, pose.cell, turns)
 
 
 def _best(own: Joints, pose: Pose, turns: np.ndarray, most: int, dimensions: int | None) -> _Fit:
+    """The best of so many starts, the rotations of some of them fitted; with `dimensions` places and cell adapt."""
     tried = [replace(pose, rotations=one) for one in turns]
     matchings = [_matching(own, one) for one in tried]
     order = np.argsort([matching.misfits.sum() for matching in matchings], kind="stable")

@@ -5,7 +5,8 @@ is judged without knowing how others are turned:
 
     c_i(R) = mean_a min_{j, b, image} | |x_i + R p_a - x_j| - |p_b| |
 
-over the blocks j of the other kind. The starts are drawn among the best of a fixed set of rotations.
+over the blocks j of the other kind. The starts are drawn among the best of a fixed set of rotations. Where a search has
+found no good way yet it goes on from its best one, with some blocks turned anew.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from scipy.spatial.transform import Rotation
 
 from helio.frameworks.assembly.sites import Joints, Sites
 
-_TRIED = 1500  # rotations; neighbours among them are about 15 degrees apart
-_BEST = 40  # of which starts are drawn
+_TRIED = 6000  # rotations; neighbours among them are about 9 degrees apart
+_BEST = 160  # of which starts are drawn
 _WARMTH = 0.25  # A: a rotation is drawn in proportion to exp(-c / warmth)
 _SLACK = 2.0  # A by which blocks may stand too far apart
 _RADII = 0.25  # A: radii of a block's connections closer than this are one sphere
@@ -51,6 +52,20 @@ def first_turns(
     return turns
 
 
+def partly(turns: np.ndarray, fresh: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Rotations (S, G, 3, 3): in each start some blocks, at most half, turn as in `fresh`, the others as in `turns`.
+
+    Args:
+        turns: of the blocks, (G, 3, 3).
+        fresh: (S, G, 3, 3).
+        random: draws the blocks.
+    """
+    starts, blocks = fresh.shape[:2]
+    count = random.integers(1, max(1, blocks // 2), size=starts, endpoint=True)
+    place = random.permuted(np.tile(np.arange(blocks), (starts, 1)), axis=1)
+    return np.where((place < count[:, None])[..., None, None], fresh, turns)
+
+
 @cache
 def _rotations() -> np.ndarray:
     """Spread over all rotations, (_TRIED, 3, 3); always the same."""
@@ -72,17 +87,19 @@ def _spheres(
     block: int, others: np.ndarray, radii: dict[int, np.ndarray], centers: np.ndarray, cell: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Centres (T, 3) about that of `block`, and radii (T,), of the spheres within its reach; at least the nearest."""
-    images = np.array(list(itertools.product((-1, 0, 1), repeat=3))) @ cell
+    own = radii[block].max()
+    farthest = own + _SLACK + max(radii[other].max() for other in others.tolist())
+    layers = np.ceil(farthest * np.linalg.norm(np.linalg.inv(cell), axis=0)).astype(int)  # by distances of faces
+    images = np.array(list(itertools.product(*(range(-most, most + 1) for most in layers.tolist())))) @ cell
     found = [
-        (offset, radius)
+        (_near(centers[other] - centers[block], cell) + images, np.full(len(images), radius))
         for other in others.tolist()
-        for offset in _near(centers[other] - centers[block], cell) + images
         for radius in radii[other].tolist()
     ]
-    offsets, sizes = np.array([offset for offset, _ in found]), np.array([radius for _, radius in found])
-    gaps = np.linalg.norm(offsets, axis=1) - sizes
-    reach = max(radii[block].max() + _SLACK, gaps.min())
-    return offsets[gaps <= reach], sizes[gaps <= reach]
+    offsets, sizes = (np.concatenate(part) for part in zip(*found, strict=True))
+    missed = np.abs(np.linalg.norm(offsets, axis=1) - sizes) - own  # A by which the spheres do not touch
+    reached = missed <= max(_SLACK, missed.min())
+    return offsets[reached], sizes[reached]
 
 
 def _near(offset: np.ndarray, cell: np.ndarray) -> np.ndarray:
@@ -92,6 +109,9 @@ def _near(offset: np.ndarray, cell: np.ndarray) -> np.ndarray:
 
 def _costs(points: np.ndarray, offsets: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """C of every rotation that is tried, (_TRIED,)."""
-    turned = np.einsum("kxy,ay->kax", _rotations(), points)
-    squares = (turned**2).sum(-1)[..., None] - 2 * turned @ offsets.T + (offsets**2).sum(-1)
-    return np.abs(np.sqrt(np.maximum(squares, 0)) - sizes).min(axis=-1).mean(axis=-1)
+    costs = np.zeros(_TRIED)
+    for point in points:  # one by one, for the memory
+        turned = _rotations() @ point
+        squares = point @ point - 2 * turned @ offsets.T + (offsets**2).sum(-1)
+        costs += np.abs(np.sqrt(np.maximum(squares, 0)) - sizes).min(axis=-1)
+    return costs / len(points)
