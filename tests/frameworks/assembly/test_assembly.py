@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from helio.errors import HelioError
 from helio.frameworks.assembly.assemble import _ADAPTIVE, Assembled, _Fit, _ranks, assemble, assemble_all
+from helio.frameworks.assembly.first_turns import _spheres, partly
 from helio.frameworks.assembly.fitting import Pose, _Problem, fitted
 from helio.frameworks.assembly.matching import matched
 from helio.frameworks.assembly.oracle import forgotten, recovery, shared_edges
@@ -32,6 +34,26 @@ def test_rotations_are_found_again(known):
     assert not errors
     assert found.edges == 1.0
     assert found.gap < 0.02
+
+
+def test_all_neighbours_within_reach_are_seen():
+    """Those of a long linker in a thin cell are further away than the nearest images; both its ends are on spheres."""
+    cell, center = np.array([[8.0, 0, 0], [4, 10, 0], [0, 0, 11]]), np.array([18.0, 5, 0])
+    radii = {0: np.array([3.0]), 1: np.array([15.7])}
+    offsets, sizes = _spheres(1, np.array([0]), radii, np.array([np.zeros(3), center]), cell)
+    images = np.array(list(itertools.product(range(-6, 7), repeat=3))) @ cell - center
+    near = np.abs(np.linalg.norm(images, axis=1) - 3.0) - 15.7 <= 2.0
+    assert len(offsets) == near.sum() and (sizes == 3.0).all()
+    assert np.linalg.norm(offsets[:, None] - images[near], axis=-1).min(axis=0).max() < 1e-9
+    assert np.linalg.norm(offsets - center, axis=1).min() < 1e-9 > np.linalg.norm(offsets + center, axis=1).min()
+
+
+def test_some_blocks_are_turned_anew():
+    turns, fresh = np.zeros((7, 3, 3)), np.ones((50, 7, 3, 3))
+    mixed = partly(turns, fresh, np.random.default_rng(0))
+    anew = mixed.all(axis=(2, 3))
+    assert (anew == mixed.any(axis=(2, 3))).all()
+    assert set(anew.sum(axis=1).tolist()) == {1, 2, 3} and anew.any(axis=0).all()
 
 
 def test_assembled_crystal_is_one_net(known):
