@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from framework_generation import errors_on_test
 
 ROOT = Path(__file__).parents[1]
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -60,23 +61,14 @@ def trained(folder: Path, values: dict[str, Any]) -> Any:
     return read_framework_model(str(folder / MODEL))
 
 
-def errors_on_test(model: Any, path: Path) -> dict[str, float]:
+def errors(model: Any, path: Path) -> dict[str, float]:
     """Some of the errors on frameworks that the model has not seen."""
-    from helio.frameworks.model.data import framework_arrays
-    from helio.frameworks.model.embedding import embed_library
-    from helio.frameworks.model.measures import model_errors
-    from helio.frameworks.store import FrameworkStore
-    from helio.precision import numerics
-
-    with FrameworkStore(path) as store, numerics("float32"):
-        arrays = framework_arrays(list(store.frameworks("test")), store.library, model.scales.names)
-        found = model_errors(model, arrays, embed_library(model.encoder, store.library))
+    found = errors_on_test(model, path)
     return {
-        "count": found.count_accuracy,
-        "length": found.length_error,
-        "density": found.labels["density"],
-        **{f"places {level}": found.places[level] for level in (0.25, 0.5)},
-        **{f"blocks {level}": found.blocks[level] for level in (0.25, 0.5)},
+        "count": found["count_accuracy"],
+        "length": found["length_error"],
+        "density": found["labels"]["density"],
+        **{f"{what} {level}": found[what][level] for what in ("places", "blocks") for level in (0.25, 0.5)},
     }
 
 
@@ -116,7 +108,7 @@ def main() -> None:
         folder = arguments.folder / name.replace(" ", "-")
         model = trained(folder, settings_of(VARIANTS[name], arguments.store, arguments.steps))
         rows = np.genfromtxt(folder / "log.csv", delimiter=",", names=True)
-        found: dict[str, Any] = errors_on_test(model, arguments.store)
+        found: dict[str, Any] = errors(model, arguments.store)
         found["known sites"] = sampled(model, arguments.samples, known_sites=True)
         found["drawn sites"] = sampled(model, arguments.samples, known_sites=False)
         record["variants"][name] = found | {"last_loss": float(rows["loss"][-1])}

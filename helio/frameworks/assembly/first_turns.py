@@ -19,7 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from helio.frameworks.assembly.sites import Joints, Sites
 
-_TRIED = 6000  # rotations; neighbours among them are about 9 degrees apart
+_TRIED = 6000  # rotations; neighbours among them are about 8 degrees apart
 _BEST = 160  # of which starts are drawn
 _WARMTH = 0.25  # A: a rotation is drawn in proportion to exp(-c / warmth)
 _SLACK = 2.0  # A by which blocks may stand too far apart

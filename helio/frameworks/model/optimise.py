@@ -24,6 +24,7 @@ from helio.frameworks.model.torus import cell_matrix, cell_parameters, reduced
 from helio.frameworks.model.wishes import Wishes, label_arrays
 from helio.packages import need
 
+# Numbers of a latent that the encoder does not use have hardly any spread: they stay where they are.
 _LEAST_SPREAD = 1e-3
 
 
