@@ -16,6 +16,7 @@ from pathlib import Path
 from helio import __version__
 from helio.errors import HelioError
 from helio.files.cache import cache_folder
+from helio.packages import extra_command, install_command
 from helio.precision import Precision
 
 # As excluded in pyproject.toml.
@@ -55,7 +56,7 @@ def versions() -> Iterator[Finding]:
         try:
             found = version(package)
         except PackageNotFoundError:
-            yield Finding(package, "not installed", f"pip install {package}", wrong=True)
+            yield Finding(package, "not installed", f"{install_command()} {package}", wrong=True)
             continue
         if package in ("jax", "jaxlib") and found in BAD_JAX:
             yield Finding(package, found, f"this version {BAD_JAX[found]}: {_other_jax()}", wrong=True)
@@ -64,7 +65,7 @@ def versions() -> Iterator[Finding]:
 
 
 def _other_jax() -> str:
-    return "pip install '" + ",".join(["jax>=0.8.2", *(f"!={bad}" for bad in BAD_JAX)]) + "'"
+    return f"{install_command()} '" + ",".join(["jax>=0.8.2", *(f"!={bad}" for bad in BAD_JAX)]) + "'"
 
 
 def devices() -> Iterator[Finding]:
@@ -79,7 +80,7 @@ def devices() -> Iterator[Finding]:
         return
     names = ", ".join(f"{device.platform}:{device.id} {device.device_kind}" for device in found)
     idle_gpu = Path("/proc/driver/nvidia/version").exists() and found[0].platform == "cpu"
-    advice = "there is an NVIDIA GPU that JAX does not use: pip install 'jax[cuda12]'" if idle_gpu else ""
+    advice = f"there is an NVIDIA GPU that JAX does not use: {extra_command('gpu')}" if idle_gpu else ""
     yield Finding("devices", f"{names}; {os.cpu_count()} CPU cores", advice)
 
 

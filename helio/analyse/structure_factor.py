@@ -18,7 +18,6 @@ from helio.analyse.frames import Frames
 from helio.analyse.observable import Curve, Observable, Value
 from helio.analyse.statistics import Blocks
 from helio.errors import HelioError
-from helio.packages import need
 
 _PER_BIN = 60  # wave vectors; more than this many of one length are chosen from at random
 _AT_ONCE = 4_000_000  # phases in memory
@@ -43,9 +42,8 @@ def structure_factor(
         deuterated: neutrons see hydrogen as deuterium.
 
     Raises:
-        HelioError: no box, a box too small for the bins, or `periodictable` is missing.
+        HelioError: no box, a box too small for the bins.
     """
-    need("periodictable", extra="analysis")
     frames.need_box()
     frames.need_frames(2)
     if not 0 < width_per_A < highest_per_A:

@@ -14,7 +14,6 @@ from helio.analyse.extended_xyz import is_extended_xyz, open_extended_xyz
 from helio.errors import HelioError
 from helio.files.run_folder import RunFolder
 from helio.files.trajectory import read_particles
-from helio.packages import need
 
 Periodic = tuple[bool, bool, bool]
 
@@ -24,7 +23,6 @@ def open_run(run: RunFolder, named: Path | None = None) -> tuple[Any, Periodic]:
 
     Names and residues are those of its topology, or of `named`.
     """
-    need("MDAnalysis", extra="analysis")
     import MDAnalysis
 
     from helio.analyse.run_reader import RunReader
@@ -68,7 +66,6 @@ def open_universe(path: Path, topology: Path | None) -> tuple[Any, Periodic]:
 
     Bonds are those of the topology, completed by what the distances in the first frame say.
     """
-    need("MDAnalysis", extra="analysis")
     import MDAnalysis
 
     if topology is not None and not topology.exists():

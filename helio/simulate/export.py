@@ -157,12 +157,8 @@ def _write_model(file: IO[str], atoms: Any, frame: Frame, lines: list[str]) -> N
 def _mdanalysis_writer(
     path: Path, kind: Format, topology: Path, chosen: np.ndarray, dt: float | None
 ) -> Iterator[Write]:
-    try:
-        import MDAnalysis
-    except ImportError:
-        raise HelioError(
-            f"writing {kind} needs MDAnalysis: pip install 'helio[analysis]'; extxyz does without"
-        ) from None
+    import MDAnalysis
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about what neither topology nor format say
         universe = MDAnalysis.Universe(topology, format="PDB")

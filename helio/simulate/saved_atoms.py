@@ -16,17 +16,15 @@ def saved_atoms(topology: str, selection: str) -> np.ndarray:
 
     Args:
         topology: the content of a PDB file; geometric words of the selection refer to its positions.
-        selection: in the language of MDAnalysis; "all" does without MDAnalysis.
+        selection: in the language of MDAnalysis; "all" does not load MDAnalysis.
 
     Raises:
-        HelioError: MDAnalysis is missing, or the selection is not in its language or selects nothing.
+        HelioError: the selection is not in its language or selects nothing.
     """
     if selection == "all":
         return np.arange(sum(line.startswith(("ATOM", "HETATM")) for line in topology.splitlines()))
-    try:
-        import MDAnalysis
-    except ImportError:
-        raise HelioError("choosing atoms by a selection needs MDAnalysis: pip install 'helio[analysis]'") from None
+    import MDAnalysis
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about what the file does not say
         universe = MDAnalysis.Universe(io.StringIO(topology), format="PDB", topology_format="PDB")

@@ -19,6 +19,7 @@ from jaxtyping import Float
 
 from helio.errors import HelioError
 from helio.neighbors import host_list, round_up
+from helio.packages import need
 from helio.train.assembly import BatchContent, assemble
 from helio.train.batches import Batch
 from helio.train.order import BatchOrder
@@ -266,10 +267,7 @@ def _digest(store: Store, indices: np.ndarray, shapes: list[Shape]) -> str:
 
 
 def _grain() -> Any:
-    try:
-        import grain
-    except ImportError:
-        raise HelioError("training needs grain: pip install 'helio[train]'") from None
+    grain = need("grain", extra="train")
     from absl import flags
 
     if not flags.FLAGS.is_parsed():  # grain reads its flags, which only programs built on absl parse

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -196,12 +195,6 @@ def test_nothing_there(tmp_path: Path) -> None:
         open_frames(tmp_path / "none")
     with pytest.raises(HelioError, match=r"holds no trajectory\.h5md"):
         open_frames(tmp_path)
-
-
-def test_without_mdanalysis(frames: Frames, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "MDAnalysis", None)
-    with pytest.raises(HelioError, match=r"needs MDAnalysis .* pip install 'helio\[analysis\]'"):
-        open_frames(frames.path)
 
 
 @pytest.mark.parametrize("copies", [1, 4])  # of the six atoms: XTC compresses more than nine

@@ -101,5 +101,5 @@ def test_bad_smiles(smiles: str, message: str) -> None:
 
 def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rdkit", None)
-    with pytest.raises(HelioError, match=r"needs rdkit .* pip install 'helio\[build\]'"):
+    with pytest.raises(HelioError, match=r"needs rdkit .*install the extra: .*\[build\]'"):
         molecule("CCO")

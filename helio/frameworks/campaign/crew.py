@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from helio.errors import HelioError
 from helio.frameworks.workers import Failure, guarded, run_jobs
+from helio.packages import extra_command
 
 Result = tuple[Any, Any]  # a job, and what came of it
 
@@ -86,7 +87,7 @@ def dask_crew(function: Callable[[Any], Any], *, scheduler: str, workers: int) -
         from dask.config import set as configure
         from distributed import Client, LocalCluster
     except ImportError as error:
-        raise HelioError(f"this needs Dask ({error}): pip install 'helio[dask]'") from error
+        raise HelioError(f"this needs Dask ({error}); install the extra: {extra_command('dask')}") from error
     try:
         if scheduler == "local":
             # A job that kills its worker would kill the next one, too.

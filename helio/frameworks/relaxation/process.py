@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from helio.errors import HelioError
+from helio.packages import extra_command
 
 
 def run_in(folder: Path, command: list[str], *, log: str, seconds: float, what: str) -> str:
@@ -56,7 +57,7 @@ def _environment() -> dict[str, str]:
     try:
         files = metadata.files("mpich") or []
     except metadata.PackageNotFoundError as error:
-        raise HelioError("this needs mpich: pip install 'helio[frameworks]'") from error
+        raise HelioError(f"this needs mpich; install the extra: {extra_command('frameworks')}") from error
     folders = {str(Path(str(file.locate())).resolve().parent) for file in files if file.name.startswith("libmpi.so")}
     before = os.environ.get("LD_LIBRARY_PATH")
     return {
