@@ -53,6 +53,14 @@ def _few_mappings() -> Iterator[None]:
         jax.clear_caches()
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the data sets or the published weights beside the repository."""
+    for item in items:
+        if {"shared", "so3lr"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.shared)
+
+
 @dataclass(frozen=True)
 class ReferenceCase:
     """One evaluation by the authors' implementation."""
