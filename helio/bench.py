@@ -101,9 +101,8 @@ def measure(case: str, model: str, *, kernels: Kernels = "auto") -> Measurement:
     if case not in CASES:
         raise HelioError(f"there is no case {case}: those known are {', '.join(CASES)}")
     atoms = CASES[case]()
-    cutoff = 12.0 if atoms.pbc.any() else None
     bath = {"ensemble": "nvt", "temperature": 300, "friction": 10}
-    settings = checked(MDSettings, {"model": model, "kernels": kernels, "long_range_cutoff": cutoff} | bath)
+    settings = checked(MDSettings, {"model": model, "kernels": kernels} | bath)
     began = time.perf_counter()
     with numerics("float32"):
         setup = set_up(atoms, settings)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import equinox as eqx
+import numpy as np
 from jaxtyping import Array, Float
 
 
@@ -22,3 +25,24 @@ class Prediction(eqx.Module):
     charges: Float[Array, " N"]  # e
     hirshfeld_ratios: Float[Array, " N"]  # effective over free atomic volume
     dipole: Float[Array, " 3"]  # e A; for a charged system relative to the coordinate origin
+
+
+def without_padding(prediction: Prediction, count: int) -> Prediction:
+    """The prediction for the first `count` atoms, the real ones."""
+    return eqx.tree_at(
+        lambda p: (p.atomic_energies, p.forces, p.charges, p.hirshfeld_ratios),
+        prediction,
+        replace_fn=lambda leaf: leaf[:count],
+    )
+
+
+def moved_back(prediction: Prediction, taken: Float[np.ndarray, "N 3"], *, total_charge: float) -> Prediction:
+    """The prediction for atoms before `taken` (A) was taken off their positions (host arrays): the dipole differs.
+
+    d = sum_i q_i r_i moves by sum_i q_i t_i, whose mean part is the total charge times the mean of t_i: the sum of
+    rounded charges, which is not quite the total charge, would be multiplied by the distance from the origin.
+    """
+    center = taken.mean(axis=0)
+    moved = np.asarray(prediction.charges, np.float64) @ (taken - center) + float(total_charge) * center
+    dipole: Any = (np.asarray(prediction.dipole, np.float64) + moved).astype(prediction.dipole.dtype)
+    return eqx.tree_at(lambda p: p.dipole, prediction, dipole)

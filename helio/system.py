@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
@@ -14,6 +15,9 @@ from helio.errors import HelioError
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+
+_FARTHEST = 1e6  # A from the origin; float64 then still resolves 1e-10 A
 
 
 class System(eqx.Module):
@@ -80,6 +84,19 @@ class System(eqx.Module):
             fragment_charges=self.fragment_charges,
             pbc=self.pbc,
         )
+
+    def near_origin(self) -> tuple[System, Float[Any, "N 3"]]:
+        """The same atoms around the origin, and what was taken off each position (A, float64; host arrays).
+
+        Whole cells are taken off where the system is periodic, then the middle of what is left. Energies and forces are
+        the same, but in float32 those of positions far from the origin would lose the digits that the place takes.
+        """
+        pbc = np.asarray(self.pbc)
+        images = np.floor(self.positions @ np.linalg.inv(self.cell)) * pbc if pbc.any() else np.zeros((1, 3))
+        taken = images @ self.cell + np.zeros_like(self.positions)
+        inside = self.positions - taken
+        taken = taken + (inside.min(axis=0) + inside.max(axis=0)) / 2
+        return replace(self, positions=self.positions - taken), taken
 
     def without_padding(self) -> System:
         """The real atoms alone (host arrays)."""
@@ -206,6 +223,12 @@ def _check(system: System, *, check_parity: bool) -> None:
     if not np.isfinite(system.positions).all():
         atom = int(np.flatnonzero(~np.isfinite(system.positions).all(axis=1))[0])
         raise HelioError(f"the position of atom {atom} is not a finite number: {system.positions[atom].tolist()}")
+    farthest = int(np.abs(system.positions).max(axis=1).argmax())
+    if np.abs(system.positions[farthest]).max() > _FARTHEST:
+        raise HelioError(
+            f"atom {farthest} lies at {system.positions[farthest].tolist()} A, beyond the {_FARTHEST:g} A that Helio "
+            "computes with: check the units of the positions, or move the system towards the origin"
+        )
     if (system.atomic_numbers < 1).any():
         raise HelioError("the structure has atoms of an unknown element (atomic number 0); give each atom its element")
     if system.fragments is not None:

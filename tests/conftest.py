@@ -105,7 +105,7 @@ def so3lr() -> ForceField:
     if folder.is_dir():
         return convert_published(folder / "params.pkl", folder / "hyperparameters.json")
     try:
-        return load_model("so3lr")
+        return load_model("so3lr", kernels="plain")
     except HelioError as error:
         pytest.skip(f"needs the published weights: {error}")
 

@@ -28,7 +28,7 @@ def relax(
     Raises:
         HelioError: for a model that is not known, atoms that it cannot describe, or forces that are not finite.
     """
-    atoms.calc = HelioCalculator(model, long_range_cutoff=12.0 if atoms.pbc.any() else 1000.0)
+    atoms.calc = HelioCalculator(model)
     last = minimise(atoms, fmax=fmax, steps=steps, report=report)
     atoms.calc = None
     return last

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
     from helio.force_field import ForceField, ModelInfo
 
-# In A. As published: for matter in a cell, and for molecules.
-_PERIODIC_CUTOFF, _MOLECULAR_CUTOFF = 12.0, 1000.0
+_NOT_COMPARABLE = (
+    "Warning: the set holds boxes and molecules. Electrostatics is shifted to zero at 12 A in boxes and taken over all "
+    "pairs in molecules, which are different potentials: energies of the two must not be subtracted (a lattice energy "
+    "is off by 3 to 17 kcal/mol). With --electrostatics ewald boxes have no shift."
+)
 
 
 def evaluate(
@@ -62,8 +65,7 @@ def evaluate(
     ] = None,
     dipole_unit: Annotated[str, typer.Option(help="eA, debye or au.")] = "eA",
     long_range_cutoff: Annotated[
-        str | None,
-        typer.Option(help="In A, or none for all pairs of a molecule; default: 12 for periodic sets, 1000 for others."),
+        float | None, typer.Option(help="In A; by default 12 with periodicity, 1000 (all pairs) without.", min=0.1)
     ] = None,
     electrostatics: Annotated[
         str, typer.Option(help="shifted, or ewald or pme for the exact periodic sum.")
@@ -92,10 +94,8 @@ def evaluate(
     keys = {"energy": energy_key, "forces": forces_key, "dipole": dipole_key, "hirshfeld_ratios": hirshfeld_key}
     frames = read_frames(data, stride=stride, limit=limit)
     total = count_frames(data, stride=stride, limit=limit)
-    if long_range_cutoff is None:
-        cutoff, frames = _usual_cutoff(frames)
-    else:
-        cutoff = _cutoff(long_range_cutoff)
+    periodic: set[bool] = set()
+    frames = _recorded(frames, periodic)
     precision = precision or ("float64" if dimers else "float32")
     energy_unit = energy_unit or ("kcal/mol" if dimers else "eV")
     options = LabelOptions(
@@ -104,10 +104,11 @@ def evaluate(
         force_unit=forces_unit,
         dipole_unit=dipole_unit,
     )
-    force_field, info = _load(model, level, cutoff, electrostatics)
+    force_field, info = _load(model, level, long_range_cutoff, electrostatics)
+    cutoff = "12 A in boxes, all pairs of molecules" if long_range_cutoff is None else f"{long_range_cutoff:g} A"
     console = Console()
     console.print(
-        f"{data} against {model}: long-range cutoff {'none' if cutoff is None else f'{cutoff:g} A'}, "
+        f"{data} against {model}: long-range cutoff {cutoff}, "
         f"{electrostatics} electrostatics, {precision}; labels in {options.energy_unit}",
         soft_wrap=True,
     )
@@ -118,7 +119,6 @@ def evaluate(
         "total_energies": total_energies,
         "stride": stride,
         "limit": limit,
-        "long_range_cutoff": cutoff,
         "electrostatics": electrostatics,
         "precision": precision,
         "label_units": {"energy": energy_unit, "forces": forces_unit or f"{energy_unit}/A", "dipole": dipole_unit},
@@ -147,6 +147,10 @@ def evaluate(
                 **shared,
             )
     panels = _print(console, result)
+    cutoffs = sorted({force_field.cutoff_for((kind, kind, kind)) for kind in periodic})
+    settings["long_range_cutoff"] = cutoffs[0] if len(cutoffs) == 1 else cutoffs
+    if electrostatics == "shifted" and len(cutoffs) > 1:
+        console.print(_NOT_COMPARABLE, soft_wrap=True)
     if out is not None:
         _write_json(out, settings, result.to_dict())
         console.print(f"All numbers: {out}", soft_wrap=True)
@@ -175,34 +179,11 @@ def _check_outputs(data: Path, out: Path | None, plot: Path | None, *, overwrite
         check_format(plot)
 
 
-def _cutoff(text: str) -> float | None:
-    if text.lower() == "none":
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise HelioError(f"the long-range cutoff must be a length in A or none, not {text!r}") from None
-
-
-def _usual_cutoff(frames: Iterator[tuple[int, Atoms]]) -> tuple[float, Iterator[tuple[int, Atoms]]]:
-    """The cutoff for the kind of the first structure, and all structures; those of another kind are an error."""
-    import itertools
-
-    first = next(frames, None)
-    if first is None:
-        raise HelioError("the set has no structures")
-    periodic = bool(first[1].pbc.any())
-
-    def alike() -> Iterator[tuple[int, Atoms]]:
-        for index, atoms in itertools.chain([first], frames):
-            if bool(atoms.pbc.any()) != periodic:
-                raise HelioError(
-                    f"structure {index} is {'not ' * periodic}periodic, unlike the first: give a --long-range-cutoff "
-                    "for a set that mixes both"
-                )
-            yield index, atoms
-
-    return _PERIODIC_CUTOFF if periodic else _MOLECULAR_CUTOFF, alike()
+def _recorded(frames: Iterator[tuple[int, Atoms]], periodic: set[bool]) -> Iterator[tuple[int, Atoms]]:
+    """All structures; `periodic` learns whether there are boxes and molecules among them."""
+    for index, atoms in frames:
+        periodic.add(bool(atoms.pbc.any()))
+        yield index, atoms
 
 
 def _load(model: str, level: str | None, cutoff: float | None, electrostatics: str) -> tuple[ForceField, ModelInfo]:

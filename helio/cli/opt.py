@@ -56,7 +56,7 @@ def opt(
     atoms.calc = HelioCalculator(
         model,
         level=level,
-        long_range_cutoff=long_range_cutoff or (12.0 if atoms.pbc.any() else 1000.0),
+        long_range_cutoff=long_range_cutoff,
         precision=precision,  # pyright: ignore[reportArgumentType]
         electrostatics=electrostatics,  # pyright: ignore[reportArgumentType]
     )

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from helio.distillation.teacher import LONG_RANGE_CUTOFF, evaluate
+from helio.distillation.teacher import evaluate
 from helio.evaluate.metrics import ErrorSums
 from helio.force_field import ForceField
 from helio.neighbors import Neighbors
@@ -94,12 +94,11 @@ def compare(teacher: ForceField, student: ForceField, store: Store, *, most: int
 
 def speed_of(teacher: ForceField, student: ForceField, system: System) -> Speed:
     """Both models' times for one system, measured in turn, with lists that are there already."""
-    cutoff = LONG_RANGE_CUTOFF if any(system.pbc) else None
     best = [np.inf, np.inf]
     with numerics("float32"):
         ready = []
         for model in (teacher, student):
-            own = model.with_options(long_range_cutoff=cutoff).astype("float32")
+            own = model.astype("float32")
             lists = jax.tree.map(jax.numpy.asarray, own.neighbors(system))
             ready.append((own, system.astype("float32"), lists))
             _forces(*ready[-1]).block_until_ready()

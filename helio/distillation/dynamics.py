@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from helio.distillation.recipe import Sampling
-from helio.distillation.teacher import LONG_RANGE_CUTOFF
 from helio.force_field import ForceField
 from helio.neighbors import NeighborPlans, Plan, round_up
 from helio.precision import numerics
@@ -66,7 +65,7 @@ class Dynamics:
             for block, size in _blocks(members, rows):
                 filled = [*block, *[block[0]] * (size - len(block))]
                 run = _Run(
-                    self._potential(pbc),
+                    self._teacher,
                     sampling,
                     [starts[i].padded(rows) for i in filled],
                     [temperatures[i] for i in filled],
@@ -79,9 +78,6 @@ class Dynamics:
                         if samples[place] is not None:
                             found[number].append(_moved(starts[number], samples[place]))
         return found
-
-    def _potential(self, pbc: tuple[bool, bool, bool]) -> ForceField:
-        return self._teacher.with_options(long_range_cutoff=LONG_RANGE_CUTOFF if any(pbc) else None)
 
 
 class _Run:

@@ -16,12 +16,10 @@ from helio.evaluate.batches import predict_many
 from helio.force_field import ForceField
 from helio.force_field.arrangement import network_pairs
 from helio.neighbors import Neighbors
+from helio.precision import Precision
 from helio.prediction import Prediction
 from helio.rows import ALL_ROWS
 from helio.system import System
-
-# Of periodic structures, A: that of training and simulation.
-LONG_RANGE_CUTOFF = 12.0
 
 
 class Described(Prediction):
@@ -35,7 +33,7 @@ class Teacher(eqx.Module):
 
     force_field: ForceField
 
-    def astype(self, dtype: str) -> Teacher:
+    def astype(self, dtype: Precision) -> Teacher:
         """With parameters in `dtype`."""
         return Teacher(self.force_field.astype(dtype))
 
@@ -82,9 +80,8 @@ def evaluate(force_field: ForceField, systems: Sequence[System], *, describe: bo
         describe: whether predictions are `Described`.
     """
     found: dict[int, Prediction] = {}
-    for periodic, cutoff in ((True, LONG_RANGE_CUTOFF), (False, None)):
+    model: Any = Teacher(force_field) if describe else force_field
+    for periodic in (True, False):
         some = [(i, system) for i, system in enumerate(systems) if any(system.pbc) is periodic]
-        own = force_field.with_options(long_range_cutoff=cutoff)
-        model: Any = Teacher(own) if describe else own
         found |= dict(predict_many(model, some))
     return [Labelled(system, found[i]) for i, system in enumerate(systems)]

@@ -20,7 +20,7 @@ from helio.neighbors import Neighbors
 from helio.neighbors.host import round_up
 from helio.neighbors.widening import Sizes, sizes, widened
 from helio.precision import Precision, numerics
-from helio.prediction import Prediction
+from helio.prediction import Prediction, moved_back, without_padding
 from helio.system import System
 
 Tag = TypeVar("Tag")
@@ -54,14 +54,16 @@ def predict_many(
     def finish(key: Any) -> Iterator[tuple[Tag, Prediction]]:
         block = blocks.pop(key)
         rows, pbc, _ = key
-        lists = [force_field.neighbors(system, rows=rows) for _, system in block]
+        moved = [system.near_origin() for _, system in block]
+        lists = [force_field.neighbors(system, rows=rows) for system, _ in moved]
         widths[key] = reduce(Sizes.union, map(sizes, lists), widths.get(key, _usual(rows, pbc)))
         lists = [widened(made, widths[key]) for made in lists]
         predictions = _predict_block(
-            force_field, [system for _, system in block], lists, _block_size(rows, atoms_per_block), precision
+            force_field, [system for system, _ in moved], lists, _block_size(rows, atoms_per_block), precision
         )
-        for (tag, system), prediction in zip(block, predictions, strict=True):
-            yield tag, _without_padding(prediction, len(system))
+        for (tag, system), (_, taken), prediction in zip(block, moved, predictions, strict=True):
+            real = without_padding(prediction, len(system))
+            yield tag, moved_back(real, taken, total_charge=float(system.total_charge))
 
     for tag, system in systems:
         fragments = 0 if system.fragment_charges is None else len(system.fragment_charges)
@@ -107,11 +109,3 @@ def _predict_block(
 @eqx.filter_jit
 def _predict(force_field: ForceField, system: System, neighbors: Neighbors) -> Prediction:
     return jax.vmap(force_field)(system, neighbors)
-
-
-def _without_padding(prediction: Prediction, count: int) -> Prediction:
-    return eqx.tree_at(
-        lambda p: (p.atomic_energies, p.forces, p.charges, p.hirshfeld_ratios),
-        prediction,
-        replace_fn=lambda leaf: leaf[:count],
-    )

@@ -105,7 +105,7 @@ def tune_damping(
 
 def with_damping(force_field: ForceField, sigma: float, scale: float) -> ForceField:
     """The same weights with other constants, without compiled tables."""
-    plain = force_field.with_options(long_range_cutoff=force_field.long_range_cutoff, kernels="plain")
+    plain = force_field.with_options(kernels="plain")
     settings = replace(plain.settings, electrostatics_sigma=sigma, dispersion_scale=scale)
     return replace(plain, settings=settings, uncertainty=None)  # whose calibration was for the old ones
 

@@ -32,14 +32,13 @@ from helio.rows import Rows
 from helio.system import System
 
 # A cutoff that no molecule reaches (A).
-_EVERYTHING = 1e5
 
 
 def plan_lists(
     system: System,
     *,
     cutoff: float,
-    long_range_cutoff: float | None,
+    long_range_cutoff: float,
     short_skin: float,
     long_skin: float,
     spare: float,
@@ -51,7 +50,6 @@ def plan_lists(
     """Plans for `ForceField.plan`, which says what the arguments mean; lengths in A, host arrays."""
     where = system.positions, system.cell, system.pbc
     short = plan_list(*where, cutoff=cutoff + short_skin, half=True, spare=spare, devices=devices)
-    reach = _EVERYTHING if long_range_cutoff is None else long_range_cutoff
     places = short.half_pairs or 0
     if not all_within:
         order = cell_order(*where, bins=short.bins, atom_mask=system.atom_mask)
@@ -61,7 +59,7 @@ def plan_lists(
     ordered = devices > 1 or short.bins != (1, 1, 1)
     return NeighborPlans(
         short=short,
-        long=plan_list(*where, cutoff=reach + long_skin, half=False, spare=spare),
+        long=plan_list(*where, cutoff=long_range_cutoff + long_skin, half=False, spare=spare),
         short_skin=short_skin,
         long_skin=long_skin,
         short_within=places,

@@ -19,7 +19,7 @@ def check_system(
     system: System,
     *,
     supported_elements: Sequence[int],
-    long_range_cutoff: float | None,
+    long_range_cutoff: float,
     electrostatics: str,
 ) -> None:
     """Raise `HelioError` for unsupported elements, overlapping atoms, or options that do not fit the cell."""
@@ -35,9 +35,7 @@ def check_system(
     if electrostatics != "shifted" and not all(system.pbc):
         name = {"ewald": "Ewald", "pme": "particle mesh Ewald"}[electrostatics]
         raise HelioError(f"{name} electrostatics needs a cell periodic in all three directions; use shifted otherwise")
-    if long_range_cutoff is None and any(system.pbc):
-        raise HelioError("a periodic system needs a long-range cutoff (--long-range-cutoff, in A)")
-    if long_range_cutoff is not None and not long_range_cutoff > 0:
+    if not long_range_cutoff > 0:
         raise HelioError(f"the long-range cutoff must be positive, not {long_range_cutoff}")
     _check_overlap(system)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 import equinox as eqx
 import jax
@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 from helio.errors import HelioError
 from helio.force_field.arrangement import deformed, in_order_of_atoms, network_pairs, own_part, plan_lists
 from helio.force_field.checks import check_system
+from helio.force_field.long_range_cutoff import automatic_cutoff
 from helio.force_field.settings import ForceFieldSettings
 from helio.force_field.tabulation import Kernels, filter_tables, physics_compiled, why_plain
 from helio.force_field.uncertainty import Uncertainty
@@ -36,6 +37,7 @@ from helio.physics.compiled import compiled_atomic_energies, compiled_repulsion
 from helio.physics.free_atoms import free_atom_table
 from helio.physics.tiles import LongRangePair, tiled_atomic_energies
 from helio.physics.zbl import ZBL
+from helio.precision import Precision
 from helio.prediction import Prediction
 from helio.rows import ALL_ROWS, Rows
 from helio.system import System
@@ -43,11 +45,21 @@ from helio.system import System
 Electrostatics = Literal["shifted", "ewald", "pme"]
 
 
+class Options(TypedDict, total=False):
+    """Choices of each simulation; see `ForceField` and `ForceField.with_options`."""
+
+    long_range_cutoff: float | None
+    electrostatics: Electrostatics
+    pme_tolerance: float
+    kernels: Kernels
+
+
 class ForceField(eqx.Module):
     """E = E_ZBL + E_SO3krates + E_electrostatics + E_dispersion (SO3LR, JACS 2025, eq. 1).
 
-    Parameters are leaves of the tree; `settings` fix the functional form. The long-range cutoff (A; None for no
-    cutoff, without periodicity) and the kind of electrostatics are choices of each simulation:
+    Parameters are leaves of the tree; `settings` fix the functional form. The long-range cutoff (A; None for
+    that of `helio.force_field.long_range_cutoff`: 12 A where a system is periodic, all pairs of a molecule) and the
+    kind of electrostatics are choices of each simulation:
 
     - "shifted": erf(r/sigma)/r shifted to zero at the cutoff, as published;
     - "ewald": the exact periodic sum; "pme": the same on a mesh, to the relative accuracy of forces `pme_tolerance`.
@@ -65,7 +77,7 @@ class ForceField(eqx.Module):
     hirshfeld_head: HirshfeldHead
     zbl: ZBL
     settings: ForceFieldSettings = eqx.field(static=True)
-    long_range_cutoff: float | None = eqx.field(static=True, default=12.0)
+    long_range_cutoff: float | None = eqx.field(static=True, default=None)
     electrostatics: Electrostatics = eqx.field(static=True, default="shifted")
     pme_tolerance: float = eqx.field(static=True, default=1e-4)
     tables: tuple[TabulatedFilters, ...] | None = None
@@ -93,44 +105,48 @@ class ForceField(eqx.Module):
             settings=settings,
         )
 
-    def with_options(
-        self,
-        *,
-        long_range_cutoff: float | None = 12.0,
-        electrostatics: Electrostatics = "shifted",
-        pme_tolerance: float = 1e-4,
-        kernels: Kernels | None = None,
-    ) -> ForceField:
-        """The same model with another long-range cutoff (A) and electrostatics.
+    def with_options(self, **options: Unpack[Options]) -> ForceField:
+        """The same model with other options; those that are not named stay as they are.
 
-        `kernels` "auto" lets what is slow run compiled where it can (`why_plain` says why not), "plain" never;
-        "compiled" also where that is not proven, and raises `HelioError` where it cannot. None leaves it as it is.
+        Args:
+            options: `long_range_cutoff` (A, None for the automatic one); `electrostatics`; `pme_tolerance`; `kernels`:
+                "auto" lets what is slow run compiled where it can (`why_plain` says why not), "plain" never,
+                "compiled" also where that is not proven.
+
+        Raises:
+            HelioError: `kernels` is "compiled" and the model cannot run so.
         """
-        tables = self.tables if kernels is None else None
+        if "kernels" not in options:
+            return replace(self, **options)
+        kernels, tables = options.pop("kernels"), None
         if kernels in ("auto", "compiled"):
             problem = why_plain(self.settings, kernels=kernels)
             if problem is None:
                 tables = filter_tables(self.network, self.settings)
             elif kernels == "compiled":
                 raise HelioError(f"the model cannot run compiled: {problem}; --kernels auto runs it all the same")
-        return replace(
-            self,
-            long_range_cutoff=long_range_cutoff,
-            electrostatics=electrostatics,
-            pme_tolerance=pme_tolerance,
-            tables=tables,
-        )
+        return replace(self, **options, tables=tables)
 
-    def astype(self, dtype: str) -> ForceField:
-        """The same model with parameters in `dtype`."""
-        return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), self)
+    def cutoff_for(self, pbc: tuple[bool, bool, bool]) -> float:
+        """The long-range cutoff in A of a system with these periodic directions."""
+        return automatic_cutoff(pbc) if self.long_range_cutoff is None else self.long_range_cutoff
+
+    def astype(self, dtype: Precision) -> ForceField:
+        """The same model with parameters in `dtype`, and with tables as fine as that precision asks for.
+
+        Not to be traced where the model has tables.
+        """
+        tables = self.tables
+        if tables is not None and any(table.precision != dtype for table in tables):
+            tables = filter_tables(self.network, self.settings, precision=dtype)
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), replace(self, tables=tables))
 
     def check(self, system: System) -> None:
         """Raise `HelioError` if this force field cannot describe `system` (host arrays)."""
         check_system(
             system,
             supported_elements=self.settings.supported_elements,
-            long_range_cutoff=self.long_range_cutoff,
+            long_range_cutoff=self.cutoff_for(system.pbc),
             electrostatics=self.electrostatics,
         )
 
@@ -152,7 +168,7 @@ class ForceField(eqx.Module):
             system.cell,
             system.pbc,
             short_cutoff=self.settings.cutoff,
-            long_cutoff=self.long_range_cutoff,
+            long_cutoff=self.cutoff_for(system.pbc),
             skin=skin,
             rows=rows,
             reciprocal=reciprocal,
@@ -189,7 +205,7 @@ class ForceField(eqx.Module):
         return plan_lists(
             system,
             cutoff=self.settings.cutoff,
-            long_range_cutoff=self.long_range_cutoff,
+            long_range_cutoff=self.cutoff_for(system.pbc),
             short_skin=short_skin,
             long_skin=long_skin,
             spare=spare,
@@ -291,13 +307,13 @@ class ForceField(eqx.Module):
         self, system: System, neighbors: Neighbors, charges: Float[Array, " N"], ratios: Float[Array, " N"], rows: Rows
     ) -> dict[str, Float[Array, " N"]]:
         """Terms over the long list or in reciprocal space, as energies per atom."""
-        settings, terms = self.settings, {}
+        settings, terms, cutoff = self.settings, {}, self.cutoff_for(system.pbc)
         positions, cell = system.positions, system.cell
         in_pairs = settings.electrostatics and self.electrostatics == "shifted"
         free = jnp.asarray(free_atom_table(), charges.dtype)[rows.own(system.atomic_numbers)]
         polarizability, c6 = dispersion.atoms_in_molecules(free[:, 0], free[:, 1], ratios)
         energy = LongRangePair(
-            cutoff=self.long_range_cutoff,
+            cutoff=cutoff,
             sigma=settings.electrostatics_sigma if in_pairs else None,
             dispersion_scale=settings.dispersion_scale if settings.dispersion else None,
             switch_width=settings.dispersion_switch_width,
@@ -306,7 +322,7 @@ class ForceField(eqx.Module):
             atomic = {"charge": charges, "polarizability": polarizability, "c6": c6}
             where = atomic, positions, cell, neighbors.long
             if not physics_compiled(self.tables):
-                terms = tiled_atomic_energies(energy, *where, cutoff=self.long_range_cutoff, rows=rows)
+                terms = tiled_atomic_energies(energy, *where, cutoff=cutoff, rows=rows)
             else:
                 terms = compiled_atomic_energies(energy, *where, rows=rows)
         if settings.electrostatics and not in_pairs:

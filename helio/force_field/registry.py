@@ -11,15 +11,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from helio.errors import HelioError
 from helio.files.atomic import disk_errors, make_folder
 from helio.files.cache import cache_folder
-from helio.force_field.force_field import ForceField
+from helio.force_field.force_field import ForceField, Options
 from helio.force_field.model_file import ModelHeader, ModelInfo, named_tensors, read_model, save_model, weights_sha256
 from helio.force_field.origins import PackagedTorchModel, WebParams
-from helio.force_field.tabulation import Kernels
 
 Report = Callable[[str], None]
 
@@ -102,8 +101,7 @@ def load_model(
     *,
     level: str | None = None,
     report: Report = print_report,
-    kernels: Kernels = "auto",
-    **options: Any,
+    **options: Unpack[Options],
 ) -> ForceField:
     """The model of that name, fetched when it is not in the cache yet, or the one in that file.
 
@@ -111,14 +109,15 @@ def load_model(
         name_or_path: a known name ("so3lr") or the path of a model file; a name wins over a file of the same name.
         level: of theory, of a model that has several; by default the first that the file names.
         report: is told what is fetched, from where, its size and licence.
-        kernels: "plain" for a model that is to be trained or differentiated twice, see `ForceField`.
-        options: `long_range_cutoff` (A) and `electrostatics`, as in `ForceField.with_options`.
+        options: as in `ForceField.with_options`; `kernels` is "auto" by default, and must be "plain" for a model that
+            is to be trained or differentiated twice.
 
     Raises:
         HelioError: no such name, file or level, nothing could be fetched, or the file is damaged.
     """
     path = model_path(name_or_path, report=report)
-    return read_model(path, level)[0].with_options(kernels=kernels, **options)
+    options.setdefault("kernels", "auto")
+    return read_model(path, level)[0].with_options(**options)
 
 
 def model_path(name_or_path: str | Path, *, report: Report = print_report) -> Path:

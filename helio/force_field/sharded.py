@@ -20,6 +20,7 @@ from jaxtyping import PyTree
 from helio.errors import HelioError
 from helio.force_field.force_field import ForceField
 from helio.neighbors import NeighborList, NeighborPlans, Neighbors, Plan
+from helio.precision import Precision
 from helio.prediction import Prediction
 from helio.rows import Rows
 from helio.system import System
@@ -62,7 +63,7 @@ class Sharded(eqx.Module):
         """Raise `HelioError` if the force field cannot describe `system` (host arrays)."""
         self.force_field.check(system)
 
-    def astype(self, dtype: str) -> Sharded:
+    def astype(self, dtype: Precision) -> Sharded:
         """The same with parameters in `dtype`."""
         return Sharded(self.force_field.astype(dtype), self.mesh)
 

@@ -17,6 +17,7 @@ from helio.kernels import (
     tabulate,
     why_unavailable,
 )
+from helio.precision import Precision
 
 if TYPE_CHECKING:
     from helio.network import SO3krates
@@ -50,8 +51,10 @@ def physics_compiled(tables: tuple[TabulatedFilters, ...] | None) -> bool:
     return tables is not None and jax.default_backend() == "cpu"
 
 
-def filter_tables(network: SO3krates, settings: ForceFieldSettings) -> tuple[TabulatedFilters, ...]:
-    """The tables of all layers, float64, from parameters that must not be traced."""
+def filter_tables(
+    network: SO3krates, settings: ForceFieldSettings, *, precision: Precision = "float32"
+) -> tuple[TabulatedFilters, ...]:
+    """The tables of all layers, float64 arrays fine enough for `precision`; the parameters must not be traced."""
     made = (
         tabulate(
             (_parameters(layer.filters[0]), _parameters(layer.filters[1])),
@@ -61,6 +64,7 @@ def filter_tables(network: SO3krates, settings: ForceFieldSettings) -> tuple[Tab
             average_neighbors=layer.average_neighbors,
             cutoff=settings.cutoff,
             gamma=settings.radial_gamma,
+            precision=precision,
         )
         for number, layer in enumerate(network.layers)
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,11 +19,13 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from helio.errors import HelioError
 from helio.force_field import Electrostatics, ForceField
+from helio.force_field.force_field import Options
+from helio.force_field.tabulation import Kernels
 from helio.neighbors import Neighbors
 from helio.neighbors.host import round_up
 from helio.neighbors.widening import Sizes, sizes, widened
 from helio.precision import Precision, numerics
-from helio.prediction import Prediction
+from helio.prediction import Prediction, moved_back, without_padding
 from helio.system import System
 
 
@@ -40,14 +45,21 @@ class HelioCalculator(Calculator):
     Args:
         model: the name of a model ("so3lr"), a model file, or a `ForceField`.
         level: of theory, of a model by name or file that has several; by default the first that it names.
-        long_range_cutoff: in A; None for all pairs of a system that is not periodic.
+        long_range_cutoff: in A; None for 12 A where the atoms are periodic and all pairs where they are not, as in
+            `helio md`.
         precision: "float32" or "float64".
         electrostatics: "shifted" (as published), "ewald" (exact periodic sum) or "pme" (the same on a mesh).
+        kernels: "auto" computes with compiled operations where that is possible, "plain" never, "compiled" also where
+            that is not proven.
         skin: in A, by how much lists reach beyond the cutoffs; larger means fewer new lists, each with more pairs.
+
+    Of a `ForceField` the options that are not given here stay as they are. Threads may share a calculator; they
+    calculate one after another. A forked process cannot use one: start processes by "spawn" or "forkserver".
 
     Raises:
         HelioError: at once for an unknown model or option; when calculating for atoms that the model cannot
-            describe (elements, charge and spin, overlapping atoms, positions that are no numbers).
+            describe (elements, charge and spin, overlapping atoms, positions that are no numbers), and in a forked
+            process.
     """
 
     implemented_properties: ClassVar[list[str]] = [
@@ -66,23 +78,31 @@ class HelioCalculator(Calculator):
         model: str | Path | ForceField = "so3lr",
         *,
         level: str | None = None,
-        long_range_cutoff: float | None = 12.0,
+        long_range_cutoff: float | None = None,
         precision: Precision = "float32",
-        electrostatics: Electrostatics = "shifted",
+        electrostatics: Electrostatics | None = None,
+        kernels: Kernels | None = None,
         skin: float = 0.5,
     ):
         super().__init__()
+        _check_not_forked()
         if not skin >= 0:
             raise HelioError(f"the skin must not be negative: {skin}")
-        force_field = _force_field(model, level).with_options(
-            long_range_cutoff=long_range_cutoff, electrostatics=electrostatics
-        )
+        options: Options = {}
+        if long_range_cutoff is not None:
+            options["long_range_cutoff"] = long_range_cutoff
+        if electrostatics is not None:
+            options["electrostatics"] = electrostatics
+        if kernels is not None:
+            options["kernels"] = kernels
+        force_field = _force_field(model, level).with_options(**options)
         with numerics(precision):
             self.force_field = force_field.astype(precision)
         self.precision: Precision = precision
         self.skin = skin
         self._lists: _Lists | None = None
         self._sizes: dict[tuple[int, tuple[bool, bool, bool]], Sizes] = {}
+        self._lock = threading.RLock()
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """What has changed since the last calculation; charge and spin count as well."""
@@ -91,6 +111,11 @@ class HelioCalculator(Calculator):
             changes.append("info")
         return changes
 
+    def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
+        """One of the results for `atoms`, for one thread at a time."""
+        with self._lock:
+            return super().get_property(name, atoms, allow_calculation)
+
     def calculate(
         self,
         atoms: Atoms | None = None,
@@ -98,6 +123,7 @@ class HelioCalculator(Calculator):
         system_changes: list[str] = all_changes,
     ) -> None:
         """Fill `results` for `atoms`."""
+        _check_not_forked()
         self.results = {}
         super().calculate(atoms, properties, system_changes)
         assert self.atoms is not None
@@ -108,7 +134,7 @@ class HelioCalculator(Calculator):
         prediction = self._predict(system)
         if not np.isfinite(prediction.energy):
             raise HelioError("the energy is not a finite number: the atoms are far from any structure the model knows")
-        self.results = _results(prediction, len(system))
+        self.results = _results(prediction)
 
     def export_properties(self) -> Properties:
         """The properties that ASE defines; `hirshfeld_ratios` and `energy_terms` are not among them."""
@@ -116,10 +142,12 @@ class HelioCalculator(Calculator):
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles hold the parameters as numpy arrays, which keep their precision anywhere."""
-        return {**self.__dict__, "force_field": jax.tree.map(np.asarray, self.force_field), "_lists": None}
+        state = {**self.__dict__, "force_field": jax.tree.map(np.asarray, self.force_field), "_lists": None}
+        return {name: value for name, value in state.items() if name != "_lock"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
+        self._lock = threading.RLock()
         with numerics(self.precision):
             self.force_field = self.force_field.astype(self.precision)
 
@@ -128,25 +156,44 @@ class HelioCalculator(Calculator):
         with numerics(self.precision):
             if self._lists is None or not self._lists.serve(system, self.skin):
                 self._lists = self._new_lists(system, rows)
-            prediction = _predict(self.force_field, system.padded(rows).astype(self.precision), self._lists.neighbors)
-            return jax.device_get(prediction)
+            taken = self._lists.taken
+            near = replace(system, positions=system.positions - taken)
+            prediction = _predict(self.force_field, near.padded(rows).astype(self.precision), self._lists.neighbors)
+            count = len(system)
+            found = jax.device_get(prediction)
+            return moved_back(without_padding(found, count), taken, total_charge=float(system.total_charge))
 
     def _new_lists(self, system: System, rows: int) -> _Lists:
         """Lists at least as wide as the last ones of this size, which are already compiled for."""
         key = (rows, system.pbc)
-        neighbors = self.force_field.neighbors(system, skin=self.skin, rows=rows)
+        near, taken = system.near_origin()
+        neighbors = self.force_field.neighbors(near, skin=self.skin, rows=rows)
         needed = sizes(neighbors)
         self._sizes[key] = needed.union(self._sizes.get(key, needed))
         neighbors = widened(neighbors, self._sizes[key])
-        return _Lists(system, jax.tree.map(jnp.asarray, neighbors))
+        return _Lists(system, jax.tree.map(jnp.asarray, neighbors), taken)
+
+
+# JAX, once used, has threads that a forked process lacks: it would wait for them for ever.
+_forked = threading.Event()
+os.register_at_fork(after_in_child=_forked.set)
+
+
+def _check_not_forked() -> None:
+    if _forked.is_set():
+        raise HelioError(
+            "JAX does not survive the fork of a process that has used it: start worker processes by "
+            'multiprocessing.get_context("spawn"), or "forkserver", and make or send the calculator there'
+        )
 
 
 class _Lists:
-    """Neighbour lists, and the system they were made for."""
+    """Neighbour lists, the system they were made for, and what they take off its positions (A)."""
 
-    def __init__(self, system: System, neighbors: Neighbors):
+    def __init__(self, system: System, neighbors: Neighbors, taken: np.ndarray):
         self.system = system
         self.neighbors = neighbors
+        self.taken = taken
 
     def serve(self, system: System, skin: float) -> bool:
         """Whether the lists hold all pairs of `system`."""
@@ -178,8 +225,8 @@ def _electrons(atoms: Atoms) -> tuple[str, ...]:
     return tuple(str(atoms.info.get(name, 0)) for name in names)
 
 
-def _results(prediction: Prediction, count: int) -> dict[str, Any]:
-    """What ASE calls the parts of a prediction; float64, without padding."""
+def _results(prediction: Prediction) -> dict[str, Any]:
+    """What ASE calls the parts of a prediction, in float64."""
 
     def array(values: Any) -> np.ndarray:
         return np.array(values, np.float64)
@@ -188,11 +235,11 @@ def _results(prediction: Prediction, count: int) -> dict[str, Any]:
     results = {
         "energy": energy,
         "free_energy": energy,
-        "energies": array(prediction.atomic_energies[:count]),
-        "forces": array(prediction.forces[:count]),
+        "energies": array(prediction.atomic_energies),
+        "forces": array(prediction.forces),
         "dipole": array(prediction.dipole),
-        "charges": array(prediction.charges[:count]),
-        "hirshfeld_ratios": array(prediction.hirshfeld_ratios[:count]),
+        "charges": array(prediction.charges),
+        "hirshfeld_ratios": array(prediction.hirshfeld_ratios),
         "energy_terms": {name: float(value) for name, value in prediction.energy_terms.items()},
     }
     if prediction.stress is not None:

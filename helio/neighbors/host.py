@@ -8,6 +8,8 @@ import vesin
 from helio.errors import HelioError
 from helio.neighbors.padded import NeighborList, Neighbors
 
+MAX_EXTENT = 20_000.0  # A; cells of vesin's grid over much more overflow its integers
+
 
 def round_up(size: int) -> int:
     """Round a list's width up in steps of about an eighth, so that compiled programs are reused."""
@@ -37,7 +39,7 @@ def host_list(
         half: whether to name each pair once, too.
 
     Raises:
-        HelioError: no cutoff for a periodic system.
+        HelioError: no cutoff for a periodic system, or atoms farther apart than `MAX_EXTENT`.
     """
     count = len(positions)
     rows = rows or count
@@ -80,6 +82,7 @@ def _pairs(
     positions: np.ndarray, cell: np.ndarray, pbc: tuple[bool, bool, bool], cutoff: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Directed pairs i, j, S in an order that depends on the positions alone."""
+    _check_extent(positions, pbc)
     box = cell * np.asarray(pbc)[:, None]
     calculator = vesin.NeighborList(cutoff=cutoff, full_list=True, sorted=True)
     first, second, shifts = calculator.compute(
@@ -87,6 +90,18 @@ def _pairs(
     )
     order = np.lexsort((shifts[:, 2], shifts[:, 1], shifts[:, 0], second, first))
     return first[order].astype(np.int64), second[order].astype(np.int32), shifts[order]
+
+
+def _check_extent(positions: np.ndarray, pbc: tuple[bool, bool, bool]) -> None:
+    if all(pbc) or len(positions) == 0:
+        return
+    with np.errstate(over="ignore"):
+        extent = np.ptp(positions, axis=0).max()
+    if not extent <= MAX_EXTENT:
+        raise HelioError(
+            f"atoms lie {extent:.3g} A apart, more than the {MAX_EXTENT:g} A that a system may measure where it is not "
+            "periodic: check the units of the positions, or simulate the parts one by one"
+        )
 
 
 def host_neighbors(

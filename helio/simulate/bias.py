@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 
 from helio.errors import HelioError
 from helio.neighbors import NeighborList, NeighborPlans, Neighbors, Plan
+from helio.precision import Precision
 from helio.prediction import Prediction
 from helio.system import System
 
@@ -51,7 +52,7 @@ class Biased(eqx.Module):
         self.potential.check(system)
         check_energy(self.energy, system, name=self.name)
 
-    def astype(self, dtype: str) -> Biased:
+    def astype(self, dtype: Precision) -> Biased:
         """The same with floating-point arrays in `dtype`."""
         return Biased(self.potential.astype(dtype), _cast(self.energy, dtype), self.name)
 

@@ -21,6 +21,7 @@ from helio.files.checkpoint import read_arrays, read_checkpoint, write_checkpoin
 from helio.files.interrupt import stop_signal
 from helio.files.run_folder import RunFolder, claim_existing, claim_new, existing_run
 from helio.files.structures import read_structure, write_structure
+from helio.force_field.long_range_cutoff import automatic_cutoff
 from helio.force_field.model_file import named_tensors, read_model_info, weights_sha256
 from helio.force_field.registry import model_path
 from helio.neighbors import NeighborPlans
@@ -140,7 +141,7 @@ def completed(settings: MDSettings, structures: Sequence[Atoms]) -> MDSettings:
     """Settings with a place for everything that depends on the structures or on where the command was given."""
     changes: dict[str, Any] = {}
     if settings.long_range_cutoff is None:
-        changes["long_range_cutoff"] = 12.0 if any(atoms.pbc.any() for atoms in structures) else 1000.0
+        changes["long_range_cutoff"] = automatic_cutoff(atoms.pbc.any() for atoms in structures)
     for name in ("model", "bias"):
         value = getattr(settings, name)
         if value is not None and Path(value).is_file():

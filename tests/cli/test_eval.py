@@ -61,7 +61,7 @@ def test_table_json_and_plot(model, data):
     again = run(*arguments)
     assert again.exit_code == 1
     assert "exists" in again.output and "--overwrite" in again.output
-    fewer = run(*arguments, "--overwrite", "--stride", 2, "--limit", 1, "--long-range-cutoff", "none")
+    fewer = run(*arguments, "--overwrite", "--stride", 2, "--limit", 1, "--long-range-cutoff", 1000)
     assert fewer.exit_code == 0, fewer.output
     assert json.loads(out.read_text())["properties"]["forces"]["count"] == 9
 
@@ -86,7 +86,6 @@ def test_dimers(model, tmp_path):
         (("--plot", "parity.doc"), "must be named"),
         (("--out", "absent/result.json"), "does not exist"),
         (("--energy-unit", "erg"), "unknown energy unit"),
-        (("--long-range-cutoff", "far"), "must be a length"),
         (("--energy-key", "E", "--forces-key", "F"), "no structure has a label"),
     ],
 )
@@ -96,14 +95,18 @@ def test_mistakes_are_explained(model, data, options, message):
     assert message in " ".join(result.output.split())
 
 
-def test_periodic_and_other_structures_need_a_cutoff(model, data):
+def test_boxes_and_molecules_have_each_their_cutoff(model, data, tmp_path):
     frames = list(ase.io.iread(data))
     frames[1].set_cell([9.0, 9.0, 9.0])
     frames[1].pbc = True
     ase.io.write(data, frames)
-    result = run(data, "--model", model)
-    assert result.exit_code == 1
-    assert "structure 1 is periodic" in " ".join(result.output.split())
+    out = tmp_path / "mixed.json"
+    result = run(data, "--model", model, "--atoms-per-block", 16, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "energies of the two must not be subtracted" in " ".join(result.output.split())
+    assert json.loads(out.read_text())["long_range_cutoff"] == [12.0, 1000.0]
+    far = run(data, "--model", model, "--long-range-cutoff", "far")
+    assert far.exit_code == 2 and "--long-range-cutoff" in far.output and "valid float" in " ".join(far.output.split())
 
 
 def test_output_is_not_the_data(model, data):

@@ -67,7 +67,7 @@ def test_same_model_same_bytes(small_force_field, model_file, tmp_path):
 
 def test_options_are_not_stored_but_given(small_force_field, tmp_path):
     save_model(small_force_field.with_options(long_range_cutoff=7.0), tmp_path / "m.safetensors", INFO)
-    assert load_model(tmp_path / "m.safetensors").long_range_cutoff == 12.0
+    assert load_model(tmp_path / "m.safetensors").long_range_cutoff is None
     model = load_model(tmp_path / "m.safetensors", long_range_cutoff=None, electrostatics="ewald")
     assert (model.long_range_cutoff, model.electrostatics) == (None, "ewald")
 

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -143,13 +146,19 @@ def test_no_stress_without_three_periodic_directions(calculator, pbc):
         atoms.get_stress()
 
 
-def test_no_cutoff_is_the_limit_of_a_large_one(small_force_field):
-    atoms = molecule("H2O")
-    energies = []
-    for cutoff in (None, 1e7):
-        atoms.calc = HelioCalculator(small_force_field, precision="float64", long_range_cutoff=cutoff)
-        energies.append(atoms.get_potential_energy())
-    assert energies[0] == pytest.approx(energies[1], abs=1e-5)
+def test_molecules_have_all_pairs_and_boxes_12_A_by_default(small_force_field, box):
+    ions = Atoms(
+        "ClNH4", [[15, 0, 0], [0, 0, 0], [0.6, 0.6, 0.6], [-0.6, -0.6, 0.6], [0.6, -0.6, -0.6], [-0.6, 0.6, -0.6]]
+    )
+    for atoms, cutoff in ((ions, 1000.0), (box, 12.0)):
+        energies = []
+        for chosen in (None, cutoff):
+            atoms.calc = HelioCalculator(small_force_field, precision="float64", long_range_cutoff=chosen)
+            energies.append(atoms.get_potential_energy())
+        assert energies[0] == energies[1]
+    everything = ions.calc.results["energy"]  # pyright: ignore[reportOptionalMemberAccess]
+    ions.calc = HelioCalculator(small_force_field, precision="float64", long_range_cutoff=12)
+    assert abs(ions.get_potential_energy() - everything) > 1e-3
 
 
 def reciprocal_shape(calculator: HelioCalculator) -> tuple[int, ...]:
@@ -198,8 +207,8 @@ def test_bad_options_are_explained(small_force_field, box):
     water.calc = HelioCalculator(small_force_field, electrostatics="ewald")
     with pytest.raises(HelioError, match="Ewald"):
         water.get_potential_energy()
-    box.calc = HelioCalculator(small_force_field, long_range_cutoff=None)
-    with pytest.raises(HelioError, match="needs a long-range cutoff"):
+    box.calc = HelioCalculator(small_force_field, long_range_cutoff=-1.0)
+    with pytest.raises(HelioError, match="cutoff must be positive"):
         box.get_potential_energy()
 
 
@@ -218,3 +227,88 @@ def test_copies_give_the_same_numbers(calculator, duplicate):
 def test_properties_export_to_ase(calculator):
     properties = calculator.calculate_properties(molecule("H2O"), ["energy", "forces", "dipole"])
     assert properties["forces"].shape == (3, 3)
+
+
+def test_float32_does_not_depend_on_where_the_atoms_lie(small_force_field, box):
+    """At 10,000 A, where float32 resolves 1e-3 A, and with atoms in other cells."""
+    for atoms in (molecule("CH3COOH"), box):
+        calculator = HelioCalculator(small_force_field)
+        here = atoms.copy()
+        here.calc = calculator
+        forces, energy, dipole = here.get_forces(), here.get_potential_energy(), here.get_dipole_moment()
+        far = atoms.copy()
+        far.positions += [1e4, -1e4, 1e4]
+        if far.pbc.all():
+            far.positions[::3] += 500 * far.cell.array[1]
+        far.calc = calculator
+        np.testing.assert_allclose(far.get_forces(), forces, atol=2e-5)
+        assert far.get_potential_energy() == pytest.approx(energy, abs=2e-5)
+        if not far.pbc.any():
+            np.testing.assert_allclose(far.get_dipole_moment(), dipole, atol=1e-4)
+    charged = molecule("H2O")
+    charged.info |= {"charge": 1, "spin": 1}
+    charged.calc = HelioCalculator(small_force_field, precision="float64")
+    before = charged.get_dipole_moment()
+    charged.positions += [100, 0, 0]
+    np.testing.assert_allclose(charged.get_dipole_moment(), before + np.array([100, 0, 0]), atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("position", "message"),
+    [(1e5, "lie 1e\\+05 A apart"), (1e30, "lies at .* beyond the 1e\\+06 A"), (1e308, "lies at .* beyond")],
+)
+def test_atoms_out_of_all_bounds(calculator, position, message):
+    atoms = molecule("H2O")
+    atoms.positions[2] = position
+    atoms.calc = calculator
+    with pytest.raises(HelioError, match=message):
+        atoms.get_forces()
+
+
+def test_threads_may_share_a_calculator(small_force_field):
+    calculator = HelioCalculator(small_force_field)
+    images = [molecule(name) for name in ("H2O", "NH3", "CH4", "CH3OH")]
+    expected = []
+    for image in images:
+        image.calc = calculator
+        expected.append(image.get_potential_energy())
+
+    def energy(number: int) -> float:
+        atoms = images[number % 4].copy()
+        atoms.calc = calculator
+        return atoms.get_potential_energy()
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(energy, range(60)))
+    np.testing.assert_allclose(found, [expected[number % 4] for number in range(60)], atol=1e-5)
+
+
+def test_forked_process_gets_a_message(calculator):
+    atoms = molecule("H2O")
+    atoms.calc = calculator
+    atoms.get_potential_energy()
+    read, write = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # JAX's own about forks
+        child = os.fork()
+    if child == 0:
+        try:
+            atoms.rattle(0.1)
+            atoms.get_potential_energy()
+        except HelioError as error:
+            os.write(write, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        assert "spawn" in pipe.read()
+    os.waitpid(child, 0)
+
+
+def test_options_that_are_not_named_stay(small_force_field, box):
+    force_field = small_force_field.with_options(electrostatics="ewald", long_range_cutoff=7.0)
+    assert force_field.with_options(long_range_cutoff=6.0).electrostatics == "ewald"
+    assert HelioCalculator(force_field).force_field.electrostatics == "ewald"
+    assert HelioCalculator(force_field).force_field.long_range_cutoff == 7.0
+    assert HelioCalculator(force_field, electrostatics="pme").force_field.electrostatics == "pme"
+    assert HelioCalculator(small_force_field, kernels="plain").force_field.tables is None

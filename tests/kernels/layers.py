@@ -17,6 +17,7 @@ from helio.neighbors import NeighborList, half_pairs, host_list
 from helio.network.attention import Filter, attention
 from helio.network.geometry import PairGeometry
 from helio.physics import pair
+from helio.precision import Precision
 
 CUTOFF, GAMMA = 4.5, 0.9448630809783936
 
@@ -53,7 +54,14 @@ def random_filters(sizes: Sizes, seed: int) -> tuple[Filter, Filter]:
     return jax.tree.map(lambda leaf: leaf if leaf.ndim > 1 else jnp.asarray(rng.normal(size=leaf.shape)), made)
 
 
-def tables(filters: tuple[Filter, Filter], sizes: Sizes, *, first_layer: bool, knots: int | None = None):
+def tables(
+    filters: tuple[Filter, Filter],
+    sizes: Sizes,
+    *,
+    first_layer: bool,
+    precision: Precision = "float32",
+    knots: int | None = None,
+):
     """The tables of both filters, float64."""
     return tabulate(
         (parameters(filters[0]), parameters(filters[1])),
@@ -63,6 +71,7 @@ def tables(filters: tuple[Filter, Filter], sizes: Sizes, *, first_layer: bool, k
         average_neighbors=13.2,
         cutoff=CUTOFF,
         gamma=GAMMA,
+        precision=precision,
         knots=knots,
     )
 

@@ -8,18 +8,19 @@ import numpy as np
 import pytest
 
 from helio.kernels import TabulatedFilters, supports
-from helio.kernels.tables import NEAREST, SLOPE_TOLERANCE, TOLERANCE
+from helio.kernels.tables import NEAREST, TOLERANCES
 from helio.network.radial import bernstein_basis
-from helio.precision import numerics
+from helio.precision import Precision, numerics
 from tests.kernels.layers import CUTOFF, GAMMA, Sizes, random_filters, table_filters, tables
 
 SIZES = Sizes(128, 4, (1, 2, 3, 4), 32, 32)
 
 
+@pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("first_layer", [True, False])
-def test_values_and_slopes_are_those_of_the_networks(first_layer: bool):
+def test_values_and_slopes_are_those_of_the_networks(first_layer: bool, precision: Precision):
     filters = random_filters(SIZES, 1)
-    tabulated = tables(filters, SIZES, first_layer=first_layer)
+    tabulated = tables(filters, SIZES, first_layer=first_layer, precision=precision)
     largest = np.abs(tabulated.table[:, 0]).max()
     with numerics("float64"):
         distances = jnp.asarray(np.random.default_rng(0).uniform(NEAREST, CUTOFF, size=500))
@@ -38,7 +39,8 @@ def test_values_and_slopes_are_those_of_the_networks(first_layer: bool):
             found, found_slope = jax.jvp(table, (distances,), (ahead,))
             assert float(jnp.abs(value - found).max()) < 1.2 * tabulated.error * largest
             assert float(jnp.abs(slope - found_slope).max()) < 1.2 * tabulated.slope_error * largest
-    assert 0 < tabulated.error < TOLERANCE and 0 < tabulated.slope_error < SLOPE_TOLERANCE
+    tolerance, slope_tolerance = TOLERANCES[precision]
+    assert 0 < tabulated.error < tolerance and 0 < tabulated.slope_error < slope_tolerance
 
 
 def test_errors_fall_with_the_fourth_and_third_power_of_the_knots():
