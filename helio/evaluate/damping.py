@@ -22,6 +22,7 @@ from helio.errors import HelioError
 from helio.evaluate.batches import predict_many
 from helio.evaluate.dimers import dimer_systems
 from helio.force_field import ForceField
+from helio.force_field.long_range_cutoff import ALL_PAIRS
 from helio.physics import coulomb, dispersion
 from helio.physics.free_atoms import free_atom_table
 from helio.precision import numerics
@@ -201,7 +202,8 @@ class _Pairs:
     def electrostatics(self, sigma: float) -> np.ndarray:
         """In kcal/mol, of every dimer."""
         with numerics("float64"):
-            potential = coulomb.smeared_coulomb(jnp.asarray(self.distance), sigma)
+            distance = jnp.asarray(self.distance)
+            potential = jnp.where(distance < ALL_PAIRS, coulomb.shifted_coulomb(distance, sigma, ALL_PAIRS), 0)
             return self._summed(coulomb.pair_energy(potential, *map(jnp.asarray, self.charges)))
 
     def dispersion(self, scale: float) -> np.ndarray:
