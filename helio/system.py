@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from helio.electrons import electrons_of
 from helio.errors import HelioError
 
 if TYPE_CHECKING:
@@ -146,28 +147,26 @@ class System(eqx.Module):
     ) -> System:
         """Make a system from ASE `Atoms`.
 
-        The total charge and the number of unpaired electrons are, in this order: the argument;
-        `atoms.info["charge"]` and `atoms.info["spin"]` (also `total_charge`, `unpaired_electrons`); zero. `spin`
-        counts unpaired electrons, 0 for a singlet, and is not a multiplicity.
+        The total charge and the number of unpaired electrons are, in this order: the argument; what `atoms` state under
+        any of the names in `helio.electrons`; zero.
 
         Raises `HelioError` for no atoms, positions that are not finite, two atoms at one place, a periodic
         direction without a cell vector, a charge that is no integer, or a charge and spin that the number of
         electrons contradicts.
         """
-        charge = _from_info(atoms, charge, ("charge", "total_charge"))
-        unpaired = _from_info(atoms, unpaired_electrons, ("spin", "unpaired_electrons", "num_unpaired_electrons"))
+        electrons = electrons_of(atoms, charge=charge, unpaired_electrons=unpaired_electrons, check_parity=check_parity)
         system = cls(
             positions=np.asarray(atoms.positions, np.float64),
             atomic_numbers=np.asarray(atoms.numbers, np.int32),
             masses=np.asarray(atoms.get_masses(), np.float64),
             cell=_complete_cell(atoms),
-            total_charge=np.float64(charge),
-            unpaired_electrons=np.float64(unpaired),
+            total_charge=np.float64(electrons.charge),
+            unpaired_electrons=np.float64(electrons.unpaired),
             fragments=None if fragments is None else np.asarray(fragments, np.int32),
             fragment_charges=None if fragment_charges is None else np.asarray(fragment_charges, np.float64),
             pbc=(bool(atoms.pbc[0]), bool(atoms.pbc[1]), bool(atoms.pbc[2])),
         )
-        _check(system, check_parity=check_parity)
+        _check(system)
         return system
 
     def to_ase(self) -> Atoms:
@@ -183,22 +182,6 @@ class System(eqx.Module):
             pbc=self.pbc,
             info={"charge": float(self.total_charge), "spin": float(self.unpaired_electrons)},
         )
-
-
-def _from_info(atoms: Atoms, value: float | None, names: tuple[str, ...]) -> float:
-    if value is None:
-        value = next((atoms.info[name] for name in names if name in atoms.info), 0)
-    try:
-        number = float(np.asarray(value).item())
-    except (TypeError, ValueError):
-        raise HelioError(
-            f"{names[0]} must be one number, not {value!r}; correct it in the file or give it as an option"
-        ) from None
-    if not np.isfinite(number) or number != round(number):
-        raise HelioError(f"{names[0]} must be a whole number, not {value!r}")
-    if names[0] == "spin" and number < 0:
-        raise HelioError(f"spin is the number of unpaired electrons and cannot be negative ({value!r})")
-    return number
 
 
 def _complete_cell(atoms: Atoms) -> np.ndarray:
@@ -217,7 +200,7 @@ def _complete_cell(atoms: Atoms) -> np.ndarray:
     return completed
 
 
-def _check(system: System, *, check_parity: bool) -> None:
+def _check(system: System) -> None:
     if len(system) == 0:
         raise HelioError("the structure has no atoms")
     if not np.isfinite(system.positions).all():
@@ -233,8 +216,6 @@ def _check(system: System, *, check_parity: bool) -> None:
         raise HelioError("the structure has atoms of an unknown element (atomic number 0); give each atom its element")
     if system.fragments is not None:
         _check_fragments(system)
-    if check_parity:
-        _check_parity(system)
 
 
 def _check_fragments(system: System) -> None:
@@ -248,18 +229,3 @@ def _check_fragments(system: System) -> None:
         raise HelioError(
             f"the fragment charges {charges.tolist()} do not sum to the total charge {system.total_charge:g}"
         )
-
-
-def _check_parity(system: System) -> None:
-    """An even number of electrons has an even number of unpaired ones, and an odd number an odd one."""
-    electrons = int(system.atomic_numbers.sum() - system.total_charge)
-    unpaired = int(system.unpaired_electrons)
-    if electrons < unpaired:
-        raise HelioError(f"{electrons} electrons cannot leave {unpaired} unpaired: check charge and spin")
-    if electrons % 2 == unpaired % 2:
-        return
-    raise HelioError(
-        f"charge {system.total_charge:+g} leaves {electrons} electrons, an {'odd' if electrons % 2 else 'even'} "
-        f"number, which cannot have {unpaired} unpaired. Give the charge (--charge) or the number of unpaired "
-        f"electrons (--spin, 0 for a singlet, 1 for a radical); a missing or extra hydrogen has the same effect"
-    )

@@ -17,6 +17,7 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from ase.outputs import Properties, all_outputs
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from helio.electrons import stated_electrons
 from helio.errors import HelioError
 from helio.force_field import Electrostatics, ForceField
 from helio.force_field.force_field import Options
@@ -35,8 +36,8 @@ class HelioCalculator(Calculator):
     One calculator serves any number of molecules and cells in turn. Atoms and lists are padded to rounded sizes, so
     that few programs are compiled, and lists are reused until an atom has moved more than half the skin.
 
-    The total charge and the number of unpaired electrons are read from `atoms.info["charge"]` and
-    `atoms.info["spin"]` (0 for a singlet); changing them triggers a new calculation.
+    The total charge and the number of unpaired electrons are read from `atoms.info["charge"]` and `atoms.info["spin"]`
+    (0 for a singlet), or the other names in `helio.electrons`; changing them triggers a new calculation.
 
     Beside ASE's properties `results` holds `hirshfeld_ratios` (N,) and `energy_terms` (a dict, eV). The energy leaves
     out the free atoms' energies: only differences have a meaning. The stress exists where all three directions are
@@ -107,7 +108,7 @@ class HelioCalculator(Calculator):
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """What has changed since the last calculation; charge and spin count as well."""
         changes = list(super().check_state(atoms, tol=tol))
-        if self.atoms is not None and _electrons(self.atoms) != _electrons(atoms):
+        if self.atoms is not None and stated_electrons(self.atoms) != stated_electrons(atoms):
             changes.append("info")
         return changes
 
@@ -217,12 +218,6 @@ def _force_field(model: str | Path | ForceField, level: str | None) -> ForceFiel
     if level is not None:
         raise HelioError(f"a force field has one level of theory, so {level} cannot be chosen: give its model file")
     return model
-
-
-def _electrons(atoms: Atoms) -> tuple[str, ...]:
-    """Charge and spin as they stand in `info`; as text, so that anything can be compared."""
-    names = ("charge", "total_charge", "spin", "unpaired_electrons", "num_unpaired_electrons")
-    return tuple(str(atoms.info.get(name, 0)) for name in names)
 
 
 def _results(prediction: Prediction) -> dict[str, Any]:
