@@ -129,9 +129,9 @@ def _chosen(
     """Structures to fit to, if any, and those to compare with; drawn at random where there are more than wanted."""
     import numpy as np
 
+    from helio.datasets.store import Store
     from helio.evaluate.uncertainty import Chosen
     from helio.train.split import split
-    from helio.train.store import Store
 
     def drawn(store: Store, indices: np.ndarray, most: int) -> Chosen:
         return Chosen(store, np.sort(np.random.default_rng(seed).permutation(indices)[:most]))

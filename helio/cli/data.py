@@ -63,8 +63,8 @@ def import_data(
     """Read labelled structures from files of any layout into one store."""
     if len(paths) < 2:
         raise HelioError("give at least one file to read, and the store to write")
+    from helio.datasets import ImportChoices
     from helio.train.filters import FilterSettings
-    from helio.train.importers import ImportChoices
     from helio.train.importing import ImportSettings
 
     units = {
@@ -106,11 +106,11 @@ def info(
 
     from rich.console import Console
 
+    from helio.datasets.store import Store
     from helio.files.atomic import write_text
     from helio.report import training_data
     from helio.report.parity import check_format
     from helio.train.overview import overview
-    from helio.train.store import Store
 
     for path in (plot, out):
         if path is not None and path.exists() and (not overwrite or path.resolve() == store.resolve()):

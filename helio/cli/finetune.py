@@ -54,10 +54,10 @@ def finetune(
 
     need("optax", extra="train")
     from helio.cli.train import carry_out
+    from helio.datasets.store import Store
     from helio.settings.checking import checked
     from helio.train.run import train_model
     from helio.train.settings import TrainSettings
-    from helio.train.store import Store
 
     store, tenth = Store(data), max(1, steps // 10)
     values: dict[str, Any] = {

@@ -11,13 +11,13 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
+from helio.datasets.store import Store
 from helio.distillation.teacher import evaluate
 from helio.evaluate.metrics import ErrorSums
 from helio.force_field import ForceField
 from helio.neighbors import Neighbors
 from helio.precision import numerics
 from helio.system import System
-from helio.train.store import Store
 
 # What is compared, and its unit; energies per atom.
 QUANTITIES = {"energy": "eV/atom", "forces": "eV/A", "dipole": "e A", "charges": "e", "hirshfeld_ratios": ""}

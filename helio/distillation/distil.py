@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from helio.datasets.store import Store
 from helio.distillation.comparison import Comparison, compare
 from helio.distillation.recipe import level_of
 from helio.errors import HelioError
@@ -13,7 +14,6 @@ from helio.files.atomic import write_text
 from helio.force_field import load_model
 from helio.train.run import MODEL
 from helio.train.settings import TrainSettings
-from helio.train.store import Store
 
 COMPARISON = "distillation.json"
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from helio.datasets.structure import LabelledStructure
 from helio.distillation.diversity import farthest_points
 from helio.distillation.dynamics import Dynamics
 from helio.distillation.modes import displaced
@@ -31,7 +32,6 @@ from helio.force_field import ForceField, load_model
 from helio.system import System
 from helio.train.filters import FilterSettings
 from helio.train.importing import ImportSettings, import_files, write_store
-from helio.train.labels import LabelledStructure
 
 RECIPE = "recipe.json"
 

@@ -10,6 +10,8 @@ import numpy as np
 from ase import Atoms
 
 from helio.build import liquid, molecule, water_box
+from helio.datasets import ImportChoices, layout_of
+from helio.datasets.structure import LabelledStructure
 from helio.distillation.cutting import fragment_molecules, spheres
 from helio.distillation.enumeration import enumerated
 from helio.distillation.placement import cluster
@@ -19,8 +21,6 @@ from helio.distillation.starts import Start, Starts, generator, seed_of
 from helio.errors import HelioError
 from helio.files.atomic import disk_errors
 from helio.packages import need
-from helio.train.importers import ImportChoices, layout_of
-from helio.train.labels import LabelledStructure
 
 WATER = "O"
 # Random sequences that are tried to find one that is not too charged.

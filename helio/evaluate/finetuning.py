@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from helio.datasets.store import Store
 from helio.errors import HelioError
 from helio.evaluate.training import trained_model
 from helio.files.run_folder import RunFolder
@@ -29,7 +30,6 @@ from helio.train.settings import TrainSettings
 from helio.train.setup import chosen_structures, make_loader, replay_structures
 from helio.train.start import Start, all_levels, labelling, read_start, reference_table
 from helio.train.step import make_measure
-from helio.train.store import Store
 from helio.train.summary import Sums
 
 VALIDATION, REPLAY, DRIFT = "validation", "replay", "replay, from the start"

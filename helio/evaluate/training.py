@@ -14,6 +14,7 @@ import numpy as np
 from ase.data import chemical_symbols
 from ase.formula import Formula
 
+from helio.datasets.store import Store
 from helio.errors import HelioError
 from helio.evaluate.metrics import ErrorSums, PairSample
 from helio.files.run_folder import RunFolder
@@ -29,7 +30,6 @@ from helio.train.reference_energies import given_energies
 from helio.train.run import MODEL, REFERENCES
 from helio.train.settings import TrainSettings
 from helio.train.setup import chosen_structures
-from helio.train.store import Store
 
 
 @dataclass

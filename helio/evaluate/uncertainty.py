@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from helio.datasets.store import Store
 from helio.errors import HelioError
 from helio.force_field import ForceField
 from helio.neighbors import Neighbors
@@ -22,7 +23,6 @@ from helio.train.loader import Loader
 from helio.train.loss import predictions
 from helio.train.reference_energies import compositions
 from helio.train.setup import check_elements
-from helio.train.store import Store
 from helio.uncertainty import UncertaintyEstimate, estimate_uncertainty, rank_correlation, scale_of
 
 # What is going on, how many structures are done, of how many.

@@ -9,13 +9,13 @@ import numpy as np
 from ase.data import atomic_masses
 from jaxtyping import Float
 
+from helio.datasets.labels import LABELS
+from helio.datasets.store import NAMES, Store
 from helio.neighbors import NeighborList, Neighbors, host_list, round_up
 from helio.system import System
 from helio.train.batches import Batch, Known, Labels
-from helio.train.labels import LABELS
 from helio.train.shapes import Shape
 from helio.train.small_lists import MOST_ATOMS, small_lists
-from helio.train.store import NAMES, Store
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from hashlib import blake2b
 
 import numpy as np
 
+from helio.datasets.structure import LabelledStructure
 from helio.errors import HelioError
-from helio.train.labels import LabelledStructure
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from helio.datasets import ImportChoices, layout_of
+from helio.datasets.pair_counts import most_within
+from helio.datasets.store_writer import StoreWriter, store_writer
+from helio.datasets.structure import LabelledStructure
 from helio.errors import HelioError
 from helio.files.atomic import disk_errors
 from helio.train.filters import FilterSettings, digest, reason_against, reason_before_geometry
-from helio.train.importers import ImportChoices, layout_of
-from helio.train.labels import LabelledStructure
-from helio.train.pair_counts import most_within
 from helio.train.plausibility import Plausibility
-from helio.train.store_writer import StoreWriter, store_writer
 
 UNKNOWN_LEVEL = "unspecified"
 _REPORT_EVERY = 100
@@ -76,7 +76,7 @@ def import_files(
     when all is done, whole or not at all.
 
     Args:
-        paths: files of any layout of `helio.train.importers`, stores included.
+        paths: files of any layout of `helio.datasets`, stores included.
         store: where to write.
         settings: of the reading and filtering.
         overwrite: whether an existing store may be replaced.

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from helio.datasets.store import Store
 from helio.errors import HelioError
 from helio.neighbors import host_list, round_up
 from helio.packages import need
@@ -24,7 +25,6 @@ from helio.train.assembly import BatchContent, assemble
 from helio.train.batches import Batch
 from helio.train.order import BatchOrder
 from helio.train.shapes import MOST_SHAPES, BatchLimits, Shape, Sizes, Waste, classes, pair_places, waste
-from helio.train.store import Store
 
 # Batches that are ready before they are asked for, in each worker and here.
 _AHEAD = 2

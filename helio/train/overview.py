@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from helio.train.labels import LABELS
+from helio.datasets.labels import LABELS
+from helio.datasets.store import Store
 from helio.train.reference_energies import compositions, fitted_energies
-from helio.train.store import Store
 
 # What is shown of each label, and its unit.
 MEASURES = {

@@ -19,7 +19,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from ase.data import covalent_radii
 
-from helio.train.labels import LENGTH_UNITS, STRESS_UNITS, LabelledStructure, Units
+from helio.datasets.structure import LabelledStructure
+from helio.datasets.units import LENGTH_UNITS, STRESS_UNITS, Units
 from helio.units import DIPOLE_UNITS, ENERGY_UNITS, FORCE_UNITS, HARTREE
 
 LIMIT = 3_000  # structures that are looked at in each file

@@ -15,8 +15,8 @@ from ase.data import atomic_numbers as numbers_of
 from ase.data import chemical_symbols
 from jaxtyping import Float
 
+from helio.datasets.store import Store
 from helio.errors import HelioError
-from helio.train.store import Store
 
 HIGHEST = 118
 _AT_ONCE = 100_000  # structures

@@ -14,6 +14,7 @@ import optax
 from ase.data import chemical_symbols
 from jax.sharding import Mesh
 
+from helio.datasets.store import Store
 from helio.errors import HelioError
 from helio.force_field import ForceField, ManyLevels, ModelInfo
 from helio.physics.free_atoms import elements_with_values
@@ -31,7 +32,6 @@ from helio.train.shapes import FEW_SHAPES
 from helio.train.split import split
 from helio.train.start import Start, all_levels, labelling, read_start, reference_table
 from helio.train.step import make_measure
-from helio.train.store import Store
 from helio.train.summary import Validate, make_validate
 
 _DEFAULT_EPOCHS = 100.0

@@ -15,6 +15,7 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Float
 
+from helio.datasets.store import Store
 from helio.errors import HelioError
 from helio.force_field import ForceField, ManyLevels, ModelInfo, read_model_info
 from helio.force_field.model_file import read_levels, read_model
@@ -28,7 +29,6 @@ from helio.train.loss import predictions
 from helio.train.reference_energies import Table, compositions, fitted_energies, given_energies, isolated_atoms
 from helio.train.settings import TrainSettings
 from helio.train.shapes import FEW_SHAPES
-from helio.train.store import Store
 
 # Structures whose energies a start predicts, to find by what constants they differ from the labels.
 _FIT_TO = 1000

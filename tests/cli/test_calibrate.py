@@ -17,11 +17,11 @@ from typer.testing import CliRunner, Result
 from helio import System
 from helio.cli import app
 from helio.cli.calibrate import _timed
+from helio.datasets.structure import LabelledStructure
 from helio.evaluate.uncertainty import UncertaintyCheck
 from helio.force_field import ForceField, ModelInfo, load_model, read_model_info, save_model
 from helio.neighbors.widening import Sizes, sizes, widened
 from helio.train.importing import ImportSettings, write_store
-from helio.train.labels import LabelledStructure
 from tests.conftest import TINY
 
 # Of about one size: one shape of batches.

@@ -7,12 +7,12 @@ import pytest
 from typer.testing import CliRunner
 
 from helio.cli import app
+from helio.datasets.store import Store
 from helio.distillation import generate, held_out_store, read_recipe
 from helio.distillation.comparison import compare
 from helio.distillation.teacher import evaluate
 from helio.errors import HelioError
 from helio.force_field import load_model
-from helio.train.store import Store
 
 RECIPE = """
 seed: 2

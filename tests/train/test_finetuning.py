@@ -14,6 +14,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from helio.cli import app
+from helio.datasets.store import Store
 from helio.errors import HelioError
 from helio.evaluate.finetuning import DRIFT, VALIDATION, compare_with_start
 from helio.files.log import read_log
@@ -24,7 +25,6 @@ from helio.train.importing import import_files
 from helio.train.parts import part_of
 from helio.train.replay import ReplayLoader
 from helio.train.start import energies_of
-from helio.train.store import Store
 
 START = ForceFieldSettings(
     num_layers=1, features=8, num_heads=2, degrees=(1,), num_radial=4, spherical_hidden=4, hirshfeld_width=4,

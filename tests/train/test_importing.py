@@ -12,16 +12,16 @@ import pytest
 from ase import Atoms
 from ase.build import molecule
 
+from helio.datasets import ImportChoices
+from helio.datasets.store import Store
+from helio.datasets.structure import LabelledStructure
 from helio.errors import HelioError
 from helio.settings.checking import checked
 from helio.train.filters import FilterSettings
-from helio.train.importers import ImportChoices
 from helio.train.importing import ImportSettings, import_files, write_store
-from helio.train.labels import LabelledStructure
 from helio.train.overview import overview
 from helio.train.settings import TrainSettings
 from helio.train.setup import prepare
-from helio.train.store import Store
 
 
 def rattled(name: str, seed: int, force: float = 1.0, **info) -> Atoms:
@@ -177,7 +177,7 @@ def test_an_import_that_is_cut_off_leaves_nothing(mixed, tmp_path, monkeypatch, 
     def fail(*arguments, **options):
         raise error
 
-    monkeypatch.setattr("helio.train.store_writer.StoreWriter.write", fail)
+    monkeypatch.setattr("helio.datasets.store_writer.StoreWriter.write", fail)
     with pytest.raises(expected, match="disk is full" if expected is HelioError else None):
         import_files([mixed], tmp_path / "out" / "store.h5")
     assert not list((tmp_path / "out").iterdir())

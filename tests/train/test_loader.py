@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from ase.build import bulk, molecule
 
+from helio.datasets.store import Store
 from helio.errors import HelioError
 from helio.neighbors import host_list
 from helio.precision import numerics
@@ -23,7 +24,6 @@ from helio.train.reference_energies import fitted_energies, given_energies
 from helio.train.settings import TrainSettings
 from helio.train.setup import make_loader
 from helio.train.shapes import FEW_SHAPES
-from helio.train.store import Store
 
 NAMES = ("H2O", "CH4", "C2H6", "CH3CH2OH", "C6H6", "CH3COCH3", "NH3", "CO2", "HCOOH")
 SETTINGS = {"short_cutoff": 4.5, "structures_per_batch": 16, "long_cutoff": 6.0}

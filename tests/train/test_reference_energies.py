@@ -8,10 +8,10 @@ import pytest
 from ase import Atoms
 from ase.build import molecule
 
+from helio.datasets.store import Store
 from helio.errors import HelioError
 from helio.train.importing import import_files
 from helio.train.reference_energies import as_mapping, compositions, fitted_energies, given_energies, isolated_atoms
-from helio.train.store import Store
 
 FREE = {"low": {1: -13.6, 6: -1029.0, 8: -2042.0}, "high": {1: -13.5, 6: -1030.0, 8: -2041.0}}
 

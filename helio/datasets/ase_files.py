@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from helio.datasets.choices import ImportChoices
+from helio.datasets.labels import labelled
+from helio.datasets.structure import LabelledStructure
+from helio.datasets.units import Units
 from helio.errors import HelioError
 from helio.files.hdf5 import is_hdf5
 from helio.files.structures import each_structure
-from helio.train.importers.choices import ImportChoices
-from helio.train.labels import LabelledStructure, Units, labelled
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -20,10 +20,12 @@ import h5py
 import numpy as np
 from ase.data import atomic_numbers as numbers_of
 
+from helio.datasets.choices import ImportChoices
+from helio.datasets.hdf5 import array, groups_with, holds, needed, opened, texts
+from helio.datasets.labels import labelled
+from helio.datasets.structure import LabelledStructure
+from helio.datasets.units import Units
 from helio.errors import HelioError
-from helio.train.hdf5 import array, groups_with, holds, needed, opened, texts
-from helio.train.importers.choices import ImportChoices
-from helio.train.labels import LabelledStructure, Units, labelled
 
 _UNITS = Units(energy="hartree", forces="hartree/A")
 _METHOD = "wb97x_dz"

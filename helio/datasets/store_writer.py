@@ -15,9 +15,9 @@ import h5py
 import numpy as np
 
 from helio import __version__
+from helio.datasets.labels import LABELS
+from helio.datasets.store import COLUMNS, FORMAT, NAMES, VERSION, blocks
 from helio.files.atomic import atomic_path, disk_errors
-from helio.train.labels import LABELS
-from helio.train.store import COLUMNS, FORMAT, NAMES, VERSION, blocks
 
 _UNITS = {"charge": "e", "cell": "A", "positions": "A", "closest": "A"} | {
     name: kind.unit for name, kind in LABELS.items()

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from helio.datasets.choices import ImportChoices
+from helio.datasets.store import Store, is_store
+from helio.datasets.structure import LabelledStructure
 from helio.errors import HelioError
-from helio.train.importers.choices import ImportChoices
-from helio.train.labels import LabelledStructure
-from helio.train.store import Store, is_store
 
 
 def recognises(path: Path) -> bool:

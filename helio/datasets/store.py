@@ -13,7 +13,7 @@ system caches. HDF5 keeps checksums of data sets in pieces alone, so the store h
 | level, source, number (M,) | theory and source as numbers of the names in the attributes; place in its source |
 | known (M, L) | which of the labels, in the order of the attribute `labels` |
 | energy, dipole, stress | labels; zero where not known; missing where known for no structure |
-| pairs, columns (M, C), closest (M,) | of `helio.train.pair_counts` |
+| pairs, columns (M, C), closest (M,) | of `helio.datasets.pair_counts` |
 
 | atoms/ | |
 |---|---|
@@ -34,11 +34,12 @@ import h5py
 import numpy as np
 from ase.data import atomic_masses
 
+from helio.datasets.labels import LABELS
+from helio.datasets.pair_counts import CUTOFFS, most_within
+from helio.datasets.structure import LabelledStructure
 from helio.errors import HelioError
 from helio.files.hdf5 import READING, damage, is_hdf5, open_store
 from helio.system import System
-from helio.train.labels import LABELS, LabelledStructure
-from helio.train.pair_counts import CUTOFFS, most_within
 
 FORMAT = "helio training data"
 VERSION = 1

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from helio.datasets import ani, ase_files, helio_store, md17, qm7x, spice
+from helio.datasets.choices import ImportChoices
+from helio.datasets.structure import LabelledStructure
 from helio.errors import HelioError
-from helio.train.importers import ani, ase_files, helio_store, md17, qm7x, spice
-from helio.train.importers.choices import ImportChoices
-from helio.train.labels import LabelledStructure
 
 __all__ = ["LAYOUTS", "ImportChoices", "Layout", "layout_of"]
 

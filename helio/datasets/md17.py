@@ -21,9 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
+from helio.datasets.choices import ImportChoices
+from helio.datasets.labels import labelled
+from helio.datasets.structure import LabelledStructure
+from helio.datasets.units import Units
 from helio.errors import HelioError
-from helio.train.importers.choices import ImportChoices
-from helio.train.labels import LabelledStructure, Units, labelled
 
 _NAMES: dict[str, tuple[str, ...]] = {
     "numbers": ("atomic_numbers", "nuclear_charges", "numbers", "z"),

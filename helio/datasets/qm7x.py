@@ -15,10 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
+from helio.datasets.choices import ImportChoices
+from helio.datasets.hdf5 import array, groups_with, holds, needed, opened
+from helio.datasets.labels import labelled
+from helio.datasets.structure import LabelledStructure
+from helio.datasets.units import Units
 from helio.errors import HelioError
-from helio.train.hdf5 import array, groups_with, holds, needed, opened
-from helio.train.importers.choices import ImportChoices
-from helio.train.labels import LabelledStructure, Units, labelled
 
 _NAMES = {
     "energy": "ePBE0+MBD",

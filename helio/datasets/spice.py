@@ -21,10 +21,12 @@ import h5py
 import numpy as np
 from ase.data import atomic_numbers as numbers_of
 
+from helio.datasets.choices import ImportChoices
+from helio.datasets.hdf5 import array, groups_with, holds, opened, texts
+from helio.datasets.labels import labelled
+from helio.datasets.structure import LabelledStructure
+from helio.datasets.units import Units
 from helio.errors import HelioError
-from helio.train.hdf5 import array, groups_with, holds, opened, texts
-from helio.train.importers.choices import ImportChoices
-from helio.train.labels import LabelledStructure, Units, labelled
 
 _UNITS = Units(length="bohr", energy="hartree", forces="hartree/bohr", dipole="au")
 _LENGTH_NAMES = {"bohr": "bohr", "nanometers": "nm", "nanometer": "nm", "angstrom": "A", "angstroms": "A"}

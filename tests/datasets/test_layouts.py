@@ -9,11 +9,11 @@ import pytest
 from ase.build import bulk, molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from helio.datasets import LAYOUTS, ImportChoices, layout_of
+from helio.datasets.spice import mapped_atoms
+from helio.datasets.store import Store
 from helio.errors import HelioError
-from helio.train.importers import LAYOUTS, ImportChoices, layout_of
-from helio.train.importers.spice import mapped_atoms
 from helio.train.importing import ImportSettings, import_files
-from helio.train.store import Store
 
 ALL = {"energy", "forces", "dipole", "charges", "hirshfeld_ratios"}
 CASES = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from helio.datasets.labels import LABELS
 from helio.errors import HelioError
-from helio.train.labels import LABELS
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,28 @@
+"""A labelled structure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from helio.datasets.units import Units
+
+
+@dataclass(frozen=True)
+class LabelledStructure:
+    """One structure of a set, in A, e and eV, with the labels that it has."""
+
+    atomic_numbers: np.ndarray  # (N,)
+    positions: np.ndarray  # (N, 3) in A
+    labels: Mapping[str, np.ndarray] = field(default_factory=dict)  # by the names of `LABELS`
+    cell: np.ndarray = field(default_factory=lambda: np.zeros((3, 3)))  # A, row vectors
+    pbc: tuple[bool, bool, bool] = (False, False, False)
+    charge: float | None = None  # e; None where the file does not tell
+    unpaired_electrons: float | None = None
+    level: str | None = None  # of theory
+    number: int = 0  # in its file
+    source: str | None = None  # where it comes from, if that is not the file
+    licence: str | None = None
+    units: Units = field(default_factory=Units)  # that the file has been taken to have
