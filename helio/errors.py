@@ -1,4 +1,12 @@
-"""The errors a user can cause and mend."""
+"""The errors a user can cause and mend, and how what was received is quoted in them."""
+
+from __future__ import annotations
+
+import reprlib
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 3, 80, 80, 40
+_REASON = 200  # characters
 
 
 class HelioError(Exception):
@@ -6,3 +14,15 @@ class HelioError(Exception):
 
     The command line prints the message alone; anything that is not a `HelioError` is a defect of Helio.
     """
+
+
+def excerpt(value: object) -> str:
+    """A value as a message quotes it: its `repr`, in which long strings, lists and deep nesting are cut."""
+    return _SHORT.repr(value)
+
+
+def reason(error: BaseException) -> str:
+    """The message of an error of a library as part of a sentence: its first line, cut, or else the error's name."""
+    lines = str(error).strip().splitlines()
+    line = lines[0].strip() if lines else type(error).__name__
+    return line if len(line) <= _REASON else f"{line[:_REASON]} ..."
