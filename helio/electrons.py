@@ -30,8 +30,8 @@ MULTIPLICITY_KEYS = ("multiplicity", "spin_multiplicity", "mult")
 SPIN_KEYS = ("spin", "total_spin")
 KEYS = (*CHARGE_KEYS, *UNPAIRED_KEYS, *MULTIPLICITY_KEYS, *SPIN_KEYS)
 
-# Written charges have few digits: a sum this close to a whole number is one.
-_ROUNDING = 1e-3
+# Written charges have three or four digits: a sum of a hundred of them this close to a whole number is one.
+_ROUNDING = 1e-2
 
 
 @dataclass(frozen=True)
