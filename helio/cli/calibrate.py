@@ -59,7 +59,9 @@ def calibrate(
     ] = None,
     members: Annotated[int, typer.Option(min=1, help="Of the ensemble of last layers that forces are told by.")] = 16,
     level: Annotated[str | None, typer.Option(help="Level of theory of a model that has several.")] = None,
-    long_range_cutoff: Annotated[float, typer.Option(min=1, help="In A, for periodic structures.")] = 12.0,
+    long_range_cutoff: Annotated[
+        float | None, typer.Option(min=1, help="In A, for periodic structures; by default 12.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn.")] = 0,
 ) -> None:
     """Give a model an uncertainty of its energies and forces, and compare it with the errors on structures held out.
@@ -74,17 +76,19 @@ def calibrate(
     from helio.evaluate.calibration import calibrate
     from helio.evaluate.uncertainty import check_uncertainty
     from helio.force_field import load_model
+    from helio.force_field.long_range_cutoff import PERIODIC
     from helio.precision import numerics
     from helio.report.uncertainty import plot_reliability, reliability_table
 
     weights = _weights(weight or [])
+    cutoff = long_range_cutoff or PERIODIC
     force_field = load_model(model, level=level, kernels="plain").astype("float32")
     fitted, kept = _chosen(data, held_out, validation, structures, held_out_structures, seed)
     with numerics("float32"), _live() as report:
         if fitted is None:
             if force_field.uncertainty is None:
                 raise HelioError(f"the model {model} has no uncertainty to compare: give --data to make one")
-            check = check_uncertainty(force_field, kept, long_range_cutoff=long_range_cutoff, report=report)
+            check = check_uncertainty(force_field, kept, long_range_cutoff=cutoff, report=report)
         else:
             force_field, check = calibrate(
                 force_field,
@@ -92,7 +96,7 @@ def calibrate(
                 kept,
                 weights=weights,
                 members=members,
-                long_range_cutoff=long_range_cutoff,
+                long_range_cutoff=cutoff,
                 seed=seed,
                 report=report,
             )

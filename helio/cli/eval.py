@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NOT_COMPARABLE = (
     "Warning: the set holds boxes and molecules. Electrostatics is shifted to zero at 12 A in boxes and taken over all "
     "pairs in molecules, which are different potentials: energies of the two must not be subtracted (a lattice energy "
-    "is off by 3 to 17 kcal/mol). With --electrostatics ewald boxes have no shift."
+    "is off by 3 to 17 kcal/mol). Compare energies of the two with one --long-range-cutoff for both."
 )
 
 

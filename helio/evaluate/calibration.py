@@ -22,6 +22,7 @@ from helio.evaluate.uncertainty import (
     force_errors,
 )
 from helio.force_field import ForceField
+from helio.force_field.long_range_cutoff import PERIODIC
 from helio.prediction import Prediction
 from helio.train.batches import Batch
 from helio.train.loss import predictions
@@ -42,7 +43,7 @@ def calibrate(
     weights: Mapping[str, float],
     members: int = 16,
     probes: int = 4,
-    long_range_cutoff: float = 12.0,
+    long_range_cutoff: float = PERIODIC,
     seed: int = 0,
     report: Report = lambda *_: None,
 ) -> tuple[ForceField, UncertaintyCheck]:

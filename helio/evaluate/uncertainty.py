@@ -15,6 +15,7 @@ from jaxtyping import Float
 from helio.datasets.store import Store
 from helio.errors import HelioError
 from helio.force_field import ForceField
+from helio.force_field.long_range_cutoff import PERIODIC
 from helio.neighbors import Neighbors
 from helio.prediction import Prediction
 from helio.system import System
@@ -118,7 +119,7 @@ class UncertaintyCheck:
 
 
 def check_uncertainty(
-    force_field: ForceField, chosen: Chosen, *, long_range_cutoff: float = 12.0, report: Report = lambda *_: None
+    force_field: ForceField, chosen: Chosen, *, long_range_cutoff: float = PERIODIC, report: Report = lambda *_: None
 ) -> UncertaintyCheck:
     """Compare the uncertainties of a model (float32) with its errors.
 

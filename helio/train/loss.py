@@ -24,6 +24,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from helio.force_field import ForceField, ManyLevels
+from helio.force_field.long_range_cutoff import PERIODIC
 from helio.neighbors import Neighbors
 from helio.prediction import Prediction
 from helio.system import System
@@ -68,7 +69,8 @@ class Loss:
       change it.
     - Dipoles of charged structures are compared relative to the coordinate origin.
     - Forces are derivatives of the very energy of the model, differentiated once more for the gradient of the loss.
-    - Structures that are periodic in any direction are evaluated with `long_range_cutoff`, others without a cutoff.
+    - Structures that are periodic in any direction are evaluated with `long_range_cutoff`, molecules with all pairs by
+      the published formula.
 
     Args:
         weights: by the names in `LABELS`; labels without a weight, or with weight zero, are not computed.
@@ -80,7 +82,7 @@ class Loss:
     weights: Mapping[str, float] = field(default_factory=lambda: dict(PUBLISHED_WEIGHTS))
     alpha: float = 2.0
     scales: Mapping[str, float] = field(default_factory=dict)
-    long_range_cutoff: float = 12.0
+    long_range_cutoff: float = PERIODIC
 
     def __call__(self, model: ForceField | ManyLevels | LowRank, batch: Batch) -> dict[str, Term]:
         """The sums of every label with a weight."""
@@ -102,7 +104,7 @@ class Loss:
 
 def predictions(model: ForceField | ManyLevels | LowRank, batch: Batch, *, long_range_cutoff: float) -> Prediction:
     """What the model says about each structure, at its level of theory where the model has several."""
-    cutoff = long_range_cutoff if any(batch.system.pbc) else None
+    cutoff = long_range_cutoff if any(batch.system.pbc) else None  # of molecules the automatic one
     whole: ForceField | ManyLevels = merged(model)
 
     def predict(level: Int[Array, ""], system: System, neighbors: Neighbors) -> Prediction:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
 from helio.force_field import ForceFieldSettings
+from helio.force_field.long_range_cutoff import PERIODIC
 from helio.settings.checking import Settings
 from helio.train.loss import LABELS
 from helio.train.shapes import MOST_SHAPES
@@ -120,7 +121,9 @@ class TrainSettings(Settings):
         None, description="of low-rank changes to the matrices of these parts, instead of changes to all their weights"
     )
     network: NetworkSettings = Field(_NETWORK, description="size of a model with random weights")
-    long_range_cutoff: float = Field(12.0, gt=0, description="in A, for periodic structures; others have none")
+    long_range_cutoff: float = Field(
+        PERIODIC, gt=0, description="in A, for periodic structures; molecules have all pairs"
+    )
     precision: Literal["float32", "float64"] = Field("float32", description="of all arithmetic")
     seed: int = Field(0, ge=0, lt=2**32, description="of the first weights and the order of the data")
 
