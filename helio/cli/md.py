@@ -9,6 +9,7 @@ import typer
 
 from helio.cli.md_options import settings_command, with_settings
 from helio.cli.run_end import would_write
+from helio.cli.structure_options import ALTLOC_HELP, FRAME_HELP, frame_number
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -26,6 +27,8 @@ def md(
         ),
     ],
     out: Annotated[Path | None, typer.Option(help="Run folder to make; default run.", show_default=False)] = None,
+    frame: Annotated[str | None, typer.Option(help=FRAME_HELP + " all simulates each in one batch.")] = None,
+    altloc: Annotated[str | None, typer.Option(help=ALTLOC_HELP)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in the folder.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, take a few steps to time them, write nothing.")
@@ -50,7 +53,7 @@ def md(
     keep_compiled_programs()
     from helio.cli.distributed import follows, joined
     from helio.cli.progress import live_report, say_how_it_ended
-    from helio.files.structures import read_folder, read_structure
+    from helio.files.structure_reading import read, read_all, read_folder
     from helio.settings.checking import checked
     from helio.simulate.input_file import SETTINGS_FILE
     from helio.simulate.run import run_md
@@ -60,12 +63,24 @@ def md(
     if structure.suffix in (".yaml", ".yml"):
         out_in_file, in_file = SETTINGS_FILE.read(structure)
         structure, out = Path(in_file.pop("structure")), out or out_in_file
+        frame_in_file, altloc_in_file = in_file.pop("frame", None), in_file.pop("altloc", None)
+        frame, altloc = frame or frame_in_file, altloc or altloc_in_file
     out = out or Path("run")
     values = in_file | {name: value for name, value in given.items() if value is not None}
     if distributed is not None:
         values["devices"] = joined(distributed, values.get("devices"))
     settings = checked(MDSettings, values)
-    structures = read_folder(structure) if structure.is_dir() else [read_structure(structure)] * settings.replicas
+    options: Any = {"altloc": altloc, "charge": settings.charge, "unpaired_electrons": settings.spin}
+    if structure.is_dir():
+        readings = read_folder(structure, **options)
+    elif frame == "all":
+        readings = read_all(structure, **options)
+    else:
+        readings = [read(structure, frame=frame_number(frame), **options)] * settings.replicas
+    if not follows(distributed):
+        for reading in dict.fromkeys(readings):
+            typer.echo(reading.summary())
+    structures = [reading.atoms for reading in readings]
     if dry_run:
         _explain(structures, settings, out)
         return

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from helio.cli.structure_options import ALTLOC_HELP, FRAME_HELP, frame_number
+
 if TYPE_CHECKING:
     from helio.simulate.minimise import Relaxation
 
@@ -35,6 +37,8 @@ def opt(
     electrostatics: Annotated[str, typer.Option(help="shifted (as published), ewald or pme.")] = "shifted",
     charge: Annotated[int | None, typer.Option(help="Total charge; by default from the file, else 0.")] = None,
     spin: Annotated[int | None, typer.Option(help="Unpaired electrons; by default from the file, else 0.")] = None,
+    frame: Annotated[str | None, typer.Option(help=FRAME_HELP)] = None,
+    altloc: Annotated[str | None, typer.Option(help=ALTLOC_HELP)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file if it exists.")] = False,
 ) -> None:
     """Relax positions, and with --cell the cell, until all forces are small."""
@@ -42,17 +46,16 @@ def opt(
 
     keep_compiled_programs()
     from helio.errors import HelioError
-    from helio.files.structures import check_writable, read_structure, write_structure
+    from helio.files.structure_reading import read
+    from helio.files.structures import check_writable, write_structure
     from helio.interfaces.ase import HelioCalculator
     from helio.simulate.minimise import minimise
 
-    atoms = read_structure(structure)
+    reading = read(structure, frame=frame_number(frame), altloc=altloc, charge=charge, unpaired_electrons=spin)
+    typer.echo(reading.summary())
+    atoms = reading.atoms
     out = out or structure.with_name(f"{structure.stem}-opt.extxyz")
     check_writable(out, overwrite=overwrite)
-    if charge is not None:
-        atoms.info["charge"] = charge
-    if spin is not None:
-        atoms.info["spin"] = spin
     atoms.calc = HelioCalculator(
         model,
         level=level,

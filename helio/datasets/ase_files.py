@@ -13,8 +13,8 @@ from helio.datasets.labels import labelled
 from helio.datasets.structure import LabelledStructure
 from helio.datasets.units import Units
 from helio.errors import HelioError
+from helio.files.ase_formats import each_structure
 from helio.files.hdf5 import is_hdf5
-from helio.files.structures import each_structure
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -75,7 +75,7 @@ def fragment_molecules(part: Fragments, name: str, seed: int, elements: Sequence
 def _systems(part: Fragments, *, first: bool = False) -> list[Atoms]:
     found: list[Atoms] = []
     for path in part.paths:
-        structures = read_structures(path, "0" if first else ":")
+        structures = read_structures(path)[: 1 if first else None]
         if not (structures[0].numbers == 1).any():
             raise HelioError(
                 f"{path} has no hydrogens, without which charges of fragments are not known: complete it, for example "

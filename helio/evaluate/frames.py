@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from helio.errors import HelioError
-from helio.files.structures import each_structure
+from helio.files.ase_formats import each_structure
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -21,6 +21,11 @@ class MDInput(MDSettings):
 
     structure: str = Field(description="structure file of any format that ASE reads", examples=["molecule.xyz"])
     out: str = Field("run", description="run folder to make")
+    frame: int | str | None = Field(
+        None,
+        description="structure of the file, from 1, or all; by default the first of pdb, mol2 and sdf, else the last",
+    )
+    altloc: str | None = Field(None, description="alternate location to take, a letter or largest")
 
 
 SETTINGS_FILE = SettingsFile(
@@ -28,7 +33,7 @@ SETTINGS_FILE = SettingsFile(
     command="helio md",
     template_command="helio template md",
     needs="structure: FILE",
-    top=("structure", "out"),
+    top=("structure", "out", "frame", "altloc"),
     paths=("structure",),
     paths_or_names=("model", "bias"),
     sections=SECTIONS,

@@ -133,7 +133,9 @@ def resume_md(path: str | Path, *, report: Report, steps: int | None = None, dev
 def _write_beginning(folder: RunFolder, batch: Batch, structures: Sequence[Atoms]) -> None:
     folder.write_settings(batch.settings.model_dump(mode="json"))
     for setup, one, own in zip(batch.setups, structures, folder.replicas(batch.count), strict=True):
-        write_structure(own.start, _host(setup.system).to_ase())
+        start = _host(setup.system).to_ase()
+        start.set_constraint(one.constraints)  # a run that is resumed holds the same atoms
+        write_structure(own.start, start)
         write_structure(own.topology, one)
 
 

@@ -13,6 +13,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array
 
 from helio.errors import HelioError
+from helio.files.fixed_atoms import fixed_atoms
 from helio.force_field import ForceField
 from helio.force_field.registry import load_model
 from helio.force_field.sharded import Sharded, everywhere, sharded
@@ -125,7 +126,10 @@ def _with_biases(force_field: ForceField | Sharded, atoms: Atoms, settings: MDSe
 
 def _freedom(atoms: Atoms, system: System, settings: MDSettings) -> tuple[Freedom, System]:
     """The allowed motions, and the system with its fixed distances."""
-    mobile = None if settings.frozen == () else ~selection_mask(settings.frozen, atoms)
+    fixed = fixed_atoms(atoms)
+    if settings.frozen != ():
+        fixed |= selection_mask(settings.frozen, atoms)
+    mobile = ~fixed if fixed.any() else None
     constraints: Constraints | None = None
     if settings.constraints != "none":
         build = fixed_hydrogen_bonds if settings.constraints == "h-bonds" else rigid_water

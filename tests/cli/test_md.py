@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 from ase.build import molecule
+from ase.constraints import FixAtoms
 from typer.testing import CliRunner
 
 from helio.cli import app
@@ -139,3 +140,49 @@ def test_opt(files: tuple[str, str]) -> None:
     assert CliRunner().invoke(app, arguments).exit_code == 1
     short = CliRunner().invoke(app, [*arguments[:-1], "1e-9", "--overwrite"])
     assert short.exit_code == 1 and "not converged" in short.output
+
+
+@pytest.fixture
+def kinds(files: tuple[str, str]) -> list[str]:
+    """Options that make runs short."""
+    return ["--model", files[1], "--steps", "2", "--save-every", "1", "--timestep", "2"]
+
+
+CASES = Path(__file__).parents[1] / "files" / "cases"
+
+
+def run_of(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["md", *arguments])
+
+
+def test_first_line_tells_what_was_understood(kinds: list[str]) -> None:
+    result = run_of(str(CASES / "succinate.sdf"), *kinds)
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("succinate.sdf: 12 atoms (C4H4O4); charge -2 ")
+    assert read_structure("run/start.extxyz").info["charge"] == -2
+    neutral = run_of(str(CASES / "succinate.sdf"), *kinds, "--charge", "0", "--out", "neutral")
+    assert "charge 0 (as asked for)" in neutral.output
+    assert read_structure("neutral/start.extxyz").info["charge"] == 0
+    refused = run_of(str(CASES / "half_oxygen.cif"), *kinds, "--out", "b")
+    assert refused.exit_code == 1 and "O at site 2" in refused.output and not Path("b").exists()
+
+
+def test_frames_and_all_of_them(kinds: list[str]) -> None:
+    both = run_of(str(CASES / "two.sdf"), *kinds, "--frame", "all", "--dry-run")
+    assert both.exit_code == 0 and "2 replicas in one batch" in both.output, both.output
+    second = run_of(str(CASES / "two.sdf"), *kinds, "--frame", "2", "--dry-run")
+    assert "frame 2 of 2" in second.output and "3 atoms (H2O)" in second.output
+    assert run_of(str(CASES / "two.sdf"), *kinds, "--frame", "x").exit_code == 1
+
+
+def test_atoms_that_the_file_fixes_do_not_move(kinds: list[str]) -> None:
+    water = molecule("H2O")
+    water.set_constraint(FixAtoms([0]))
+    write_structure("fixed.extxyz", water)
+    result = run_of("fixed.extxyz", *kinds, "--temperature", "10", "--timestep", "0.2")
+    assert result.exit_code == 0 and "1 fixed atoms" in result.output, result.output
+    resumed = CliRunner().invoke(app, ["resume", "run", "--steps", "4"])
+    assert resumed.exit_code == 0, resumed.output
+    frames = list(read_frames(Path("run/trajectory.h5md")))
+    moved = np.abs(frames[-1].arrays["position"] - water.positions).max(axis=1)
+    assert len(frames) == 5 and moved[0] < 1e-6 and (moved[1:] > 1e-5).all()

@@ -27,6 +27,7 @@ def test_template_is_a_settings_file_with_every_default(tmp_path: Path) -> None:
     (tmp_path / "settings.yaml").write_text(printed())
     out, values = SETTINGS_FILE.read(tmp_path / "settings.yaml")
     assert values.pop("structure") == str(tmp_path / "molecule.xyz") and out == tmp_path / "run"
+    assert (values.pop("frame"), values.pop("altloc")) == (None, None)
     assert set(values) == set(MDSettings.model_fields)
     assert checked(MDSettings, values) == MDSettings()  # pyright: ignore[reportCallIssue]
 
@@ -56,7 +57,7 @@ def test_examples_of_restraints_are_valid() -> None:
 
 def test_schema_names_every_setting_and_demands_a_structure() -> None:
     schema = json.loads(printed("--schema"))
-    assert set(schema["properties"]) == {*MDSettings.model_fields, "structure", "out"}
+    assert set(schema["properties"]) == {*MDSettings.model_fields, "structure", "out", "frame", "altloc"}
     assert schema["required"] == ["structure"] and schema["additionalProperties"] is False
     assert schema["properties"]["ensemble"]["enum"] == ["nve", "nvt", "npt"]
     assert "restraints" in schema["properties"]
