@@ -24,14 +24,16 @@ from helio.force_field.tabulation import why_plain
 from helio.neighbors import NeighborList, NeighborPlans
 from helio.simulate.engine import UnstableError, batch_of_lists, blank_state, first_forces, on_host, unevaluated_state
 from helio.simulate.lists import ActiveLists, blank_lists
+from helio.simulate.placement import Placement
 from helio.simulate.record import Recorder
 from helio.simulate.replicas import common_plans, exchanged, stacked, unstacked, without_padding
 from helio.simulate.settings import MDSettings
-from helio.simulate.setup import Setup, set_up, start_temperature
+from helio.simulate.setup import Setup, chosen_force_field, set_up, start_temperature
 from helio.simulate.state import State
 from helio.simulate.steps import Composition
 from helio.simulate.stop_conditions import StopConditions
 from helio.simulate.watch import Seen, least_certain, look
+from helio.system import System
 from helio.units import BOLTZMANN
 
 
@@ -78,6 +80,11 @@ class Batch:
         """The states of the replicas apart, as host arrays of real atoms."""
         states = [state] if self.count == 1 else [unstacked(state, number) for number in range(self.count)]
         return [without_padding(one) for one in states]
+
+    def coordinates(self, state: State) -> list[System]:
+        """The systems of the replicas, as host arrays of real atoms at the user's coordinates."""
+        pairs = zip(self.setups, self.each(state), strict=True)
+        return [setup.placement.coordinates(replica.system) for setup, replica in pairs]
 
     def start(self, momenta: Sequence[Array | None]) -> tuple[State, ActiveLists]:
         """State and lists at step 0, with these momenta or thermal ones."""
@@ -132,7 +139,7 @@ class Batch:
     def recorder(self, folder: RunFolder, state: State, *, last_step: int | None = None) -> BatchRecorder:
         """The records of all replicas."""
         recorders = [
-            Recorder(own, one, setup.settings, setup.integrator, last_step=last_step)
+            Recorder(own, one, setup.settings, setup.integrator, placement=setup.placement, last_step=last_step)
             for own, one, setup in zip(folder.replicas(self.count), self.each(state), self.setups, strict=True)
         ]
         exchanges = None
@@ -278,8 +285,12 @@ class ExchangeLog:
             csv.writer(file).writerows(rows)
 
 
-def make_batch(structures: Sequence[Atoms], settings: MDSettings) -> Batch:
+def make_batch(
+    structures: Sequence[Atoms], settings: MDSettings, placements: Sequence[Placement] | None = None
+) -> Batch:
     """Set up every replica: the n-th has the seed plus n, and its own temperature if there are several.
+
+    `placements` are those with which a run that goes on began.
 
     Raises:
         HelioError: a structure cannot be simulated, or the replicas not together.
@@ -292,12 +303,19 @@ def make_batch(structures: Sequence[Atoms], settings: MDSettings) -> Batch:
     if count > 1 and settings.devices > 1:
         raise HelioError("several devices share one system; run replicas on one device each (leave out --devices)")
     rows = max(len(atoms) for atoms in structures)
-    setups = []
+    force_field = chosen_force_field(settings)
+    # What replicas share, biases and configurations that wander, knows one placement.
+    share = bool(settings.restraints) or settings.bias is not None or settings.exchange_every is not None
+    setups: list[Setup] = []
     for number, atoms in enumerate(structures):
+        placement = None if placements is None else placements[number]
+        if placement is None and share and setups:
+            placement = setups[0].placement.for_atoms(len(atoms))
         changes: dict[str, Any] = {"seed": (settings.seed + number) % 2**32}
         if settings.replica_temperatures:
             changes["temperature"] = settings.replica_temperatures[number]
-        setups.append(set_up(atoms, settings.model_copy(update=changes), rows=rows))
+        chosen = settings.model_copy(update=changes)
+        setups.append(set_up(atoms, chosen, rows=rows, force_field=force_field, placement=placement))
     integrators = [setup.integrator for setup in setups]
     if count == 1:
         return Batch(settings, setups, integrators[0])

@@ -91,8 +91,13 @@ def add_bias(potential: Any, energy: Energy, *, name: str = "bias") -> Biased:
 
     A bias has no natural share per atom: `atomic_energies` get it in equal parts, so that they sum to the energy.
     """
+    return Biased(potential, as_tree(energy), name)
+
+
+def as_tree(energy: Energy) -> Any:
+    """The energy as a tree, which a plain function is not."""
     is_tree = isinstance(energy, eqx.Module | jax.tree_util.Partial)
-    return Biased(potential, energy if is_tree else jax.tree_util.Partial(energy), name)
+    return energy if is_tree else jax.tree_util.Partial(energy)
 
 
 def _cast(energy: Any, dtype: str) -> Any:

@@ -16,6 +16,7 @@ from helio.files.run_folder import RunFolder
 from helio.files.structures import read_structure, write_structure
 from helio.files.trajectory import ENERGY, Frame, Particles, TrajectoryWriter
 from helio.simulate.bonds import bonds
+from helio.simulate.placement import Placement
 from helio.simulate.pressure import pressure
 from helio.simulate.saved_atoms import saved_atoms
 from helio.simulate.settings import MDSettings
@@ -39,10 +40,15 @@ class Recorder:
         settings: MDSettings,
         integrator: Composition,
         *,
+        placement: Placement | None = None,
         last_step: int | None = None,
     ) -> None:
-        """Begin the records of a run, or with `last_step` go on with them, dropping all beyond that step."""
+        """Begin the records of a run, or with `last_step` go on with them, dropping all beyond that step.
+
+        `placement` gives the user's coordinates; by default they are the positions of the state.
+        """
         self._settings, self._integrator = settings, integrator
+        self._placement = placement or Placement.nowhere(len(state.system))
         columns = [
             "step",
             "time_ps",
@@ -91,10 +97,12 @@ class Recorder:
                 values += _uncertainty_values(seen)
             self._log.append([step, round(time_ps, 7), *values, round(ns_per_day, 4)])
         if step % settings.save_every == 0:
-            self._trajectory.append(_frame(state, settings, time_ps, self._chosen))
+            system = self._placement.coordinates(state.system)
+            self._trajectory.append(_frame(state, system, settings, time_ps, self._chosen))
         if seen is not None:
             last = settings.stop_when_uncertain
-            self._uncertain.offer(state.system, seen, step=step, time_ps=time_ps, last=last)
+            system = self._placement.coordinates(state.system)
+            self._uncertain.offer(system, seen, step=step, time_ps=time_ps, last=last)
 
     def commit(self) -> None:
         """Bring all frames to the disk (rows of the log are there already)."""
@@ -155,7 +163,7 @@ def _particles(start: Atoms, system: System, chosen: np.ndarray) -> Particles:
     )
 
 
-def _frame(state: State, settings: MDSettings, time_ps: float, chosen: np.ndarray) -> Frame:
+def _frame(state: State, system: System, settings: MDSettings, time_ps: float, chosen: np.ndarray) -> Frame:
     dtype, prediction = state.momenta.dtype, state.prediction
     quantities = {
         "velocities": ("velocity", state.velocities, 1000 * FS),
@@ -163,7 +171,7 @@ def _frame(state: State, settings: MDSettings, time_ps: float, chosen: np.ndarra
         "charges": ("charge", prediction.charges, 1),
         "hirshfeld_ratios": ("hirshfeld_ratio", prediction.hirshfeld_ratios, 1),
     }
-    arrays = {"position": np.asarray(state.system.positions)[chosen]}
+    arrays = {"position": np.asarray(system.positions)[chosen]}
     for wanted, (name, values, unit) in quantities.items():
         if wanted in settings.save:
             arrays[name] = np.asarray(values)[chosen] * np.asarray(unit, dtype)

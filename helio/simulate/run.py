@@ -30,6 +30,7 @@ from helio.settings.checking import checked
 from helio.simulate.batch import Batch, BatchRecorder, NoRecorder, make_batch, plans_of
 from helio.simulate.engine import UnstableError, advance
 from helio.simulate.lists import ActiveLists
+from helio.simulate.placement import Placement
 from helio.simulate.processes import decided, is_first, led_by_first, prepare_devices
 from helio.simulate.record import temperature
 from helio.simulate.saved_atoms import saved_atoms, topology_text
@@ -117,7 +118,8 @@ def resume_md(path: str | Path, *, report: Report, steps: int | None = None, dev
     with numerics(settings.precision), stop_signal() as stop, ExitStack() as claims:
         with led_by_first() as leads:
             folder = claims.enter_context(claim_existing(path)) if leads else RunFolder(Path(path))
-        batch = make_batch([read_structure(own.start) for own in folder.existing_replicas()], settings)
+        starts = [read_structure(replica.start) for replica in folder.existing_replicas()]
+        batch = make_batch(starts, settings, _placements(folder, starts))
         state, lists = _restore(batch, folder, same_plans=settings.devices == before.devices)
         step = _step(state)
         if step > settings.steps:
@@ -133,7 +135,7 @@ def resume_md(path: str | Path, *, report: Report, steps: int | None = None, dev
 def _write_beginning(folder: RunFolder, batch: Batch, structures: Sequence[Atoms]) -> None:
     folder.write_settings(batch.settings.model_dump(mode="json"))
     for setup, one, own in zip(batch.setups, structures, folder.replicas(batch.count), strict=True):
-        start = _host(setup.system).to_ase()
+        start = setup.placement.coordinates(_host(setup.system)).to_ase()
         start.set_constraint(one.constraints)  # a run that is resumed holds the same atoms
         write_structure(own.start, start)
         write_structure(own.topology, one)
@@ -176,8 +178,9 @@ def _run(
     model = _fingerprint(batch)
     step = _step(state)
     saved, seen = step, None
+    info = {"model": model, "placements": [setup.placement.to_json() for setup in batch.setups]}
     if step == 0:
-        _save(recorder, folder, state, lists, model)
+        _save(recorder, folder, state, lists, info)
     good = state, lists
     conditions = batch.stop_conditions([read_structure(own.start) for own in folder.replicas(batch.count)])
     while step < settings.steps:
@@ -193,10 +196,10 @@ def _run(
                 batch.check(conditions, state, lists, good)
                 good = state, lists
         except UnstableError as error:
-            _save(recorder, folder, error.state, error.lists, model)
+            _save(recorder, folder, error.state, error.lists, info)
             if is_first():
-                for own, last in zip(folder.replicas(batch.count), batch.each(error.state), strict=True):
-                    write_structure(own.last_good, last.system.to_ase(), overwrite=True)
+                for own, last in zip(folder.replicas(batch.count), batch.coordinates(error.state), strict=True):
+                    write_structure(own.last_good, last.to_ase(), overwrite=True)
             where = folder.last_good if batch.count == 1 else folder.path / "replica-*" / folder.last_good.name
             raise HelioError(f"{error}. It is in {where}") from error
         seconds = time.perf_counter() - began
@@ -210,14 +213,14 @@ def _run(
             state, lists = batch.exchange(state, lists, recorder)
         if step % settings.checkpoint_every == 0:
             lists = batch.with_mesh(state, lists)
-            _save(recorder, folder, state, lists, model)
+            _save(recorder, folder, state, lists, info)
             saved = step
         report(_progress(batch, state, rate, seen))
         if found is not None and settings.stop_when_uncertain and any(one.extrapolates for one in found):
-            _save(recorder, folder, state, lists, model)
+            _save(recorder, folder, state, lists, info)
             batch.check_certainty(state, found)
     if saved < step:
-        _save(recorder, folder, state, lists, model)
+        _save(recorder, folder, state, lists, info)
     return Outcome(step, settings.steps, interrupted=step < settings.steps)
 
 
@@ -234,14 +237,22 @@ def _next_event(step: int, settings: MDSettings) -> int:
 
 
 def _save(
-    recorder: BatchRecorder | NoRecorder, folder: RunFolder, state: State, lists: ActiveLists, model: str
+    recorder: BatchRecorder | NoRecorder, folder: RunFolder, state: State, lists: ActiveLists, info: dict[str, Any]
 ) -> None:
     """Commit: what was recorded first, then the checkpoint that vouches for it."""
     if not is_first():
         return
     recorder.commit()
-    info = {"step": _step(state), "plans": plans_of(lists).to_json(), "model": model}
+    info = {"step": _step(state), "plans": plans_of(lists).to_json()} | info
     write_checkpoint(folder.checkpoint, {"state": state, "lists": lists.places}, info)
+
+
+def _placements(folder: RunFolder, starts: Sequence[Atoms]) -> list[Placement]:
+    """Those with which the run began; runs of former versions computed with the coordinates themselves."""
+    _, info = read_arrays(folder.checkpoint)
+    if "placements" not in info:
+        return [Placement.nowhere(len(atoms)) for atoms in starts]
+    return [Placement.from_json(values, len(atoms)) for values, atoms in zip(info["placements"], starts, strict=True)]
 
 
 def _restore(batch: Batch, folder: RunFolder, *, same_plans: bool) -> tuple[State, ActiveLists]:

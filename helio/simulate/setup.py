@@ -30,6 +30,7 @@ from helio.simulate.ensembles import (
 )
 from helio.simulate.freedom import Freedom
 from helio.simulate.masses import repartitioned
+from helio.simulate.placement import Placement, at_coordinates
 from helio.simulate.restraints import Restraints
 from helio.simulate.rigid import fixed_hydrogen_bonds, rigid_water
 from helio.simulate.schedule import Schedule
@@ -49,21 +50,44 @@ class Setup:
     force_field: ForceField  # with its uncertainty where that is watched
     potential: Any  # the force field, with biases, over the devices asked for
     integrator: Composition
-    system: System
+    system: System  # near the origin
+    placement: Placement  # of the user's coordinates
     mesh: Mesh | None  # the devices that share the system, if there are several
     watched: ForceField | Sharded | None  # the force field with its uncertainty, over the devices asked for
 
 
-def set_up(atoms: Atoms, settings: MDSettings, *, rows: int | None = None) -> Setup:
-    """Everything that a run needs, with padding atoms up to `rows`; `HelioError` for whatever cannot be."""
-    force_field = load_model(
+def chosen_force_field(settings: MDSettings) -> ForceField:
+    """The force field that settings ask for, in their precision; `HelioError` where there is none."""
+    return load_model(
         settings.model,
         level=settings.level,
         kernels=settings.kernels,
         long_range_cutoff=settings.long_range_cutoff,
         electrostatics=settings.electrostatics,
-    )
-    force_field, watched = _watched(force_field, settings)
+    ).astype(settings.precision)
+
+
+def set_up(
+    atoms: Atoms,
+    settings: MDSettings,
+    *,
+    rows: int | None = None,
+    force_field: ForceField | None = None,
+    placement: Placement | None = None,
+) -> Setup:
+    """Everything that a run needs.
+
+    Args:
+        atoms: the structure.
+        settings: of the run.
+        rows: of arrays, padding atoms included; by default those of the atoms.
+        force_field: from `chosen_force_field`, which takes a moment, where several set-ups share it.
+        placement: of the coordinates; by default that brings the atoms near the origin.
+
+    Raises:
+        HelioError: for whatever cannot be simulated.
+    """
+    force_field, watched = _watched(force_field or chosen_force_field(settings), settings)
     known = watched or force_field
     if settings.constraints != "none":
         atoms = make_whole(atoms)
@@ -71,8 +95,10 @@ def set_up(atoms: Atoms, settings: MDSettings, *, rows: int | None = None) -> Se
     if settings.hydrogen_mass is not None:
         masses = repartitioned(system.masses, atoms, hydrogen_mass=settings.hydrogen_mass)
         system = eqx.tree_at(lambda s: s.masses, system, masses)
+    placement = placement or Placement.of(atoms, system)
+    system = placement.near(system)
     shared = sharded(force_field, settings.devices) if settings.devices > 1 else None
-    potential = _with_biases(shared or force_field, atoms, settings)
+    potential = _with_biases(shared or force_field, atoms, settings, placement, rows or len(system))
     potential.check(system)
     freedom, system = _freedom(atoms, system, settings)
     _check_cell(system, settings)
@@ -89,7 +115,7 @@ def set_up(atoms: Atoms, settings: MDSettings, *, rows: int | None = None) -> Se
             system.padded(rows or len(system)).astype(precision),
         ),
     )
-    return Setup(settings, known.astype(precision), potential, integrator, system, mesh, watched)
+    return Setup(settings, known.astype(precision), potential, integrator, system, placement, mesh, watched)
 
 
 def start_temperature(settings: MDSettings) -> float:
@@ -114,13 +140,16 @@ def _watched(force_field: ForceField, settings: MDSettings) -> tuple[ForceField,
     return bare, force_field if settings.uncertainty_every else None
 
 
-def _with_biases(force_field: ForceField | Sharded, atoms: Atoms, settings: MDSettings) -> Any:
+def _with_biases(
+    force_field: ForceField | Sharded, atoms: Atoms, settings: MDSettings, placement: Placement, rows: int
+) -> Any:
+    """The force field with restraints and bias, which see the user's coordinates."""
     potential: Any = force_field
     if settings.restraints:
         parts = tuple(restraint.restraint(atoms) for restraint in settings.restraints)
-        potential = add_bias(potential, Restraints(parts), name="restraints")
+        potential = add_bias(potential, at_coordinates(Restraints(parts), placement, rows), name="restraints")
     if settings.bias is not None:
-        potential = add_bias(potential, load_bias(settings.bias), name="bias")
+        potential = add_bias(potential, at_coordinates(load_bias(settings.bias), placement, rows), name="bias")
     return potential
 
 

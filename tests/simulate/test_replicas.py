@@ -18,11 +18,12 @@ from ase import Atoms
 from ase.build import molecule
 
 from helio.errors import HelioError
-from helio.force_field import ForceField
+from helio.force_field import ForceField, load_model
 from helio.force_field.model_file import ModelInfo, save_model
 from helio.precision import numerics
 from helio.settings.checking import checked
 from helio.simulate import Freedom, Schedule, make_lists
+from helio.simulate.batch import make_batch
 from helio.simulate.engine import advance, batch_of_lists, first_forces, unevaluated_state
 from helio.simulate.ensembles import with_bath_in_the_middle
 from helio.simulate.replicas import exchanged, stacked
@@ -52,6 +53,19 @@ def chosen(model_file: Path, **changes: Any) -> Any:
 def positions(folder: Path) -> np.ndarray:
     with h5py.File(folder / "trajectory.h5md") as file:
         return np.asarray(file["particles/all/position/value"])
+
+
+def test_replicas_share_one_model(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = []
+
+    def load(*arguments: Any, **options: Any) -> ForceField:
+        loaded.append(arguments)
+        return load_model(*arguments, **options)
+
+    monkeypatch.setattr("helio.simulate.setup.load_model", load)
+    with numerics("float64"):
+        batch = make_batch([molecule(name) for name in ("H2O", "NH3", "CH4")], chosen(model_file))
+    assert len(loaded) == 1 and batch.count == 3
 
 
 def test_each_of_a_batch_moves_as_alone(tmp_path: Path, model_file: Path) -> None:
