@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from helio.errors import HelioError
-from helio.files.orientation import in_standard_orientation
+from helio.files.orientation import cell_for_images, standard_orientation
 from helio.units import FS
 
 
@@ -23,8 +23,8 @@ def is_extended_xyz(path: Path) -> bool:
     return "Lattice=" in second or "Properties=" in second
 
 
-def open_extended_xyz(path: Path) -> Any:
-    """The atoms and all frames, in memory; times are `time_ps` of the frames, or 1 ps apart.
+def open_extended_xyz(path: Path) -> tuple[Any, tuple[bool, bool, bool]]:
+    """The atoms and all frames, in memory, and the periodic directions; times are `time_ps` of frames, or 1 ps apart.
 
     Cells are turned into the standard orientation, with positions and velocities.
 
@@ -57,7 +57,7 @@ def open_extended_xyz(path: Path) -> Any:
             dt=interval or 1.0,
             time_offset=times[0] or 0.0,
         )
-    return universe
+    return universe, (bool(first.pbc[0]), bool(first.pbc[1]), bool(first.pbc[2]))
 
 
 def _read(path: Path) -> list[Any]:
@@ -74,6 +74,9 @@ def _read(path: Path) -> list[Any]:
 
 def _standard(atoms: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Positions, box (a, b, c, alpha, beta, gamma; zeros without) and velocities in A/ps."""
-    positions, box, turn = in_standard_orientation(atoms)
+    if not atoms.pbc.any():
+        return atoms.positions, np.zeros(6), atoms.get_velocities() * (1000 * FS) if atoms.has("momenta") else None
+    box, turn = standard_orientation(cell_for_images(atoms.cell.array, atoms.pbc, atoms.positions))
+    positions = atoms.positions @ turn.T
     velocities = atoms.get_velocities() @ turn.T * (1000 * FS) if atoms.has("momenta") else None
-    return positions, np.zeros(6) if box is None else box, velocities
+    return positions, box, velocities

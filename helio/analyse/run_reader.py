@@ -1,8 +1,9 @@
 """A run's `trajectory.h5md` as a reader of MDAnalysis.
 
 MDAnalysis has a reader of its own for H5MD. This one also hands out charges and Hirshfeld ratios, turns cells of any
-orientation into the one that MDAnalysis assumes (positions, velocities and forces along with them), says where
-frames are missing, and reads many frames at once, which is what makes going through small systems fast.
+orientation into the one that MDAnalysis assumes (positions, velocities and forces along with them), gives it a cell in
+which no image along an open direction is near, says where frames are missing, and reads many frames at once, which is
+what makes going through small systems fast.
 
 In `Timestep.data`: `charge` (n,) in e, `hirshfeld_ratio` (n,), `energy_...` in eV, `step`.
 """
@@ -15,9 +16,10 @@ from typing import Any, ClassVar
 import h5py
 import numpy as np
 from MDAnalysis.coordinates.base import ReaderBase
-from MDAnalysis.lib.mdamath import triclinic_box, triclinic_vectors
+from MDAnalysis.lib.mdamath import triclinic_vectors
 
 from helio.errors import HelioError
+from helio.files.orientation import cell_for_images, standard_orientation
 
 _BUFFER_BYTES = 16_000_000
 _VECTORS = {"position": "positions", "velocity": "velocities", "force": "forces"}
@@ -79,6 +81,8 @@ class RunReader(ReaderBase):
         for name, observable in (self._file.get("observables") or {}).items():
             self._datasets[name] = observable["value"]
         self._per_read = max(1, int(_BUFFER_BYTES / sum(d.nbytes / max(1, len(d)) for d in self._datasets.values())))
+        self._pbc = [kind in ("periodic", b"periodic") for kind in group["box"].attrs["boundary"]]
+        self._cell: np.ndarray | None = None
         self._buffer: dict[str, np.ndarray] = {}
         self._buffered = range(0)
         self._last = -1
@@ -110,30 +114,26 @@ class RunReader(ReaderBase):
             raise self._lost(i)
         turn = None
         ts.dimensions = None
-        if "edges" in arrays:
-            edges = arrays.pop("edges")
-            ts.dimensions = triclinic_box(*edges)
-            turn = _turn(edges.astype(float), ts.dimensions)
+        edges = arrays.pop("edges", None)
+        if edges is not None and any(self._pbc):
+            ts.dimensions, turn = self._oriented(cell_for_images(edges, self._pbc, arrays["position"]))
         for name, attribute in _VECTORS.items():
             if name in arrays:
                 vectors = arrays.pop(name)
-                setattr(ts, attribute, vectors if turn is None else vectors @ turn)
+                setattr(ts, attribute, vectors if turn is None else vectors @ turn.T)
         ts.data.update(arrays, step=int(self._steps[i]))
+
+    def _oriented(self, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Parameters of the cell, and the turn to its orientation; None where it has that already."""
+        if self._cell is None or not np.array_equal(cell, self._cell):
+            parameters, turn = standard_orientation(cell)
+            standing = np.allclose(cell, triclinic_vectors(parameters.astype(np.float32)), atol=1e-4)
+            self._cell, self._orientation = cell, (parameters, None if standing else turn)
+        return self._orientation
 
     def _lost(self, i: int) -> HelioError:
         folder = Path(self.filename).parent / "trajectory"
         return HelioError(f"frame {i} of {self.filename} is not there: a file in {folder} is missing or cut off")
-
-
-def _turn(edges: np.ndarray, dimensions: np.ndarray) -> np.ndarray | None:
-    """The rotation (3, 3), from the right, that brings the cell into the orientation of MDAnalysis; None if it is.
-
-    A left-handed cell is mirrored, which changes no distance.
-    """
-    standard = triclinic_vectors(dimensions).astype(float)
-    if np.allclose(edges, standard, atol=1e-4):
-        return None
-    return np.linalg.solve(edges, standard)
 
 
 def _dataset(file: h5py.File, name: str) -> h5py.Dataset:

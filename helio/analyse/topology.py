@@ -79,7 +79,12 @@ def open_universe(path: Path, topology: Path | None) -> tuple[Any, Periodic]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            universe: Any = open_extended_xyz(path) if extended else MDAnalysis.Universe(*files)
+            periodic = None
+            universe: Any
+            if extended:
+                universe, periodic = open_extended_xyz(path)
+            else:
+                universe = MDAnalysis.Universe(*files)
             frames = len(universe.trajectory)
         except (ValueError, OSError, TypeError, EOFError, IndexError, KeyError, StopIteration) as error:
             advice = "" if topology is not None else "; if it does not say which atoms it holds, give --topology"
@@ -90,7 +95,7 @@ def open_universe(path: Path, topology: Path | None) -> tuple[Any, Periodic]:
     dimensions = universe.trajectory[0].dimensions
     boxed = dimensions is not None and bool((dimensions[:3] > 0).all())
     _set_bonds(universe, _completed(universe, boxed))
-    return universe, (boxed, boxed, boxed)
+    return universe, periodic or (boxed, boxed, boxed)
 
 
 def molecules_of(universe: Any) -> np.ndarray:

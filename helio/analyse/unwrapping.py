@@ -28,14 +28,14 @@ def whole_positions(frames: Frames) -> Reader:
     offsets = _offsets(frames)
     if frames.unwrapped:
         return lambda moment: moment.positions + offsets @ moment.triclinic_dimensions.astype(float)
-    return _Continued(offsets)
+    return _Continued(offsets, np.array(frames.periodic))
 
 
 class _Continued:
     """Goes on from frame to frame; moves are counted in the cell of the later one."""
 
-    def __init__(self, offsets: np.ndarray) -> None:
-        self._offsets = offsets
+    def __init__(self, offsets: np.ndarray, periodic: np.ndarray) -> None:
+        self._offsets, self._periodic = offsets, periodic
         self._scaled: np.ndarray | None = None
 
     def __call__(self, moment: Any) -> np.ndarray:
@@ -45,7 +45,7 @@ class _Continued:
             self._scaled = scaled + self._offsets
         else:
             move = scaled - self._scaled
-            self._scaled = self._scaled + move - np.rint(move)
+            self._scaled = self._scaled + move - np.rint(move) * self._periodic
         return self._scaled @ cell
 
 
@@ -62,7 +62,7 @@ def _offsets(frames: Frames) -> np.ndarray:
     order, before = breadth_first_order(graph, count, directed=False)
     positions = np.concatenate([moment.positions.astype(float), np.zeros((1, 3))])
     parents = np.where(before[:count] == count, np.arange(count), before[:count])
-    steps = -np.rint((positions[:count] - positions[parents]) @ inverse).astype(int)
+    steps = -np.rint((positions[:count] - positions[parents]) @ inverse).astype(int) * np.array(frames.periodic)
     offsets = np.zeros((count, 3), int)
     for atom in order[1:]:
         offsets[atom] = offsets[parents[atom]] + steps[atom]

@@ -104,8 +104,9 @@ def pdb_atoms(file: PdbFile, model: int, *, altloc: str | None = None) -> tuple[
     elif charges.any():
         atoms.set_initial_charges(charges)
     if file.cell is not None:
-        atoms.cell = cellpar_to_cell(file.cell)
-        atoms.pbc = True
+        there = file.cell[:3] > 1.0
+        vectors = cellpar_to_cell(np.where(np.append(there, [True] * 3), file.cell, 1.0))
+        atoms.cell, atoms.pbc = vectors * there[:, None], there
     if any(not line[76:78].strip() for line in lines):
         notes.append("elements from the names of atoms, where the file gives none")
     return atoms, notes

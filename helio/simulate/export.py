@@ -18,7 +18,7 @@ from scipy.sparse.csgraph import connected_components
 
 from helio.errors import HelioError
 from helio.files.atomic import atomic_path
-from helio.files.orientation import in_standard_orientation
+from helio.files.orientation import in_standard_orientation, stated_cell
 from helio.files.run_folder import RunFolder
 from helio.files.trajectory import ENERGY, Frame, Particles, read_frames, read_particles
 from helio.simulate.bonds import bonds, make_whole
@@ -80,7 +80,7 @@ def export_trajectory(
 
 
 def _atoms(particles: Particles, frame: Frame) -> Atoms:
-    cell = frame.arrays.get("edges", np.zeros((3, 3)))
+    cell = stated_cell(frame.arrays.get("edges", np.zeros((3, 3))), particles.pbc)
     atoms = Atoms(particles.species, frame.arrays["position"], cell=cell, pbc=particles.pbc, masses=particles.masses)
     return atoms
 

@@ -12,6 +12,7 @@ from ase.geometry import cell_to_cellpar
 
 import helio
 from helio.files.log import Log
+from helio.files.orientation import stated_cell
 from helio.files.run_folder import RunFolder
 from helio.files.structures import read_structure, write_structure
 from helio.files.trajectory import ENERGY, Frame, Particles, TrajectoryWriter
@@ -65,7 +66,10 @@ class Recorder:
         self._chosen = saved_atoms(folder.topology.read_text(encoding="utf-8"), settings.save_atoms)
         if len(self._chosen) < len(state.system) and last_step is None:
             write_structure(folder.saved_topology, cast(Atoms, read_structure(folder.topology)[self._chosen]))
-        particles = _particles(read_structure(folder.start), state.system, self._chosen)
+        start = read_structure(folder.start)
+        # The engine ignores vectors of open directions; the file's own, vacuum lengths, are what frames hold.
+        self._open_vectors = stated_cell(start.cell.array, state.system.pbc)
+        particles = _particles(start, state.system, self._chosen)
         self._trajectory = TrajectoryWriter(folder.path, particles, creator=helio.__version__, last_step=last_step)
         self._log = Log(folder.log, columns, last_step=last_step)
         self._uncertain = UncertainStructures(
@@ -98,7 +102,7 @@ class Recorder:
             self._log.append([step, round(time_ps, 7), *values, round(ns_per_day, 4)])
         if step % settings.save_every == 0:
             system = self._placement.coordinates(state.system)
-            self._trajectory.append(_frame(state, system, settings, time_ps, self._chosen))
+            self._trajectory.append(_frame(state, system, settings, time_ps, self._chosen, self._open_vectors))
         if seen is not None:
             last = settings.stop_when_uncertain
             system = self._placement.coordinates(state.system)
@@ -163,7 +167,9 @@ def _particles(start: Atoms, system: System, chosen: np.ndarray) -> Particles:
     )
 
 
-def _frame(state: State, system: System, settings: MDSettings, time_ps: float, chosen: np.ndarray) -> Frame:
+def _frame(
+    state: State, system: System, settings: MDSettings, time_ps: float, chosen: np.ndarray, open_vectors: np.ndarray
+) -> Frame:
     dtype, prediction = state.momenta.dtype, state.prediction
     quantities = {
         "velocities": ("velocity", state.velocities, 1000 * FS),
@@ -180,5 +186,6 @@ def _frame(state: State, system: System, settings: MDSettings, time_ps: float, c
         arrays |= {f"{ENERGY}{name}": np.asarray(value, np.float64) for name, value in prediction.energy_terms.items()}
         arrays[f"{ENERGY}potential"] = np.asarray(total)
     if any(state.system.pbc):
-        arrays["edges"] = np.asarray(state.system.cell)
+        periodic, cell = np.array(state.system.pbc)[:, None], np.asarray(state.system.cell)
+        arrays["edges"] = np.where(periodic, cell, open_vectors).astype(cell.dtype)
     return Frame(int(state.step), time_ps, arrays)

@@ -136,6 +136,7 @@ def _write_beginning(folder: RunFolder, batch: Batch, structures: Sequence[Atoms
     folder.write_settings(batch.settings.model_dump(mode="json"))
     for setup, one, own in zip(batch.setups, structures, folder.replicas(batch.count), strict=True):
         start = setup.placement.coordinates(_host(setup.system)).to_ase()
+        start.cell = np.where(start.pbc[:, None], start.cell.array, one.cell.array)  # with the vacuum of a slab
         start.set_constraint(one.constraints)  # a run that is resumed holds the same atoms
         write_structure(own.start, start)
         write_structure(own.topology, one)

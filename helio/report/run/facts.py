@@ -41,9 +41,11 @@ def run_facts(frames: Frames) -> list[tuple[str, str]]:
     found.append(("Frames", f"{len(frames):,}{apart}"))
     dimensions = frames.first().dimensions
     if dimensions is not None and any(frames.periodic):
-        lengths, angles = dimensions[:3], dimensions[3:]
+        periodic = np.array(frames.periodic)
+        lengths, angles = dimensions[:3][periodic], dimensions[3:]
         aslant = "" if np.allclose(angles, 90) else f", {', '.join(f'{angle:.4g}' for angle in angles)}°"
-        found.append(("Box at the start", f"{' × '.join(f'{length:.4g}' for length in lengths)} Å{aslant}"))
+        box = f"{' × '.join(f'{length:.4g}' for length in lengths)} Å{aslant}"
+        found.append(("Box at the start", box if periodic.all() else f"{box}, open otherwise"))
     if "ns_per_day" in log and (speeds := log["ns_per_day"][log["ns_per_day"] > 0]).size:
         found.append(("Speed", f"{np.median(speeds):.3g} ns/day"))
     if frames.run is not None:

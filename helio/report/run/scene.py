@@ -47,7 +47,7 @@ def run_scene(frames: Frames, *, most_bytes: int) -> Shown:
         cell = moment.triclinic_dimensions if moment.dimensions is not None and any(frames.periodic) else None
         positions[i] = whole(moment.positions.astype(float), cell)[atoms]
         if cell is not None:
-            cells.append(cell.astype(float))
+            cells.append(cell * np.array(frames.periodic)[:, None])  # of open directions no vector is drawn
     if cells and np.allclose(cells, cells[0], atol=1e-4):
         cells = cells[:1]
     place = np.full(len(frames.universe.atoms), -1)
