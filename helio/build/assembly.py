@@ -10,6 +10,8 @@ from vesin import ase_neighbor_list
 
 # Per-atom arrays of names, as ASE's reader of PDB files calls them; strings of at most four letters.
 NAMES = ("atomtypes", "residuenames", "residuenumbers")
+# Per-atom array of whole numbers: where the charge is written in formats that give it to atoms.
+FORMAL_CHARGES = "formal_charges"
 
 
 def label(atoms: Atoms, residue: str, names: Sequence[str] | None = None) -> Atoms:
@@ -47,6 +49,7 @@ def assemble(parts: Sequence[Atoms], cell: np.ndarray | None = None) -> Atoms:
     for name in ("atomtypes", "residuenames"):
         whole.arrays[name] = np.concatenate([part.arrays[name] for part in parts]).astype("U4")
     whole.arrays["residuenumbers"] = np.concatenate(numbers)
+    whole.arrays[FORMAL_CHARGES] = np.concatenate([formal_charges(part) for part in parts])
     whole.arrays["chains"] = np.concatenate([chains(part) for part in parts])
     return whole
 
@@ -54,6 +57,11 @@ def assemble(parts: Sequence[Atoms], cell: np.ndarray | None = None) -> Atoms:
 def chains(atoms: Atoms) -> np.ndarray:
     """The letter of each atom's chain, A where none is known."""
     return atoms.arrays.get("chains", np.full(len(atoms), "A", "U1"))
+
+
+def formal_charges(atoms: Atoms) -> np.ndarray:
+    """The formal charge of each atom, (N,); zero where none is known."""
+    return atoms.arrays.get(FORMAL_CHARGES, np.zeros(len(atoms), int))
 
 
 def _consecutive(part: Atoms) -> np.ndarray:

@@ -46,7 +46,7 @@ def bilayer(
     Raises:
         HelioError: for counts or an area below one, or lipids that do not fit.
     """
-    if per_leaflet < 1 or waters_per_lipid < 0 or not area_per_lipid > 0:
+    if per_leaflet < 1 or waters_per_lipid < 0 or not 0 < area_per_lipid < float("inf"):
         raise HelioError("a bilayer needs at least one lipid per leaflet, an area above zero and no negative waters")
     counts = _shares(per_leaflet, [1.0] * len(lipids) if ratio is None else ratio, len(lipids))
     area = per_leaflet * area_per_lipid
@@ -73,7 +73,7 @@ def bilayer(
 
 def _shares(total: int, ratio: Sequence[float], kinds: int) -> list[int]:
     """Whole numbers in `ratio` that sum to `total`, by largest remainders."""
-    if len(ratio) != kinds or min(ratio) < 0 or sum(ratio) <= 0:
+    if len(ratio) != kinds or not (min(ratio) >= 0 and 0 < sum(ratio) < float("inf")):
         raise HelioError(f"the ratio {','.join(f'{share:g}' for share in ratio)} must have one share for each lipid")
     exact = np.array(ratio, float) / sum(ratio) * total
     counts = np.floor(exact).astype(int)

@@ -6,9 +6,11 @@ less that of the neutral form.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,30 +30,76 @@ _SAME = {
 _CHLORIDE = ("CL", "CLA", "CL-")
 
 
+# Where the charge of a side chain is written, first the usual place; a phosphate carries that of a nucleotide.
+_SITES = {
+    "ARG": ("NH2",), "ASP": ("OD2",), "CYS": ("SG",), "GLU": ("OE2",), "HIS": ("ND1",), "LYS": ("NZ",), "TYR": ("OH",),
+}  # fmt: skip
+_PHOSPHATE = ("OP2", "O2P", "P")
+
+
 @dataclass
 class _Residue:
+    index: int
     name: str
-    hydrogens: int = 0
-    atoms: set[str] = field(default_factory=set)
-    outward: set[str] = field(default_factory=set)  # own atoms bonded to other residues
+    hydrogens: Counter[str] = field(default_factory=Counter)  # by the atom that bears them
+    atoms: dict[str, int] = field(default_factory=dict)  # indices by name
+    outward: set[str] = field(default_factory=set)  # atoms bonded to other residues
 
 
-def net_charge(topology: Any) -> tuple[int, list[str]]:
-    """The charge of all residues that are known, and the names of those that are not.
+def is_standard(name: str) -> bool:
+    """Whether residues of this name are amino acids, nucleotides, caps, water or chloride, in any state of protons."""
+    name = _SAME.get(name, name)
+    return name in _AMINO_ACIDS or name in _NUCLEOTIDES or name in _OTHERS or name in _CHLORIDE
+
+
+def standard_name(name: str) -> str:
+    """The name in the Protein Data Bank of a residue that is called otherwise for its state of protons."""
+    return _SAME.get(name, name)
+
+
+def formal_charges(
+    topology: Any, known: Mapping[int, Mapping[str, int]] = MappingProxyType({})
+) -> tuple[dict[int, int], list[str]]:
+    """Formal charges by index of atom, which sum to that of all residues that are known, and the names of the others.
 
     Args:
         topology: of openmm, with bonds and all hydrogens.
+        known: charges by name of atom of residues that are known otherwise, by their indices.
     """
-    charge, unknown = 0, set[str]()
+    charges, unknown = dict[int, int](), set[str]()
     for residue in _residues(topology):
+        if residue.index in known:
+            charges |= {residue.atoms[name]: charge for name, charge in known[residue.index].items()}
+            continue
         name = _SAME.get(residue.name, residue.name)
         if name in _CHLORIDE:
-            charge -= 1
+            charges[next(iter(residue.atoms.values()))] = -1
         elif (neutral := _neutral_hydrogens(name, residue)) is None:
             unknown.add(residue.name)
         else:
-            charge += residue.hydrogens - neutral
-    return charge, sorted(unknown)
+            charges |= _located(name, residue, sum(residue.hydrogens.values()) - neutral)
+    return charges, sorted(unknown)
+
+
+def net_charge(topology: Any) -> tuple[int, list[str]]:
+    """The charge of all residues that are known, and the names of those that are not; as `formal_charges`."""
+    charges, unknown = formal_charges(topology)
+    return sum(charges.values()), unknown
+
+
+def _located(name: str, residue: _Residue, charge: int) -> dict[int, int]:
+    """The charge of a standard residue on its atoms: ends of chains first, the rest on the side chain or phosphate."""
+    located = dict[str, int]()
+    if name in _AMINO_ACIDS:
+        if "N" not in residue.outward and residue.hydrogens["N"] == (2 if name == "PRO" else 3):
+            located["N"] = 1
+        if "OXT" in residue.atoms and not residue.hydrogens["OXT"] and not residue.hydrogens["O"]:
+            located["OXT"] = -1
+    rest = charge - sum(located.values())
+    if rest:
+        site = next((site for site in _SITES.get(name, _PHOSPHATE) if site in residue.atoms), next(iter(residue.atoms)))
+        located[site] = located.get(site, 0) + rest
+    return {residue.atoms[site]: value for site, value in located.items() if value}
 
 
 def _neutral_hydrogens(name: str, residue: _Residue) -> int | None:
@@ -67,19 +115,28 @@ def _neutral_hydrogens(name: str, residue: _Residue) -> int | None:
 
 
 def _residues(topology: Any) -> Iterator[_Residue]:
-    found = {
-        residue.index: _Residue(
-            residue.name,
-            sum(atom.element.symbol == "H" for atom in residue.atoms()),
-            {atom.name for atom in residue.atoms()},
-        )
-        for residue in topology.residues()
-    }
+    residues = {residue.index: _Residue(residue.index, residue.name) for residue in topology.residues()}
+    for atom in topology.atoms():
+        residues[atom.residue.index].atoms[atom.name] = atom.index
     for first, second in topology.bonds():
         if first.residue.index != second.residue.index:
-            found[first.residue.index].outward.add(first.name)
-            found[second.residue.index].outward.add(second.name)
-    yield from found.values()
+            residues[first.residue.index].outward.add(first.name)
+            residues[second.residue.index].outward.add(second.name)
+    for atom, heavy in _owners(topology):
+        residues[atom.residue.index].hydrogens[heavy] += 1
+    yield from residues.values()
+
+
+def _owners(topology: Any) -> Iterator[tuple[Any, str]]:
+    """Hydrogens with the name of the atom that they are bonded to; empty where the topology has no bond of theirs."""
+    names = dict[int, str]()
+    for first, second in topology.bonds():
+        for hydrogen, heavy in ((first, second), (second, first)):
+            if hydrogen.element.symbol == "H":
+                names[hydrogen.index] = heavy.name
+    for atom in topology.atoms():
+        if atom.element.symbol == "H":
+            yield atom, names.get(atom.index, "")
 
 
 def broken_chains(topology: Any, positions: np.ndarray) -> list[str]:
@@ -93,7 +150,8 @@ def broken_chains(topology: Any, positions: np.ndarray) -> list[str]:
     for chain in topology.chains():
         residues = [(r, {atom.name: atom.index for atom in r.atoms()}) for r in chain.residues()]
         for (left, before), (right, after) in pairwise(residues):
-            if {"C", "O"} <= before.keys() and {"N"} <= after.keys() and {left.name, right.name} & _AMINO_ACIDS.keys():
+            amino_acids = {left.name, right.name} & _AMINO_ACIDS.keys() or "CA" in before.keys() & after.keys()
+            if {"C", "O"} <= before.keys() and {"N"} <= after.keys() and amino_acids:
                 # a peptide bond is 1.33 A long
                 if "OXT" not in before and np.linalg.norm(positions[before["C"]] - positions[after["N"]]) > 2.0:
                     gaps.append(f"{chain.id} {left.id}-{right.id}")

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 
+from helio.build.assembly import FORMAL_CHARGES
 from helio.errors import HelioError
 
 # A; CRC Handbook of Chemistry and Physics, typical lengths in organic molecules.
 _BOND_TO_HYDROGEN = {"C": 1.09, "N": 1.01, "O": 0.96, "S": 1.34}
 
 
-def to_atoms(topology: Any, positions: Any) -> Atoms:
-    """Atoms with names from an openmm `Topology` and positions with a unit; without charge, spin and cell."""
+def to_atoms(topology: Any, positions: Any, formal_charges: Mapping[int, int]) -> Atoms:
+    """Atoms with names from an openmm `Topology` and positions with a unit; without charge, spin and cell.
+
+    Args:
+        topology: with elements.
+        positions: with a unit.
+        formal_charges: of the atoms that have one, by index.
+    """
     from openmm import unit
 
     listed = list(topology.atoms())
@@ -29,6 +36,7 @@ def to_atoms(topology: Any, positions: Any) -> Atoms:
     atoms.arrays["residuenames"] = np.array([atom.residue.name for atom in listed], "U4")
     atoms.arrays["residuenumbers"] = np.array([_number(atom.residue) for atom in listed])
     atoms.arrays["chains"] = np.array([(atom.residue.chain.id.strip() or "A")[0] for atom in listed], "U1")
+    atoms.arrays[FORMAL_CHARGES] = np.array([formal_charges.get(index, 0) for index in range(len(atoms))])
     return atoms
 
 

@@ -102,6 +102,6 @@ def _box(edges: np.ndarray) -> str:
 
 def cube_for(mass: float, density: float) -> np.ndarray:
     """Edges, (3,) in A, of the cube that holds `mass` amu at `density` g/cm3."""
-    if not density > 0:
-        raise HelioError(f"the density must be above zero, not {density:g} g/cm3")
+    if not 0 < density < float("inf"):
+        raise HelioError(f"the density must be finite and above zero, not {density:g} g/cm3")
     return np.full(3, (mass * AMU_PER_A3 / density) ** (1 / 3))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 
 from helio.build.backbone import BackboneResidue, backbone
-from helio.build.charge import net_charge
+from helio.build.charge import formal_charges
 from helio.build.openmm_atoms import add_hydrogens, to_atoms
 from helio.build.side_chains import residue_template, side_chain
 from helio.errors import HelioError
@@ -48,6 +49,9 @@ def peptide(
         HelioError: for an empty sequence or letters that stand for no amino acid.
     """
     need("openmm", "rdkit", extra="build")
+    for name, value in (("phi", phi), ("psi", psi), ("pH", ph)):
+        if not isfinite(value):
+            raise HelioError(f"{name} must be a finite number, not {value}")
     letters = sequence.strip().upper()
     if not letters:
         raise HelioError("the sequence is empty: give one-letter codes, such as ACDK")
@@ -55,8 +59,9 @@ def peptide(
         residue_template(letter)
     topology, positions = _heavy_atoms(letters, caps, phi, psi)
     topology, positions = add_hydrogens(topology, positions, ph=ph, seed=seed)
-    atoms = to_atoms(topology, positions)
-    atoms.info = {"charge": net_charge(topology)[0], "spin": 0}
+    charges, _ = formal_charges(topology)
+    atoms = to_atoms(topology, positions, charges)
+    atoms.info = {"charge": sum(charges.values()), "spin": 0}
     return atoms
 
 

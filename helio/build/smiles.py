@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from helio.build.assembly import label
+from helio.build.assembly import FORMAL_CHARGES, label
 from helio.build.elements import check_elements
 from helio.build.packing import Group, cube_for, pack
-from helio.errors import HelioError
+from helio.errors import HelioError, excerpt
 from helio.packages import need
+
+# Distance geometry takes memory that grows with the square of the atoms, 2 GB here, and time with the cube.
+_MAX_HEAVY_ATOMS = 1000
 
 
 def molecule(smiles: str, *, seed: int = 0) -> Atoms:
@@ -46,13 +49,21 @@ def embedded(smiles: str, *, seed: int) -> Any:
     with rdBase.BlockLogs():
         parsed = Chem.MolFromSmiles(smiles)
     if parsed is None or parsed.GetNumAtoms() == 0:
-        raise HelioError(f"{smiles!r} is no SMILES that rdkit can read: check brackets, rings and valences")
-    check_elements((atom.GetAtomicNum() for atom in parsed.GetAtoms()), f"the SMILES {smiles}", "choose another")
+        raise HelioError(f"{excerpt(smiles)} is no SMILES that rdkit can read: check brackets, rings and valences")
+    name = f"the SMILES {excerpt(smiles)}"
+    if parsed.GetNumAtoms() > _MAX_HEAVY_ATOMS:
+        raise HelioError(
+            f"{name} has {parsed.GetNumAtoms():,} heavy atoms, and conformers are built of {_MAX_HEAVY_ATOMS} at most: "
+            "give a smaller molecule, or build it of parts"
+        )
+    check_elements((atom.GetAtomicNum() for atom in parsed.GetAtoms()), name, "choose another")
     whole = Chem.AddHs(parsed)
     with rdBase.BlockLogs():  # rdkit reports every atom that its force fields have no exact type for
         found = _with_conformer(whole, seed)
     if not found:
-        raise HelioError(f"rdkit finds no conformer of {smiles}: try another --seed, or give a structure file")
+        raise HelioError(
+            f"rdkit finds no conformer of {excerpt(smiles)}: try another --seed, or give a structure file"
+        )
     return whole
 
 
@@ -86,4 +97,5 @@ def from_rdkit(found: Any, residue: str) -> Atoms:
             "spin": sum(atom.GetNumRadicalElectrons() for atom in found.GetAtoms()),
         },
     )
+    atoms.arrays[FORMAL_CHARGES] = np.array([atom.GetFormalCharge() for atom in found.GetAtoms()], int)
     return label(atoms, residue)

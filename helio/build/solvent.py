@@ -6,13 +6,15 @@ import numpy as np
 from ase import Atoms
 from scipy.spatial import KDTree
 
-from helio.build.assembly import assemble, label
+from helio.build.assembly import FORMAL_CHARGES, assemble, label
 from helio.build.packing import AMU_PER_A3, Group, pack
 from helio.build.water import DENSITY, water
 from helio.errors import HelioError
 
 # Volume of a protein per mass, 0.73 cm3/g, in A^3/amu (Fischer et al., Protein Sci. 13, 2825, 2004).
-_SOLUTE_VOLUME = 0.73 * AMU_PER_A3
+SOLUTE_VOLUME = 0.73 * AMU_PER_A3
+# Of a molecule of liquid water, A^3.
+WATER_VOLUME = AMU_PER_A3 * 18.015 / DENSITY
 # Ions stay this far (A) from the solute and each other, so that no pair starts in contact.
 _ION_CLEARANCE = 5.0
 # Random places that are tried for each ion.
@@ -21,14 +23,18 @@ _TRIES = 1000
 
 def chloride() -> Atoms:
     """A chloride ion."""
-    return label(Atoms("Cl", [(0, 0, 0)], info={"charge": -1, "spin": 0}), "CL", ["CL"])
+    ion = Atoms("Cl", [(0, 0, 0)], info={"charge": -1, "spin": 0})
+    ion.arrays[FORMAL_CHARGES] = np.array([-1])
+    return label(ion, "CL", ["CL"])
 
 
 def ammonium() -> Atoms:
     """An ammonium ion with bonds of 1.03 A, as in its crystals."""
     corners = 1.03 / np.sqrt(3) * np.array([(1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)])
     positions = np.vstack([np.zeros(3), corners])
-    return label(Atoms("NH4", positions, info={"charge": 1, "spin": 0}), "NH4", ["N", "H1", "H2", "H3", "H4"])
+    ion = Atoms("NH4", positions, info={"charge": 1, "spin": 0})
+    ion.arrays[FORMAL_CHARGES] = np.array([1, 0, 0, 0, 0])
+    return label(ion, "NH4", ["N", "H1", "H2", "H3", "H4"])
 
 
 def surrounded(solute: Atoms, ion: Atoms, ions: int, edges: np.ndarray, *, seed: int) -> Atoms:
@@ -46,7 +52,7 @@ def surrounded(solute: Atoms, ion: Atoms, ions: int, edges: np.ndarray, *, seed:
     """
     one = water()
     mass = solute.get_masses().sum() + ions * ion.get_masses().sum()
-    room = float(np.prod(edges)) - mass * _SOLUTE_VOLUME
+    room = float(np.prod(edges)) - mass * SOLUTE_VOLUME
     waters = round(room * DENSITY / AMU_PER_A3 / one.get_masses().sum())
     if waters < 1:
         raise HelioError(f"a box of {room:.0f} A^3 beside the solute has no room for water: give more --padding")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from helio.errors import HelioError
+from helio.errors import HelioError, excerpt
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -33,6 +33,12 @@ class _CounterIons(StrEnum):
     CHLORIDE = "chloride"
     ANY = "any"
     NONE = "none"
+
+
+class _ExistingWater(StrEnum):
+    KEEP = "keep"
+    DROP = "drop"
+    ONLY = "only"
 
 
 class _Shape(StrEnum):
@@ -77,7 +83,29 @@ def solvate(
         ),
     ] = _CounterIons.CHLORIDE,
     shape: Annotated[_Shape, typer.Option(help="cube: room to turn; box: only as it lies.")] = _Shape.CUBE,
-    drop: Annotated[str, typer.Option(help="Names of residues to leave out, such as HOH,NA.")] = "",
+    drop: Annotated[str, typer.Option(help="Names of residues to leave out, such as ZN,NA.")] = "",
+    ligand: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=SMILES|FILE",
+            help="Bonds, hydrogens and charge of residues of this name, from a SMILES or an .sdf, .mol or .mol2 file; "
+            "once for each name.",
+        ),
+    ] = None,
+    replace_residues: Annotated[
+        str, typer.Option(help="Modified residues to replace by the standard ones, such as MSE,PTR: another chemistry.")
+    ] = "",
+    altloc: Annotated[
+        str | None, typer.Option(help="Alternate locations to take; by default those of the largest occupancy.")
+    ] = None,
+    frame: Annotated[int, typer.Option(help="Number of the model in the file, from 0.")] = 0,
+    existing_water: Annotated[
+        _ExistingWater | None,
+        typer.Option(
+            help="Water of the file: keep it with the solute, drop it, or only: add none, the cell is that of the "
+            "file. Default: keep, but a file full of water is refused."
+        ),
+    ] = None,
     seed: _Seed = 0,
     relax: _Relax = True,
     relax_steps: _RelaxSteps = 300,
@@ -97,6 +125,11 @@ def solvate(
             counter_ions=counter_ions.value,
             shape=shape.value,
             drop=drop.split(","),
+            ligands=_pairs(ligand or []),
+            replace=replace_residues.split(","),
+            altloc=altloc,
+            frame=frame,
+            existing_water=existing_water.value if existing_water else None,
             seed=seed,
             report=typer.echo,
         )
@@ -219,6 +252,20 @@ def bilayer(
     _build(make, out, overwrite, model if relax else None, relax_steps)
 
 
+def _pairs(words: list[str]) -> dict[str, str]:
+    """NAME=VALUE of `--ligand`; a SMILES may hold further signs of equality."""
+    pairs = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        name = name.strip().upper()
+        if not name or not value:
+            raise HelioError(f"--ligand is NAME=SMILES or NAME=FILE.sdf, as in ATP=atp.sdf, not {excerpt(word)}")
+        if name in pairs:
+            raise HelioError(f"--ligand {name} is given twice")
+        pairs[name] = value
+    return pairs
+
+
 def _numbers(text: str, option: str) -> list[float]:
     try:
         return [float(part) for part in text.split(",") if part.strip()]
@@ -232,6 +279,7 @@ def _build(make: Callable[[], Atoms], out: Path, overwrite: bool, model: str | N
 
     keep_compiled_programs()
     from helio.build import relax, write_built
+    from helio.build.output import holds_charge, holds_spin
     from helio.files.structures import check_writable
 
     check_writable(out, overwrite=overwrite)
@@ -248,10 +296,12 @@ def _build(make: Callable[[], Atoms], out: Path, overwrite: bool, model: str | N
     charge = atoms.info["charge"]
     box = f" in {' x '.join(f'{edge:.2f}' for edge in atoms.cell.lengths())} A" if atoms.pbc.any() else ""
     typer.echo(f"Wrote {out}: {len(atoms)} atoms{box}, charge {charge:+d}, {atoms.info['spin']} unpaired electrons")
-    if out.suffix.lower() not in (".extxyz", ".xyz") and (charge or atoms.info["spin"]):
+    options = [] if holds_charge(out, atoms) else [f"--charge {charge}"]
+    options += [] if holds_spin(out, atoms) else [f"--spin {atoms.info['spin']}"]
+    if options:
         typer.echo(
-            f"A {out.suffix} file does not hold them: give later commands "
-            f"--charge {charge} --spin {atoms.info['spin']}, or build an .extxyz file"
+            f"This {out.suffix} file does not hold them all: give later commands {' '.join(options)}, or build an "
+            ".extxyz file"
         )
 
 

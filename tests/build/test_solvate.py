@@ -103,7 +103,7 @@ def test_missing_atoms_are_added(made) -> None:
     ("extra", "message"),
     [
         (hetatm("ZN", "ZN", 30) + hetatm("NA", "NA", 40, 91), r"Zn \(1 atom\), Na \(1 atom\).*--drop"),
-        (hetatm("LIG", "C", 30), "LIG 90 .* has no hydrogens"),
+        (hetatm("LIG", "C", 30), "hydrogens and the charge of LIG .* --ligand LIG=SMILES .*--drop LIG"),
     ],
 )
 def test_what_is_refused(made, extra: str, message: str) -> None:
