@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from helio.errors import HelioError
+from helio.files.disorder import LARGEST
 
 # A word of a CIF file: in quotes, which end before a blank, or without blanks.
 _CIF_WORD = re.compile(r"'(?:[^']|'(?=\S))*'(?=\s|$)|\"(?:[^\"]|\"(?=\S))*\"(?=\s|$)|\S+")
@@ -47,14 +48,16 @@ def single_locations(
         text: of the file.
         cif: whether it is PDBx/mmCIF, else PDB.
         source: name of the file, for messages.
-        altloc: letter of the locations to take, where a residue has it; by default, and elsewhere, those with the
-            largest occupancy, of equal ones the first.
+        altloc: letter of the locations to take, where a residue has it; with None or "largest", and elsewhere, those
+            with the largest occupancy, of equal ones the first.
         frame: number of the model, from 0; negative ones count from the end.
 
     Raises:
         HelioError: no such model, no location of that letter, or lines of coordinates that cannot be understood.
     """
     lines = text.splitlines(keepends=True)
+    if altloc == LARGEST:
+        altloc = None
     sites = _cif_sites(lines, source) if cif else _pdb_sites(lines, source)
     models = list(dict.fromkeys(site.model for site in sites))
     if models and not -len(models) <= frame < len(models):
@@ -119,7 +122,8 @@ def _described(taken: Sequence[_Site], letters: dict[tuple[str, str, str], str])
             f"{len(letters)} residues have alternate locations: took {shares} (the largest occupancy, or --altloc): "
             f"{_some(list(names))}"
         )
-    partial = [site for site in taken if site.residue not in letters and site.occupancy < 1]
+    # Programs that know no occupancy write 0.
+    partial = [site for site in taken if site.residue not in letters and 0 < site.occupancy < 1]
     if partial:
         names = dict.fromkeys(site.place for site in partial)
         said.append(

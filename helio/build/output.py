@@ -19,12 +19,14 @@ _POLYMERS = frozenset(
 )
 
 _MAX_SDF_ATOMS = 999
+_WHOLE = (".extxyz", ".xyz", ".pdb")  # hold charge and unpaired electrons; PDB in a remark
 
 
 def write_built(path: str | Path, atoms: Atoms, *, overwrite: bool = False) -> None:
     """Write a built system in the format of the file's extension: all or nothing.
 
-    Names of atoms and residues go into .pdb, .gro and .extxyz; the charge into .extxyz, and by atom into .pdb and .sdf.
+    Names of atoms and residues go into .pdb, .gro and .extxyz; charge and unpaired electrons into .extxyz and .pdb, the
+    charge into .sdf.
 
     Raises:
         HelioError: if the file exists and `overwrite` is not set, if the format is unknown, if the place cannot be
@@ -51,12 +53,12 @@ def holds_charge(path: str | Path, atoms: Atoms) -> bool:
     """Whether `write_built` writes the charge of these atoms into a file of this name."""
     suffix = Path(path).suffix.lower()
     located = int(formal_charges(atoms).sum()) == atoms.info["charge"]
-    return suffix in (".extxyz", ".xyz") or (suffix in (".pdb", ".sdf") and located) or not atoms.info["charge"]
+    return suffix in _WHOLE or (suffix == ".sdf" and located) or not atoms.info["charge"]
 
 
 def holds_spin(path: str | Path, atoms: Atoms) -> bool:
     """Whether `write_built` writes the unpaired electrons of these atoms into a file of this name."""
-    return Path(path).suffix.lower() in (".extxyz", ".xyz") or not atoms.info["spin"]
+    return Path(path).suffix.lower() in _WHOLE or not atoms.info["spin"]
 
 
 def pdb_text(atoms: Atoms) -> str:

@@ -61,9 +61,7 @@ def embedded(smiles: str, *, seed: int) -> Any:
     with rdBase.BlockLogs():  # rdkit reports every atom that its force fields have no exact type for
         found = _with_conformer(whole, seed)
     if not found:
-        raise HelioError(
-            f"rdkit finds no conformer of {excerpt(smiles)}: try another --seed, or give a structure file"
-        )
+        raise HelioError(f"rdkit finds no conformer of {excerpt(smiles)}: try another --seed, or give a structure file")
     return whole
 
 

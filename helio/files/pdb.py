@@ -183,6 +183,10 @@ def _occupancy(line: str) -> float:
     return value if 0 < value < 1 else 1.0  # 0 is written by programs that know no occupancy
 
 
+# What to do where atoms have several places.
+_REMEDY = 'give --altloc with a letter, or "largest"; of a protein, helio build solvate also adds what is missing'
+
+
 def _one_location(lines: Sequence[str], altloc: str | None) -> tuple[list[int], list[str]]:
     """Numbers of the lines to keep, and what was decided."""
     residues: defaultdict[str, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
@@ -196,7 +200,7 @@ def _one_location(lines: Sequence[str], altloc: str | None) -> tuple[list[int], 
     if not partly:
         return list(range(len(lines))), []
     if altloc is None:
-        raise refusal([_site(str(lines[i])) for i in partly], 'give --altloc with a letter, or "largest"')
+        raise refusal([_site(str(lines[i])) for i in partly], _REMEDY)
     known = {label for labels in residues.values() for label in labels}
     if altloc != LARGEST and known and altloc not in known:
         raise HelioError(

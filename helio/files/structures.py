@@ -47,12 +47,15 @@ def write_structure(path: str | Path, atoms: Atoms | Sequence[Atoms], *, overwri
 
 def check_writable(path: str | Path, *, overwrite: bool = False) -> str:
     """The ASE format that the name of `path` stands for; `HelioError` if it exists or has no such name."""
-    from ase.io.formats import filetype, ioformats
+    from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
     path = Path(path)
     if path.exists() and not overwrite:
         raise HelioError(f"{path} exists; give another name or --overwrite")
-    kind = filetype(path, read=False)
+    try:
+        kind = filetype(path, read=False)
+    except UnknownFileTypeError:
+        kind = ""
     if kind not in ioformats or not ioformats[kind].can_write:
         raise HelioError(f"{path} has no extension of a format that ASE writes; use for example {path.stem}.extxyz")
     return kind

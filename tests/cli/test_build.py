@@ -70,8 +70,12 @@ def test_peptide_into_water() -> None:
 def test_a_format_without_charge_says_so() -> None:
     status, said = build("peptide", "K", "--no-relax", "--out", "peptide.gro")
     assert status == 0 and "does not hold" in said and "--charge 1" in said
-    status, said = build("smiles", "[CH3]", "--no-relax", "--out", "methyl.pdb")
+    status, said = build("smiles", "[CH3]", "--no-relax", "--out", "methyl.sdf")
     assert status == 0 and "--spin 1" in said and "--charge" not in said
+    status, said = build("smiles", "[CH2+]", "--no-relax", "--out", "methyl.pdb")
+    assert status == 0 and "does not hold" not in said
+    system = System.from_ase(read_structure("methyl.pdb"))
+    assert (system.total_charge, system.unpaired_electrons) == (1, 1)
 
 
 @pytest.mark.parametrize("suffix", [".extxyz", ".pdb", ".sdf"])
@@ -107,6 +111,11 @@ def test_mistakes_are_one_line(arguments: list[str], message: str) -> None:
     status, said = build(*arguments, "--no-relax", "--out", "out.extxyz")
     assert status == 1 and message in " ".join(said.split()) and "Traceback" not in said and len(said) < 1000
     assert not Path("out.extxyz").exists()
+
+
+def test_a_name_without_extension() -> None:
+    status, said = build("water", "--molecules", "5", "--no-relax", "--out", "name")
+    assert status == 1 and "no extension of a format" in said and not Path("name").exists()
 
 
 def test_nothing_is_overwritten_unasked() -> None:
