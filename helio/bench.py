@@ -1,7 +1,7 @@
 """How fast a model runs on this machine: standard systems, the time of a step and what it is made of.
 
 In: the name of a case and of a model. Out: a `Measurement`. Every case is dynamics as `helio md` runs it: Langevin at
-300 K, 0.5 fs, float32 and the default cutoffs and skins, in a process of its own where memory is to be told apart.
+300 K, 0.5 fs and the default cutoffs and skins, in a process of its own where memory is to be told apart.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from ase import Atoms
 
 from helio.build.packing import cube_for
 from helio.build.water import DENSITY, water
+from helio.devices import available_devices
 from helio.errors import HelioError
 from helio.force_field import ForceField
 from helio.force_field.tabulation import Kernels
 from helio.neighbors import Neighbors, Plan, device_list
-from helio.precision import numerics
+from helio.precision import Precision, numerics
 from helio.settings.checking import checked
 from helio.simulate.batch import Batch
 from helio.simulate.engine import advance
@@ -53,6 +54,7 @@ class Measurement:
     case: str
     atoms: int
     kernels: str  # compiled or plain
+    precision: str  # float32 or float64
     microseconds_per_atom: float  # and step
     steps_per_second: float
     ns_per_day: float  # with steps of 0.5 fs
@@ -92,7 +94,7 @@ CASES: dict[str, Callable[[], Atoms]] = {
 }
 
 
-def measure(case: str, model: str, *, kernels: Kernels = "auto") -> Measurement:
+def measure(case: str, model: str, *, kernels: Kernels = "auto", precision: Precision = "float32") -> Measurement:
     """Run one of `CASES` in this process; the first steps are not counted.
 
     Raises:
@@ -102,9 +104,9 @@ def measure(case: str, model: str, *, kernels: Kernels = "auto") -> Measurement:
         raise HelioError(f"there is no case {case}: those known are {', '.join(CASES)}")
     atoms = CASES[case]()
     bath = {"ensemble": "nvt", "temperature": 300, "friction": 10}
-    settings = checked(MDSettings, {"model": model, "kernels": kernels} | bath)
+    settings = checked(MDSettings, {"model": model, "kernels": kernels, "precision": precision} | bath)
     began = time.perf_counter()
-    with numerics("float32"):
+    with numerics(precision):
         setup = set_up(atoms, settings)
         batch = Batch(settings, [setup], setup.integrator)
         state, lists = batch.start([None])
@@ -118,6 +120,7 @@ def measure(case: str, model: str, *, kernels: Kernels = "auto") -> Measurement:
         case=case,
         atoms=len(atoms),
         kernels="plain" if setup.force_field.tables is None else "compiled",
+        precision=precision,
         microseconds_per_atom=1e6 * seconds / len(atoms),
         steps_per_second=1 / seconds,
         ns_per_day=settings.timestep * 1e-6 * 86400 / seconds,
@@ -201,7 +204,7 @@ def _most_memory() -> int:
     """Bytes: the most that the accelerator has held, or else the process, compilation included."""
     import resource  # which is not everywhere
 
-    device = jax.devices()[0]
+    device = available_devices()[0]
     if device.platform != "cpu" and (statistics := device.memory_stats()):
         return int(statistics["peak_bytes_in_use"])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from helio import __version__
+from helio.devices import available_devices
 from helio.errors import HelioError
 from helio.files.cache import cache_folder
 from helio.packages import extra_command, install_command
@@ -71,10 +72,8 @@ def _other_jax() -> str:
 def devices() -> Iterator[Finding]:
     """What JAX computes on."""
     try:
-        import jax
-
-        found = jax.devices()
-    except (ImportError, RuntimeError) as error:
+        found = available_devices()
+    except (ImportError, HelioError) as error:
         advice = "reinstall JAX (https://docs.jax.dev/en/latest/installation.html), or set JAX_PLATFORMS=cpu"
         yield Finding("devices", f"JAX does not start: {error}", advice, wrong=True)
         return
@@ -155,18 +154,17 @@ def golden_numbers() -> Iterator[Finding]:
         return
     yield from _golden("built-in", self_check.built_in_force_field)
     compiled = self_check.built_in_force_field().with_options(kernels="auto")
-    if compiled.tables is not None:  # these stand for the radial filters to the accuracy of float32
-        yield from _golden("built-in", lambda: compiled, precisions=("float32",), how=", compiled")
+    if compiled.tables is not None:
+        yield from _golden("built-in", lambda: compiled, how=", compiled")
     published = known_model("so3lr").path
     if published.exists():
         yield from _golden("so3lr", lambda: read_model(published)[0])
 
 
-def _golden(
-    name: str, load: Callable, *, precisions: tuple[Precision, ...] = ("float64", "float32"), how: str = ""
-) -> Iterator[Finding]:
+def _golden(name: str, load: Callable, *, how: str = "") -> Iterator[Finding]:
     from helio.force_field.self_check import golden_case, run_case
 
+    precisions: tuple[Precision, ...] = ("float64", "float32")
     for precision in precisions:
         subject = f"golden numbers, {name}, {precision}{how}"
         try:

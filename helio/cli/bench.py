@@ -25,6 +25,7 @@ def bench(
     plain: Annotated[
         bool, typer.Option("--plain/--no-plain", help="Measure without compiled operations, too, to compare.")
     ] = True,
+    precision: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
     out: Annotated[Path | None, typer.Option(help="Write all numbers to this JSON file.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
 ) -> None:
@@ -33,18 +34,21 @@ def bench(
         raise HelioError(f"{out} exists already: choose another file or give --overwrite")
     from helio.bench import CASES, measure
     from helio.force_field import load_model
+    from helio.precision import check_precision
 
     chosen = cases or _DEFAULT
     for case in chosen:
         if case not in CASES:
             raise HelioError(f"there is no case {case}: those known are {', '.join(CASES)}")
+    check_precision(precision)
     load_model(model)  # fetched, or an error, before anything is measured
+    typer.echo(f"{precision}; kernels of each case: compiled, unless its line says plain")
     typer.echo(f"{'case':12}{'atoms':>7}{'us/atom':>9}{'steps/s':>9}{'ns/day':>8}{'compile':>9}{'memory':>9}", nl=False)
     typer.echo("  network  long-range  lists  rest" + ("   plain  ratio" if plain else ""))
     rows = []
     for case in chosen:
-        fast = _alone(measure, case, model, "auto")
-        slow = _alone(measure, case, model, "plain") if plain and fast.kernels == "compiled" else None
+        fast = _alone(measure, case, model, "auto", precision)
+        slow = _alone(measure, case, model, "plain", precision) if plain and fast.kernels == "compiled" else None
         typer.echo(_line(fast, slow))
         rows += [fast] if slow is None else [fast, slow]
     if out:
@@ -57,8 +61,8 @@ def _alone(measure: Any, *arguments: str) -> Measurement:
     from concurrent.futures import ProcessPoolExecutor
 
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        case, model, kernels = arguments
-        return pool.submit(measure, case, model, kernels=kernels).result()
+        case, model, kernels, precision = arguments
+        return pool.submit(measure, case, model, kernels=kernels, precision=precision).result()
 
 
 def _line(fast: Measurement, slow: Measurement | None) -> str:
@@ -69,7 +73,7 @@ def _line(fast: Measurement, slow: Measurement | None) -> str:
     if slow is not None:
         ratio = slow.microseconds_per_atom / fast.microseconds_per_atom
         text += f"{slow.microseconds_per_atom:8.1f}{ratio:7.1f}"
-    return text + ("   (plain: helio doctor says why)" if fast.kernels == "plain" else "")
+    return text + ("   plain: helio doctor says why" if fast.kernels == "plain" else "")
 
 
 def _write(out: Path, model: str, rows: list[Measurement]) -> None:
@@ -82,6 +86,7 @@ def _write(out: Path, model: str, rows: list[Measurement]) -> None:
     import jax
 
     from helio import __version__
+    from helio.devices import available_devices
     from helio.files.atomic import write_text
 
     record = {
@@ -91,7 +96,7 @@ def _write(out: Path, model: str, rows: list[Measurement]) -> None:
         "jax": jax.__version__,
         "machine": platform.machine(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "device": jax.devices()[0].device_kind,
+        "device": available_devices()[0].device_kind,
         "rows": [asdict(row) for row in rows],
     }
     write_text(out, json.dumps(record, indent=2) + "\n")

@@ -44,7 +44,9 @@ def _with_a_first_line(report: Callable[[Progress], None], say: Callable[[str], 
         nonlocal first
         if first:
             first, reason = False, progress.plain_because
-            say("Attention: compiled" if reason is None else f"Attention: plain, several times slower: {reason}")
+            how = "compiled" if reason is None else "plain"
+            slow = "" if reason is None else f", several times slower: {reason}"
+            say(f"Kernels: {how}, {progress.precision}{slow}")
         report(progress)
 
     return both

@@ -29,6 +29,7 @@ from helio.coarse.rollout_file import RolledSystem, RolloutInfo, append_frames, 
 from helio.coarse.scene import Scene, set_scene
 from helio.coarse.settings import MAY_CHANGE, SimulateSettings
 from helio.coarse.store import Store
+from helio.devices import available_devices
 from helio.errors import HelioError
 from helio.files.checkpoint import read_arrays, read_checkpoint, write_checkpoint
 from helio.files.interrupt import stop_signal
@@ -120,7 +121,7 @@ def _rolled(scene: Scene, number: int) -> RolledSystem:
 
 
 def _rollout_info(scene: Scene) -> RolloutInfo:
-    device = jax.devices()[0]
+    device = available_devices()[0]
     return RolloutInfo(
         length_unit=scene.info.length_unit,
         time_unit=scene.info.time_unit,

@@ -24,6 +24,7 @@ from ase.data import chemical_symbols
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from helio.devices import check_platforms
 from helio.errors import HelioError
 from helio.files.atomic import write_bytes
 from helio.force_field.force_field import ForceField
@@ -233,6 +234,7 @@ def _column(tensors: dict[str, np.ndarray], number: int, count: int, path: str |
 
 
 def _read_whole(path: str | Path) -> tuple[ModelHeader, dict[str, np.ndarray], Uncertainty | None]:
+    check_platforms()
     header, tensors = _read(path)
     apart = {name: tensors.pop(name) for name in list(tensors) if name.startswith(_UNCERTAINTY)}
     if weights_sha256(tensors) != header.weights_sha256:

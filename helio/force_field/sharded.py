@@ -17,6 +17,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
+from helio.devices import available_devices
 from helio.errors import HelioError
 from helio.force_field.force_field import ForceField
 from helio.neighbors import NeighborList, NeighborPlans, Neighbors, Plan
@@ -91,7 +92,7 @@ def sharded(force_field: ForceField, devices: int) -> Sharded:
     Raises:
         HelioError: there are fewer devices.
     """
-    there = jax.devices()
+    there = available_devices()
     if devices > len(there):
         raise HelioError(
             f"{devices} devices were asked for, but JAX sees {len(there)} ({there[0].platform}); give a smaller number"

@@ -16,6 +16,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 from ase.outputs import Properties, all_outputs
 from ase.stress import full_3x3_to_voigt_6_stress
+from jax._src import xla_bridge
 
 from helio.electrons import stated_electrons
 from helio.errors import HelioError
@@ -175,9 +176,16 @@ class HelioCalculator(Calculator):
         return _Lists(system, jax.tree.map(jnp.asarray, neighbors), taken)
 
 
-# JAX, once used, has threads that a forked process lacks: it would wait for them for ever.
+# JAX, once it has devices, has threads that a forked process lacks: it would wait for them for ever.
 _forked = threading.Event()
-os.register_at_fork(after_in_child=_forked.set)
+
+
+def _after_fork() -> None:
+    if xla_bridge.backends_are_initialized():
+        _forked.set()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _check_not_forked() -> None:

@@ -54,6 +54,7 @@ class Progress:
     energy: float  # potential energy, eV
     ns_per_day: float
     seconds_left: float
+    precision: str = "float32"
     plain_because: str | None = None  # why the force field does not run compiled, if it does not
     uncertainty: float | None = None  # eV/A, of the atom whose force was least certain when last looked at
     extrapolates: bool = False  # whether that was beyond the limit
@@ -302,6 +303,7 @@ def _progress(batch: Batch, state: State, rate: float, seen: list[Seen] | None) 
         energy=float(np.mean([np.asarray(one.prediction.atomic_energies, np.float64).sum() for one in states])),
         ns_per_day=batch.count * _ns_per_day(rate, settings),
         seconds_left=(settings.steps - step) / rate,
+        precision=settings.precision,
         plain_because=batch.plain_because,
         uncertainty=None if seen is None else max(one.largest for one in seen),
         extrapolates=seen is not None and any(one.extrapolates for one in seen),

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from helio.devices import available_devices
 from helio.errors import HelioError
 from helio.precision import Precision, numerics
 
@@ -19,7 +20,7 @@ AXIS = "blocks"
 
 def make_mesh(devices: int | None = None) -> Mesh:
     """All devices of all hosts in a row, or the first `devices` of them."""
-    found = jax.devices()
+    found = available_devices()
     if devices is not None and not 1 <= devices <= len(found):
         raise HelioError(f"{devices} devices were asked for, but there are {len(found)} ({found[0].platform})")
     return Mesh(np.array(found[:devices]), (AXIS,))

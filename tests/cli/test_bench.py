@@ -38,10 +38,13 @@ def test_structures_are_what_they_are_called(case):
 
 
 def test_measures_and_writes(small_model, tmp_path):
-    output = helio("hexane", "--no-plain", "--model", small_model, "--out", tmp_path / "bench.json")
-    assert "hexane" in output and "ns/day" in output
+    output = helio(
+        "hexane", "--no-plain", "--precision", "float64", "--model", small_model, "--out", tmp_path / "bench.json"
+    )
+    assert "hexane" in output and "ns/day" in output and "float64; kernels" in output
     record = json.loads((tmp_path / "bench.json").read_text())
     for row in record["rows"]:
+        assert row["kernels"] == "compiled" and row["precision"] == "float64"
         assert row["atoms"] == 20 and row["memory_bytes"] > 1e8
         assert row["microseconds_per_atom"] * 20 * row["steps_per_second"] == pytest.approx(1e6)
         assert row["ns_per_day"] == pytest.approx(row["steps_per_second"] * 0.5e-6 * 86400)
