@@ -199,7 +199,7 @@ def _curves(
 def _finite_size(frames: Frames, viscosity: float, temperature: float | None) -> float:
     """What is to be added for the size of the box, in 1e-9 m^2/s."""
     frames.need_box()
-    box = np.mean([frames.moment(number).dimensions for number in (frames.numbers[0], frames.numbers[-1])], axis=0)
+    box = np.mean([moment.dimensions for moment in frames], axis=0)
     if np.ptp(box[:3]) > 0.02 * box[0] or np.abs(box[3:] - 90).max() > 0.5:
         raise HelioError("the finite-size correction is for cubic boxes; leave viscosity_mPa_s out")
     if viscosity <= 0:

@@ -143,6 +143,18 @@ class Frames:
         return self._boxed
 
     @cached_property
+    def smallest_height_A(self) -> float:
+        """The smallest distance between opposite faces of the box, over all chosen frames."""
+        heights = [np.inf]
+        previous = None
+        for moment in self:
+            if previous is None or not np.array_equal(moment.dimensions, previous):
+                previous = np.array(moment.dimensions)
+                inverse = np.linalg.inv(np.asarray(moment.triclinic_dimensions, float))
+                heights.append(float((1 / np.linalg.norm(inverse, axis=0)).min()))
+        return min(heights)
+
+    @cached_property
     def _boxed(self) -> bool:
         dimensions = self.first().dimensions
         return all(self.periodic) and dimensions is not None and bool((dimensions[:3] > 0).all())

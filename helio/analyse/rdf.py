@@ -66,18 +66,15 @@ def rdf(
     if len(edges) < 10:
         raise HelioError(f"bins of {width_A} A are too wide for a range of {reach:.2f} A")
     blocks = [Blocks() for _ in kinds]
-    volumes = Blocks()
     labels = frames.molecules[frames.atoms.ix]
     sphere = 4 / 3 * np.pi * reach**3 / frames.first().volume
     strides = [_stride(kind, sphere, len(frames), most_pairs) for kind in kinds]
     for turn, moment in enumerate(frames):
-        volumes.add(moment.volume)
         for kind, stride, block in zip(kinds, strides, blocks, strict=True):
             centers = kind.first[turn % stride :: stride]
-            block.add(
-                _counts(frames.atoms.positions, moment.dimensions, kind, centers, edges, labels, within_molecules)
-            )
-    found = [_one(kind, block, edges, float(volumes.mean())) for kind, block in zip(kinds, blocks, strict=True)]
+            counts = _counts(frames.atoms.positions, moment.dimensions, kind, centers, edges, labels, within_molecules)
+            block.add(np.stack([counts, counts * moment.volume]))  # each frame by its own density
+    found = [_one(kind, block, edges) for kind, block in zip(kinds, blocks, strict=True)]
     return Observable(
         name="rdf",
         title="Radial distribution functions",
@@ -98,14 +95,10 @@ def rdf(
 
 
 def _reach(frames: Frames, wanted: float | None) -> float:
-    """Half of the smallest height of the box in any of the frames looked at, or what is wanted."""
-    heights = []
-    for number in {frames.numbers[0], frames.numbers[len(frames) // 2], frames.numbers[-1]}:
-        cell = np.asarray(frames.moment(number).triclinic_dimensions, float)
-        heights.append((1 / np.linalg.norm(np.linalg.inv(cell), axis=0)).min())
-    half = min(heights) / 2
+    """Half of the smallest height of the box in any frame, or what is wanted."""
+    half = frames.smallest_height_A / 2
     if wanted is not None and wanted > half + 1e-3:
-        raise HelioError(f"a range of {wanted:g} A is beyond half of the box, {half:.2f} A")
+        raise HelioError(f"a range of {wanted:g} A is beyond half of the box where it is smallest, {half:.2f} A")
     return min(half, _FARTHEST) if wanted is None else wanted
 
 
@@ -171,16 +164,17 @@ def _counts(
     return np.histogram(distances[kept], edges)[0] * ((1 if ordered else 2) / len(centers))
 
 
-def _one(kind: _Kind, block: Blocks, edges: np.ndarray, volume: float) -> tuple[list[Value], list[Curve]]:
+def _one(kind: _Kind, block: Blocks, edges: np.ndarray) -> tuple[list[Value], list[Curve]]:
+    """Values and curves from blocks of counts, and of counts times the volume of their frames (2, bins)."""
     middles = 0.5 * (edges[1:] + edges[:-1])
-    to_g = volume / (kind.partners * 4 / 3 * np.pi * np.diff(edges**3))
+    to_g = 1 / (kind.partners * 4 / 3 * np.pi * np.diff(edges**3))
     running = Blocks()
-    for counts in block.means():
+    for counts, _ in block.means():
         running.add(np.cumsum(counts))
-    mean = block.mean()
+    (mean, weighted), (_, error) = block.mean(), block.error()
     labels = ("r (Å)", "neighbours within r")
     curves = [
-        Curve(kind.name, middles, mean * to_g, block.error() * to_g, "r (Å)", "g(r)"),
+        Curve(kind.name, middles, weighted * to_g, error * to_g, "r (Å)", "g(r)"),
         Curve(f"{kind.name} number", edges[1:], np.cumsum(mean), running.error(), *labels),
     ]
     return _features(kind, block, middles, to_g), curves
@@ -188,7 +182,7 @@ def _one(kind: _Kind, block: Blocks, edges: np.ndarray, volume: float) -> tuple[
 
 def _features(kind: _Kind, block: Blocks, middles: np.ndarray, to_g: np.ndarray) -> list[Value]:
     """First peak, first minimum and coordination number, where there is a peak."""
-    smooth = _smoothed(block.mean() * to_g, middles)
+    smooth = _smoothed(block.mean()[1] * to_g, middles)
     peaks, _ = find_peaks(smooth, height=0.3, prominence=max(0.15, 0.05 * smooth.max()))
     if len(peaks) == 0:
         return []
@@ -198,8 +192,9 @@ def _features(kind: _Kind, block: Blocks, middles: np.ndarray, to_g: np.ndarray)
         return []
     lowest = float(middles[behind][np.argmin(smooth[behind])])
 
-    def features(counts: np.ndarray) -> np.ndarray:
-        g = _smoothed(counts * to_g, middles)
+    def features(mean: np.ndarray) -> np.ndarray:
+        counts, weighted = mean
+        g = _smoothed(weighted * to_g, middles)
         top, bottom = _extremum(middles, g, peak, 1), _extremum(middles, g, lowest, -1)
         return np.array([*top, *bottom, np.interp(bottom[0], middles, np.cumsum(counts))])
 
