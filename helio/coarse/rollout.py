@@ -31,7 +31,7 @@ from helio.coarse.settings import MAY_CHANGE, SimulateSettings
 from helio.coarse.store import Store
 from helio.devices import available_devices
 from helio.errors import HelioError
-from helio.files.checkpoint import read_arrays, read_checkpoint, write_checkpoint
+from helio.files.checkpoint import damaged, read_arrays, read_checkpoint, reading_info, write_checkpoint
 from helio.files.interrupt import stop_signal
 from helio.files.log import Log
 from helio.files.run_folder import RunFolder, claim_existing, claim_new, existing_run
@@ -95,17 +95,21 @@ def resume_rollout(path: str | Path, *, report: Report, steps: int | None = None
     with numerics("float32"), stop_signal() as stop, ExitStack() as open_files:
         folder = open_files.enter_context(claim_existing(path))
         info = read_arrays(folder.checkpoint)[1]
-        check_unchanged(info["settings"], settings, str(path), may_change=MAY_CHANGE)
+        with reading_info(folder.checkpoint):
+            check_unchanged(info["settings"], settings, str(path), may_change=MAY_CHANGE)
+            weights, seconds = info["weights"], float(info["seconds"])
         scene = set_scene(settings, open_files.enter_context(Store(settings.data)))
-        if info["weights"] != scene.info.weights_sha256:
+        if weights != scene.info.weights_sha256:
             raise HelioError(f"{settings.model} is not the model that the run in {path} began with")
         state, _ = read_checkpoint(folder.checkpoint, start_rolling(jnp.asarray(scene.history)))
+        if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state)) or int(state.step) < 0:
+            raise damaged(folder.checkpoint, "it holds numbers that are not finite, or a step below zero")
         state = jax.tree.map(jnp.asarray, state)
         if int(state.step) > settings.steps:
             raise HelioError(f"the run in {path} is already at step {int(state.step)}, beyond {settings.steps}")
-        cut_frames(folder.path / ROLLOUT, int(state.step) // settings.save_every, seconds=info["seconds"])
+        cut_frames(folder.path / ROLLOUT, int(state.step) // settings.save_every, seconds=seconds)
         folder.write_settings(settings.model_dump(mode="json"))
-        return _roll(scene, folder, state, info["seconds"], report, stop)
+        return _roll(scene, folder, state, seconds, report, stop)
 
 
 def _rolled(scene: Scene, number: int) -> RolledSystem:

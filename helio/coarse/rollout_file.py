@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 import h5py
 import numpy as np
@@ -28,7 +28,7 @@ import numpy as np
 from helio.coarse.groups import Groups
 from helio.errors import HelioError
 from helio.files.atomic import atomic_path
-from helio.files.hdf5 import open_store
+from helio.files.hdf5 import guarded, open_store
 
 FORMAT, VERSION = "helio coarse roll-out", 1
 
@@ -125,6 +125,9 @@ def cut_frames(path: str | Path, frames: int, *, seconds: float) -> None:
 class Rollout:
     """Reads a roll-out."""
 
+    WHAT: ClassVar = "roll-out"
+    MAKER: ClassVar = "`helio coarse simulate`"
+
     def __init__(self, path: str | Path) -> None:
         """Open it.
 
@@ -132,7 +135,11 @@ class Rollout:
             HelioError: it does not exist, is damaged, or is something else.
         """
         self.path = Path(path)
-        self._file = open_store(path, format=FORMAT, version=VERSION, what="roll-out", maker="`helio coarse simulate`")
+        self._file = open_store(path, format=FORMAT, version=VERSION, what=self.WHAT, maker=self.MAKER)
+        self._read_attributes()
+
+    @guarded
+    def _read_attributes(self) -> None:
         attributes = self._file.attrs
         words = {key: str(attributes[key]) for key in ("length_unit", "time_unit", "model", "store", "device")}
         numbers = {key: int(np.asarray(attributes[key])) for key in ("seed", "history", "cores")}
@@ -156,27 +163,33 @@ class Rollout:
         """Close the file."""
         self._file.close()
 
+    @guarded
     def number(self, name: str, attribute: str) -> float:
         """Of a system: `interval`, `step_interval`, `history_begin` or `history_end`."""
         return float(self._systems[name].attrs[attribute])
 
+    @guarded
     def frames(self, name: str) -> int:
         """T, the number of frames."""
         return len(self._systems[name]["centers"])
 
+    @guarded
     def centers(self, name: str, begin: int = 0, end: int | None = None) -> np.ndarray:
         """Centres (t, G, 3) of the groups in frames `begin` to `end`, float32."""
         return self._systems[name]["centers"][begin:end]
 
+    @guarded
     def rg_squared(self, name: str) -> np.ndarray | None:
         """Predicted squared radii of gyration (T, M), or None."""
         group = self._systems[name]
         return group["rg_squared"][...] if "rg_squared" in group else None
 
+    @guarded
     def array(self, name: str, key: str) -> np.ndarray:
         """`group_masses`, `group_bonds` or `group_molecules` of a system."""
         return self._systems[name][key][...]
 
+    @guarded
     def box(self, name: str) -> np.ndarray | None:
         """Edges (3,), or None."""
         group = self._systems[name]

@@ -21,7 +21,7 @@ from helio.coarse.settings import MAY_CHANGE, CoarseTrainSettings
 from helio.coarse.store import Store
 from helio.coarse.training_setup import Setup, prepare_training
 from helio.errors import HelioError
-from helio.files.checkpoint import read_arrays, read_checkpoint
+from helio.files.checkpoint import read_arrays, read_checkpoint, reading_info
 from helio.files.interrupt import stop_signal
 from helio.files.run_folder import RunFolder, claim_existing, claim_new, existing_run
 from helio.precision import numerics
@@ -73,12 +73,14 @@ def resume_coarse(path: str | Path, *, report: Report, steps: int | None = None)
     with numerics("float32"), stop_signal() as stop, ExitStack() as open_files:
         folder = open_files.enter_context(claim_existing(path))
         info = read_arrays(folder.checkpoint)[1]
-        check_unchanged(info["settings"], settings, str(path), may_change=MAY_CHANGE)
+        with reading_info(folder.checkpoint):
+            check_unchanged(info["settings"], settings, str(path), may_change=MAY_CHANGE)
+            position = Position.from_json(info["position"])
         setup = prepare_training(settings, open_files.enter_context(Store(settings.data)))
-        position = Position(**info["position"])
         if position.step > settings.steps:
             raise HelioError(f"the run in {path} is already at step {position.step}, beyond {settings.steps}")
-        setup.batches.restore(info["data"])
+        with reading_info(folder.checkpoint):
+            setup.batches.restore(info["data"])
         blank = jax.device_get(start_state(setup.model, setup.optimiser))
         state, _ = read_checkpoint(folder.checkpoint, blank)
         folder.write_settings(settings.model_dump(mode="json"))

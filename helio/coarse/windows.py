@@ -20,6 +20,7 @@ from helio.coarse.loss import Batch
 from helio.coarse.motion import Motion
 from helio.coarse.topology import Sizes
 from helio.errors import HelioError
+from helio.train.order import batch_number
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Windows:
         """Go on from a state; `HelioError` where the data are not those that it was made with."""
         if state["windows"] != self._maker.counts.tolist() or state["seed"] != self._seed:
             raise HelioError("the store holds other trajectories than when the run began: start a new run")
-        self._number = int(state["number"])
+        self._number = batch_number(state["number"])
 
 
 class FixedWindows:

@@ -1,28 +1,24 @@
-"""Opening of HDF5 files, and what is said about damaged ones."""
+"""What the readers of HDF5 data sets have in common."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from itertools import islice
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from helio.errors import HelioError
-from helio.files.hdf5 import is_hdf5
+from helio.files.hdf5 import checked_dataset, is_hdf5, linked, open_hdf5
+
+_MAX_DEPTH = 32  # of groups in each other
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
+def opened(path: Path) -> AbstractContextManager[h5py.File]:
     """The file, for reading; `HelioError` where it or a part of it cannot be read, also within the block."""
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except PermissionError:
-        raise HelioError(f"{path} may not be read: check its permissions") from None
-    except (OSError, RuntimeError) as error:  # h5py raises both for what HDF5 reports
-        raise HelioError(f"{path} is cut off or damaged ({str(error).splitlines()[0]})") from error
+    return open_hdf5(path, "data set")
 
 
 def holds(path: Path, names: tuple[str, ...]) -> bool:
@@ -32,8 +28,10 @@ def holds(path: Path, names: tuple[str, ...]) -> bool:
     try:
         with opened(path) as file:
             group: h5py.Group = file
-            while groups := [child for child in group.values() if isinstance(child, h5py.Group)]:
-                if any(isinstance(child, h5py.Dataset) for child in group.values()):
+            for _ in range(_MAX_DEPTH):
+                children = [linked(group, name) for name in islice(group, 100)]
+                groups = [child for child in children if isinstance(child, h5py.Group)]
+                if not groups or any(isinstance(child, h5py.Dataset) for child in children):
                     break
                 group = groups[0]
             return all(name in group for name in names)
@@ -42,19 +40,29 @@ def holds(path: Path, names: tuple[str, ...]) -> bool:
 
 
 def groups_with(parent: h5py.Group, names: tuple[str, ...]) -> Iterator[h5py.Group]:
-    """The groups below `parent`, however deep, that hold data sets of all these names, in the order of the file."""
-    if all(isinstance(parent.get(name), h5py.Dataset) for name in names):
+    """The groups below `parent` that hold data sets of all these names, in the order of the file.
+
+    Raises:
+        ValueError: a link leads elsewhere, or groups are very deep in each other, or in a circle.
+    """
+    yield from _groups_with(parent, names, 0)
+
+
+def _groups_with(parent: h5py.Group, names: tuple[str, ...], depth: int) -> Iterator[h5py.Group]:
+    if all(name in parent and isinstance(linked(parent, str(name)), h5py.Dataset) for name in names):
         yield parent
         return
-    for child in parent.values():
+    if depth > _MAX_DEPTH:
+        raise ValueError(f"groups are more than {_MAX_DEPTH} deep in each other, or in a circle")
+    for name in parent:
+        child = linked(parent, str(name))
         if isinstance(child, h5py.Group):
-            yield from groups_with(child, names)
+            yield from _groups_with(child, names, depth + 1)
 
 
 def array(group: h5py.Group, name: str) -> np.ndarray | None:
-    """The data set as an array, or None where it is missing."""
-    found = group.get(name)
-    return found[...] if isinstance(found, h5py.Dataset) else None
+    """The data set as an array, or None where it is missing; `ValueError` where the file cannot hold it."""
+    return checked_dataset(linked(group, name))[...] if name in group else None
 
 
 def needed(group: h5py.Group, name: str) -> np.ndarray:

@@ -23,12 +23,11 @@ system caches. HDF5 keeps checksums of data sets in pieces alone, so the store h
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import h5py
 import numpy as np
@@ -38,12 +37,12 @@ from helio.datasets.labels import LABELS
 from helio.datasets.pair_counts import CUTOFFS, most_within
 from helio.datasets.structure import LabelledStructure
 from helio.errors import HelioError
-from helio.files.hdf5 import READING, damage, is_hdf5, open_store
+from helio.files.hdf5 import checked_dataset, is_hdf5, open_hdf5, open_store, reading
+from helio.files.json_text import parse_object
 from helio.system import System
 
 FORMAT = "helio training data"
 VERSION = 1
-_WHAT, _MAKER = "store of training data", "`helio data import`"
 # Bytes that are read or written at once.
 _BLOCK = 2**25
 NAMES = tuple(LABELS)
@@ -66,8 +65,15 @@ COLUMNS: dict[str, tuple[str, type, tuple[int, ...]]] = {
 } | {name: ("atoms" if kind.per_atom else "structures", np.float64, kind.shape) for name, kind in LABELS.items()}
 
 
+# Missing where no structure has them, and in older stores.
+_OPTIONAL = {*LABELS, "group"}
+
+
 class Store:
     """A store, open for reading. It may be sent to other processes, which open the file anew."""
+
+    WHAT: ClassVar = "store of training data"
+    MAKER: ClassVar = "`helio data import`"
 
     def __init__(self, path: str | Path) -> None:
         """Open the store.
@@ -79,9 +85,13 @@ class Store:
         self._columns: dict[str, np.ndarray] = {}
         self._counted: dict[float, tuple[np.ndarray, np.ndarray]] = {}  # pair counts by cutoff
         header = self._map()
-        self.levels: tuple[str, ...] = tuple(header["levels"])
-        self.source_details: tuple[dict[str, Any], ...] = tuple(header["sources"])
-        self.content: str = header["content"]  # a digest of all data sets
+        with reading(self.path, what=self.WHAT, maker=self.MAKER):
+            self.levels: tuple[str, ...] = tuple(header["levels"])
+            self.source_details: tuple[dict[str, Any], ...] = tuple(header["sources"])
+            self.content: str = header["content"]  # a digest of all data sets
+            if (problem := self._problem()) is not None:
+                self.verify()  # its message says more where bytes have changed since the store was written
+                raise ValueError(problem)
 
     def __len__(self) -> int:
         return len(self._columns["first_atom"]) - 1
@@ -199,23 +209,44 @@ class Store:
         return slice(int(first[number]), int(first[number + 1]))
 
     def _map(self) -> dict[str, Any]:
-        file = open_store(self.path, format=FORMAT, version=VERSION, what=_WHAT, maker=_MAKER)
-        try:
-            with file:
-                for name in (*COLUMNS, "first_atom"):
-                    folder = COLUMNS.get(name, ("structures",))[0]
-                    found = file.get(f"{folder}/{name}")
-                    if isinstance(found, h5py.Dataset):
-                        self._columns[name] = self._mapped(found)
-                return json.loads(str(file.attrs["header"]))
-        except READING as error:
-            raise damage(self.path, error, what=_WHAT, maker=_MAKER) from error
+        file = open_store(self.path, format=FORMAT, version=VERSION, what=self.WHAT, maker=self.MAKER)
+        with file, reading(self.path, what=self.WHAT, maker=self.MAKER):
+            for name in (*COLUMNS, "first_atom"):
+                folder = COLUMNS.get(name, ("structures",))[0]
+                dataset = file.get(f"{folder}/{name}")
+                if dataset is not None:
+                    self._columns[name] = self._mapped(checked_dataset(dataset))
+            return parse_object(str(file.attrs["header"]), f"the header of {self.path}")
 
     def _mapped(self, dataset: h5py.Dataset) -> np.ndarray:
         offset = dataset.id.get_offset()
         if offset is None:  # no rows
+            if dataset.size:
+                raise ValueError(f"{dataset.name} is not stored in one piece")
             return np.empty(dataset.shape, dataset.dtype)
         return np.asarray(np.memmap(self.path, dataset.dtype, mode="r", offset=offset, shape=dataset.shape))
+
+    def _problem(self) -> str | None:
+        """Where data sets and header are not of the types and numbers of rows that fit each other."""
+        if not (isinstance(self.content, str) and all(isinstance(level, str) for level in self.levels)):
+            return "its header does not name levels of theory and content"
+        if not all(isinstance(name, str) for name in self.sources):
+            return "its header does not name its sources"
+        first = self._columns["first_atom"]
+        if first.ndim != 1 or first.dtype.kind not in "iu" or first[0] != 0 or (np.diff(first) < 0).any():
+            return "first_atom does not count the atoms"
+        rows = {"structures": len(first) - 1, "atoms": int(first[-1])}
+        for name, (folder, kind, shape) in COLUMNS.items():
+            column = self._columns.get(name)
+            if column is None and name not in _OPTIONAL:
+                return f"{name} is missing"
+            if column is not None and (column.dtype != kind or column.shape != (rows[folder], *shape)):
+                return f"{name} is {column.dtype.name} of shape {column.shape}"
+        for name, names in (("level", self.levels), ("source", self.sources)):
+            numbers = self._columns[name]
+            if len(numbers) and not (0 <= numbers.min() and numbers.max() < len(names)):
+                return f"{name} names one that the header does not have"
+        return None
 
 
 def blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
@@ -230,7 +261,7 @@ def is_store(path: Path) -> bool:
     if not is_hdf5(path):
         return False
     try:
-        with h5py.File(path, "r") as file:
-            return file.attrs.get("format") == FORMAT
-    except OSError:
+        with open_hdf5(path) as file:
+            return str(file.attrs.get("format")) == FORMAT
+    except HelioError:
         return False

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from helio.distillation.sequences import Chain
 from helio.errors import HelioError
 from helio.files.yaml_file import read_yaml
-from helio.settings.checking import Settings
+from helio.settings.checking import Settings, checked
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -173,11 +173,7 @@ def read_recipe(path: str | Path) -> Recipe:
 
 def checked_recipe(values: dict[str, Any], folder: Path) -> Recipe:
     """A recipe from plain values, with paths relative to a folder; `HelioError` that names what is wrong."""
-    try:
-        recipe = Recipe(**values)
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise HelioError(f"the recipe is wrong: {problems}") from None
+    recipe = checked(Recipe, values, "the recipe")
     parts: dict[str, Any] = {name: _with_paths(part, folder) for name, part in recipe.parts.items()}
     return recipe.model_copy(update={"parts": parts})
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 import io
 import json
 import os
-import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
 import numpy as np
 
-from helio.errors import HelioError
+from helio.errors import HelioError, excerpt, reason
 from helio.files.atomic import disk_errors, write_bytes
+from helio.files.json_text import parse_object
+from helio.files.npz import open_npz
 
 Tree = TypeVar("Tree")
 _VERSION = 1
@@ -43,7 +46,7 @@ def read_checkpoint(path: Path, template: Tree) -> tuple[Tree, dict[str, Any]]:
     names = [name for name, _ in _named_leaves(template)]
     leaves = []
     for name, leaf in zip(names, jax.tree.leaves(template), strict=True):
-        if name not in stored or stored[name].shape != leaf.shape or stored[name].dtype != leaf.dtype:
+        if name not in stored or stored[name].shape != np.shape(leaf) or stored[name].dtype != leaf.dtype:
             raise HelioError(f"{path} does not fit these settings: its array {name} is missing or of another kind")
         leaves.append(stored[name])
     return jax.tree.unflatten(jax.tree.structure(template), leaves), info
@@ -54,17 +57,37 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     if not path.exists():
         raise HelioError(f"there is no checkpoint {path}")
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-            stored = dict(file)
-        info = json.loads(stored.pop("header").tobytes())
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise HelioError(
-            f"the checkpoint {path} is damaged ({error}); replace it by {previous_path(path).name} to go on from the "
-            "one before"
-        ) from error
-    if info.pop("version") != _VERSION:
-        raise HelioError(f"{path} was written by another version of Helio")
+        with open_npz(path, "checkpoint") as file:
+            stored = {name: file[name] for name in file}
+        if "header" not in stored:
+            raise HelioError("it has no header")
+        info = parse_object(stored.pop("header").tobytes(), "its header")
+    except HelioError as error:
+        raise damaged(path, str(error)) from error
+    if (version := info.pop("version", None)) != _VERSION:
+        raise HelioError(f"{path} was written by another version of Helio (its format is {excerpt(version)})")
     return stored, info
+
+
+@contextmanager
+def reading_info(path: Path) -> Iterator[None]:
+    """Within the block, records are made of the values in a checkpoint: what cannot be made is damage of the file.
+
+    Raises:
+        HelioError: the block looked for a value that is missing, or that is of another kind.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise damaged(path, f"{type(error).__name__}: {reason(error)}") from error
+
+
+def damaged(path: Path, problem: str) -> HelioError:
+    """The message about a checkpoint that cannot be used."""
+    return HelioError(
+        f"the checkpoint {path} is damaged ({problem}); replace it by {previous_path(path).name} to go on from the one "
+        "before"
+    )
 
 
 def previous_path(path: Path) -> Path:

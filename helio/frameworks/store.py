@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from helio.errors import HelioError
-from helio.files.hdf5 import open_store
+from helio.files.hdf5 import check_rows, guarded, open_store
 from helio.frameworks.block import Block
 from helio.frameworks.framework import Framework
 from helio.frameworks.library import Library
@@ -46,6 +46,9 @@ class Entry:
 class FrameworkStore:
     """Reads a store; of the frameworks only those asked for are read."""
 
+    WHAT: ClassVar = "store of frameworks"
+    MAKER: ClassVar = "`helio frameworks build` or `import`"
+
     def __init__(self, path: str | Path) -> None:
         """Open the store.
 
@@ -53,14 +56,23 @@ class FrameworkStore:
             HelioError: it does not exist, is damaged, or is something else.
         """
         self.path = Path(path)
-        self._file: Any = open_store(
-            path,
-            format=FORMAT,
-            version=VERSION,
-            what="store of frameworks",
-            maker="`helio frameworks build` or `import`",
-        )
+        self._file: Any = open_store(path, format=FORMAT, version=VERSION, what=self.WHAT, maker=self.MAKER)
+        self._check()
+
+    @guarded
+    def _check(self) -> None:
+        """Read what is small and compare sizes: of damage one hears before anything is done."""
         self.origin = str(self._file.attrs["origin"])
+        names, parts, table = self._names, self._parts, self._file["frameworks"]
+        if not names or len(set(names)) != len(names):
+            raise ValueError("it holds no frameworks, or several of one name")
+        if len(parts) != len(names) or set(parts) - set(PARTS):
+            raise ValueError("the parts of its frameworks are not known")
+        for begins, keys in (("blocks_begin", ("centers", "blocks", "rotations")), ("edges_begin", ("edges", "ends"))):
+            check_rows(table[begins], len(names), *(table[key] for key in keys))
+        for label, values in self._labels.items():
+            if values.shape != (len(names),) or values.dtype.kind != "f":
+                raise ValueError(f"the label {label} is not one number for each framework")
 
     def __enter__(self) -> FrameworkStore:
         return self
@@ -79,6 +91,7 @@ class FrameworkStore:
         """Names of the frameworks, of one part or of all, in their order; `HelioError` for an unknown part."""
         return tuple(self._names[i] for i in self._rows(part))
 
+    @guarded
     def framework(self, name: str) -> Framework:
         """One framework with all its known labels; `HelioError` where there is none of that name."""
         row = self._row(name)
@@ -100,6 +113,7 @@ class FrameworkStore:
         """The frameworks of one part or of all, one after another."""
         return (self.framework(name) for name in self.names(part))
 
+    @guarded
     def net(self, name: str) -> str:
         """The net that a framework was built on, empty where unknown."""
         return self._file["frameworks/net"].asstr()[self._row(name)]
@@ -114,6 +128,7 @@ class FrameworkStore:
         return {key: values[rows] for key, values in self._labels.items()}
 
     @cached_property
+    @guarded
     def library(self) -> Library:
         """All blocks."""
         return _read_library(self._file["library"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import equinox as eqx
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from helio.errors import excerpt
 from helio.neighbors.bins import Periodic, cell_order
 from helio.neighbors.padded import NeighborList, Neighbors
 from helio.neighbors.plan import Plan
@@ -46,15 +48,27 @@ class NeighborPlans(eqx.Module):
         return values | {"short": self.short._asdict(), "long": self.long._asdict(), "reciprocal": reciprocal}
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> NeighborPlans:
-        """The plans that `to_json` wrote."""
-        reciprocal = values["reciprocal"]
-        return cls(**values | {
-            "short": _plan(values["short"]),
-            "long": _plan(values["long"]),
-            "mesh": None if values["mesh"] is None else tuple(values["mesh"]),
-            "reciprocal": None if reciprocal is None else jnp.asarray(reciprocal, jnp.int32),
-        })  # fmt: skip
+    def from_json(cls, values: dict[str, Any], *, like: NeighborPlans) -> NeighborPlans:
+        """The plans that `to_json` wrote.
+
+        Args:
+            values: from a file.
+            like: plans of the same atoms, which tell what sizes can be.
+
+        Raises:
+            KeyError, TypeError or ValueError: values are missing, or cannot be plans of these atoms.
+        """
+        reciprocal, mesh = values["reciprocal"], values["mesh"]
+        return cls(
+            short=_plan(values["short"], like.short),
+            long=_plan(values["long"], like.long),
+            short_skin=_length(values["short_skin"]),
+            long_skin=_length(values["long_skin"]),
+            short_within=_size(values["short_within"], like.short_within),
+            rows=_size(values["rows"], like.rows),
+            mesh=None if mesh is None else _triple(mesh, like.mesh or (0, 0, 0)),
+            reciprocal=None if reciprocal is None else jnp.asarray(reciprocal, jnp.int32).reshape(-1, 3),
+        )
 
     def at_least(self, other: NeighborPlans) -> NeighborPlans:
         """These plans with no size smaller than in `other`, where both divide space into the same bins."""
@@ -70,9 +84,39 @@ class NeighborPlans(eqx.Module):
         )
 
 
-def _plan(values: dict[str, Any]) -> Plan:
-    triples: dict[str, Any] = {name: tuple(values[name]) for name in ("bins", "reach")}
-    return Plan(**values | triples)
+# Sizes grow while a run gets denser, but not by more than this; small ones by up to `_SMALL` more.
+_GROWTH, _SMALL = 100, 1000
+
+
+def _plan(values: dict[str, Any], like: Plan) -> Plan:
+    half = values["half_pairs"]
+    return Plan(
+        cutoff=_length(values["cutoff"]),
+        bins=_triple(values["bins"], like.bins),
+        reach=_triple(values["reach"], like.reach),
+        bin_capacity=_size(values["bin_capacity"], like.bin_capacity),
+        candidates=_size(values["candidates"], like.candidates),
+        columns=_size(values["columns"], like.columns),
+        half_pairs=None if half is None else _size(half, like.half_pairs or 0),
+        rows=_size(values["rows"], like.rows),
+    )
+
+
+def _triple(values: Any, like: tuple[int, int, int]) -> tuple[int, int, int]:
+    a, b, c = (_size(value, size) for value, size in zip(values, like, strict=True))
+    return a, b, c
+
+
+def _size(value: Any, like: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _GROWTH * like + _SMALL:
+        raise ValueError(f"the size {excerpt(value)} of a neighbor list, which is about {like}, cannot be")
+    return value
+
+
+def _length(value: Any) -> float:
+    if not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError(f"the length {excerpt(value)} of a neighbor list cannot be")
+    return float(value)
 
 
 def _larger(new: Plan, old: Plan) -> Plan:

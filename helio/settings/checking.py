@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
+from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from helio.errors import HelioError
+from helio.errors import HelioError, excerpt
 
-# Changed settings that a message lists.
+# Changed settings or problems that a message lists.
 _LISTED = 5
 
 
@@ -20,19 +22,50 @@ class Settings(BaseModel):
 
 
 Kind = TypeVar("Kind", bound=Settings)
+Record = TypeVar("Record")
 
 
-def checked(kind: type[Kind], values: dict[str, Any]) -> Kind:
+def checked(kind: type[Kind], values: dict[Any, Any], what: str = "settings") -> Kind:
     """Settings from plain values.
 
+    Args:
+        kind: of settings.
+        values: by name; what is no name is refused as one that is unknown.
+        what: they are, in messages.
+
     Raises:
-        HelioError: it names everything that is wrong, with the values received.
+        HelioError: it names what is wrong, with the values received.
     """
     try:
-        return kind(**values)
+        return kind.model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(_explained(problem) for problem in error.errors())
-        raise HelioError(f"settings are wrong: {problems}") from None
+        verb = "are" if what.endswith("s") else "is"
+        raise HelioError(f"{what} {verb} wrong: {_problems(error)}") from None
+
+
+def checked_record(kind: type[Record], values: Any, where: str) -> Record:
+    """A dataclass from the JSON values in a file, each of the type that its field says; what has a default may lack.
+
+    Args:
+        kind: the dataclass.
+        values: by name, as JSON has them: lists for tuples.
+        where: they stand, in messages: "the header of mine.safetensors".
+
+    Raises:
+        HelioError: a value is missing, unknown or of another type; it is named.
+    """
+    known: Any = fields(kind)  # pyright: ignore[reportArgumentType]
+    needed = {field.name for field in known if field.default is MISSING and field.default_factory is MISSING}
+    names = set(values) if isinstance(values, dict) else set()
+    unknown, missing = sorted(names - {field.name for field in known}), sorted(needed - names)
+    if unknown or missing:
+        problems = [f"{excerpt(name)} is not known to this version of Helio" for name in unknown[:_LISTED]]
+        problems += [f"{name} is missing" for name in missing[:_LISTED]]
+        raise HelioError(f"{where} does not fit: {'; '.join(problems)}")
+    try:
+        return TypeAdapter(kind).validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        raise HelioError(f"{where} is damaged: {_problems(error)}") from None
 
 
 def check_unchanged(before: dict[str, Any], now: Settings, where: str, *, may_change: Collection[str]) -> None:
@@ -51,7 +84,9 @@ def check_unchanged(before: dict[str, Any], now: Settings, where: str, *, may_ch
     names = [name for name in {**values, **earlier} if name.partition(".")[0] not in may_change]
     changed = [name for name in names if values.get(name) != earlier.get(name)]
     if changed:
-        listed = [f"{name} was {earlier.get(name)!r} and is {values.get(name)!r}" for name in changed[:_LISTED]]
+        listed = [
+            f"{name} was {excerpt(earlier.get(name))} and is {excerpt(values.get(name))}" for name in changed[:_LISTED]
+        ]
         more = f" and {len(changed) - _LISTED} more" if len(changed) > _LISTED else ""
         raise HelioError(
             f"the run in {where} began with other settings: {', '.join(listed)}{more}. Put them back to go on, or "
@@ -67,9 +102,16 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+def _problems(error: ValidationError) -> str:
+    """The first problems, each with the value received."""
+    problems = error.errors(include_url=False)
+    more = f"; and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
+    return "; ".join(_explained(problem) for problem in problems[:_LISTED]) + more
+
+
 def _explained(problem: Any) -> str:
-    where = ".".join(map(str, problem["loc"]))
+    where = ".".join(str(part)[:80] for part in problem["loc"])
     message = problem["msg"].removeprefix("Value error, ")
     # Of settings that do not go together, or that lack one, all values would hide the message.
-    received = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
+    received = "" if isinstance(problem["input"], dict) else f" (got {excerpt(problem['input'])})"
     return (f"{where}: " if where else "") + message + received

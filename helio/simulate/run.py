@@ -17,7 +17,7 @@ from ase import Atoms
 from jaxtyping import Array
 
 from helio.errors import HelioError
-from helio.files.checkpoint import read_arrays, read_checkpoint, write_checkpoint
+from helio.files.checkpoint import damaged, read_arrays, read_checkpoint, reading_info, write_checkpoint
 from helio.files.interrupt import stop_signal
 from helio.files.run_folder import RunFolder, claim_existing, claim_new, existing_run
 from helio.files.structures import read_structure, write_structure
@@ -260,10 +260,20 @@ def _placements(folder: RunFolder, starts: Sequence[Atoms]) -> list[Placement]:
 def _restore(batch: Batch, folder: RunFolder, *, same_plans: bool) -> tuple[State, ActiveLists]:
     """State and lists of the checkpoint; the lists will be made where they were, in the same sizes or in new ones."""
     _, info = read_arrays(folder.checkpoint)
-    if info["model"] != _fingerprint(batch):
+    plans = batch.plans()
+    with reading_info(folder.checkpoint):
+        model = info["model"]
+        if same_plans:
+            plans = NeighborPlans.from_json(info["plans"], like=plans)
+    if model != _fingerprint(batch):
         raise HelioError(f"the model {batch.settings.model} is not the one that the run in {folder.path} began with")
-    blank, lists = batch.blank(NeighborPlans.from_json(info["plans"]) if same_plans else batch.plans())
+    blank, lists = batch.blank(plans)
     tree, _ = read_checkpoint(folder.checkpoint, {"state": blank, "lists": lists.places})
+    state = cast(dict[str, Any], tree)["state"]
+    if not (np.isfinite(state.system.positions).all() and np.isfinite(state.momenta).all()):
+        raise damaged(folder.checkpoint, "it holds positions or momenta that are not finite")
+    if not 0 <= _step(state) < np.iinfo(np.int32).max:
+        raise damaged(folder.checkpoint, f"its step is {_step(state)}")
     tree = cast(dict[str, Any], jax.tree.map(jnp.asarray, tree))
     return batch.placed(tree["state"], lists.to_be_made_at(tree["lists"]))
 

@@ -23,7 +23,7 @@ from helio.neighbors import host_list, round_up
 from helio.packages import need
 from helio.train.assembly import BatchContent, assemble
 from helio.train.batches import Batch
-from helio.train.order import BatchOrder
+from helio.train.order import BatchOrder, batch_number
 from helio.train.shapes import MOST_SHAPES, BatchLimits, Shape, Sizes, Waste, classes, pair_places, waste
 
 # Batches that are ready before they are asked for, in each worker and here.
@@ -145,7 +145,7 @@ class Loader:
                 "the former data and settings, or start anew"
             )
         self.close()
-        self._position = int(state["batch"])
+        self._position = batch_number(state["batch"])
 
     def restart(self) -> None:
         """Begin with the first batch again."""

@@ -23,8 +23,9 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
-from helio.errors import HelioError
+from helio.errors import HelioError, excerpt
 from helio.files.checkpoint import write_checkpoint
+from helio.settings.checking import checked_record
 from helio.simulate.processes import is_first
 from helio.train.compiling import Compiling, SeenShapes
 from helio.train.logs import Logs
@@ -80,6 +81,14 @@ class Position:
     best_loss: float = math.inf
     best_step: int = 0
     not_better: int = 0  # validations since the best
+
+    @classmethod
+    def from_json(cls, values: Any) -> Position:
+        """The position that a checkpoint holds as plain values; `ValueError` where it cannot be one."""
+        position = checked_record(cls, values, "the position")
+        if min(position.step, position.best_step, position.not_better) < 0 or not position.seconds >= 0:
+            raise ValueError(f"{excerpt(values)} is no position")
+        return position
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from helio.errors import excerpt
+
+
+def batch_number(value: object) -> int:
+    """The number of a batch that a checkpoint names; raises `ValueError` where it cannot be one."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
+        raise ValueError(f"{excerpt(value)} is no number of a batch")
+    return value
+
 
 class BatchOrder:
     """Batches of every pass over some classes of structures.

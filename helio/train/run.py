@@ -26,7 +26,7 @@ import numpy as np
 from helio import __version__
 from helio.errors import HelioError
 from helio.files.atomic import write_text
-from helio.files.checkpoint import read_arrays, read_checkpoint
+from helio.files.checkpoint import read_arrays, read_checkpoint, reading_info
 from helio.files.interrupt import stop_signal
 from helio.files.run_folder import RunFolder, claim_existing, claim_new, existing_run
 from helio.force_field import ManyLevels, ModelInfo, save_model
@@ -94,12 +94,14 @@ def resume_training(path: str | Path, *, report: Report, steps: int | None = Non
         with led_by_first() as leads:
             folder = claims.enter_context(claim_existing(path)) if leads else RunFolder(Path(path))
             _, info = read_arrays(folder.checkpoint)
-            check_unchanged(info["settings"], settings, str(path), may_change=MAY_CHANGE)
+            with reading_info(folder.checkpoint):
+                check_unchanged(info["settings"], settings, str(path), may_change=MAY_CHANGE)
+                position = Position.from_json(info["position"])
         setup = prepare(settings, reference_energies=_read_references(folder.path / REFERENCES))
-        position = Position(**info["position"])
         if position.step > (setup.settings.steps or 0):
             raise HelioError(f"the run in {path} is already at step {position.step}, beyond {setup.settings.steps}")
-        setup.training.restore(info["data"])
+        with reading_info(folder.checkpoint):
+            setup.training.restore(info["data"])
         blank = jax.device_get(start_state(setup.model, setup.optimiser))
         state, _ = read_checkpoint(folder.checkpoint, blank)
         if leads:

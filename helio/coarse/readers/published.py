@@ -25,6 +25,7 @@ from ase.data import atomic_masses, chemical_symbols
 from helio.coarse.system import fine_system
 from helio.coarse.trajectory import Block, FineTrajectory, block_frames
 from helio.errors import HelioError
+from helio.files.hdf5 import checked_dataset, linked, open_hdf5
 
 # Of four types of chain beads: two of the backbone, two of the sides.
 CHAIN_TYPES = ("B1", "B2", "S1", "S2")
@@ -65,7 +66,7 @@ def read_published(folder: str | Path, *, interval: float) -> FineTrajectory:
     def frames() -> Iterator[Block]:
         boxes = _array(folder, "lattice", "lattice").astype(float) if boxed else None
         changing = boxes is not None and bool((boxes != boxes[0]).any())
-        with _opened(folder / f"{kind}.h5") as file:
+        with open_hdf5(folder / f"{kind}.h5", "data set") as file:
             positions = _dataset(file, kind)
             step = block_frames(len(types))
             for begin in range(0, len(positions), step):
@@ -76,21 +77,14 @@ def read_published(folder: str | Path, *, interval: float) -> FineTrajectory:
 
 
 def _array(folder: Path, file: str, name: str) -> np.ndarray:
-    with _opened(folder / f"{file}.h5") as opened:
+    path = folder / f"{file}.h5"
+    if not path.is_file():
+        raise HelioError(f"{folder} lacks {path.name}")
+    with open_hdf5(path, "data set") as opened:
         return _dataset(opened, name)[...]
 
 
-def _opened(path: Path) -> h5py.File:
-    if not path.is_file():
-        raise HelioError(f"{path.parent} lacks {path.name}")
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise HelioError(f"{path} is cut off or damaged: {str(error).splitlines()[0]}") from error
-
-
 def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
-    found = file.get(name)
-    if not isinstance(found, h5py.Dataset):
+    if name not in file:
         raise HelioError(f"{file.filename} has no data set {name}")
-    return found
+    return checked_dataset(linked(file, name))

@@ -17,7 +17,7 @@ from helio.frameworks.model.diffusion import FrameworkBatch
 from helio.frameworks.model.heads import MOST_BLOCKS
 from helio.frameworks.model.scaling import Scales
 from helio.frameworks.model.torus import cell_parameters, reduced
-from helio.train.order import BatchOrder
+from helio.train.order import BatchOrder, batch_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +154,7 @@ class FrameworkBatches:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from there."""
-        self._number = int(state["batch"])
+        self._number = batch_number(state["batch"])
 
     def batch(self, number: int) -> FrameworkBatch:
         """A batch by its number over all passes."""
@@ -218,7 +218,7 @@ class BlockBatches:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from there."""
-        self._number = int(state["batch"])
+        self._number = batch_number(state["batch"])
 
     def batch(self, number: int) -> BlockBatch:
         """A batch by its number over all passes."""

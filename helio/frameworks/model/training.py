@@ -20,7 +20,7 @@ import jax
 import numpy as np
 
 from helio import __version__
-from helio.files.checkpoint import read_arrays, read_checkpoint
+from helio.files.checkpoint import read_arrays, read_checkpoint, reading_info
 from helio.files.interrupt import stop_signal
 from helio.files.run_folder import RunFolder, claim_existing, claim_new
 from helio.frameworks.model.block_encoder import BlockEncoder, BlockLoss
@@ -265,10 +265,11 @@ class _Stage:
         checkpoint = folder / "checkpoint.npz"
         if checkpoint.exists():
             _, info = read_arrays(checkpoint)
-            check_unchanged(info["settings"], settings, str(folder), may_change=MAY_CHANGE)
+            with reading_info(checkpoint):
+                check_unchanged(info["settings"], settings, str(folder), may_change=MAY_CHANGE)
+                position = Position.from_json(info["position"])
+                self.batches.restore(info["data"])
             state, _ = read_checkpoint(checkpoint, jax.device_get(state))
-            position = Position(**info["position"])
-            self.batches.restore(info["data"])
         work = Work(
             step=make_step(self.loss, optimiser, mesh=mesh, averaging=settings.averaging),
             batches=self.batches,
