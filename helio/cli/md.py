@@ -14,6 +14,7 @@ from helio.cli.structure_options import ALTLOC_HELP, FRAME_HELP, frame_number
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from helio.simulate.continuation import Ending
     from helio.simulate.settings import MDSettings
 
 
@@ -23,7 +24,8 @@ def md(
         Path,
         typer.Argument(
             metavar="INPUT",
-            help="Structure file of any format that ASE reads, folder of them, or settings file (.yaml).",
+            help="Structure file of any format that ASE reads, folder of them, settings file (.yaml), or run folder to "
+            "begin where it ended, with its settings where no others are given.",
         ),
     ],
     out: Annotated[Path | None, typer.Option(help="Run folder to make; default run.", show_default=False)] = None,
@@ -55,6 +57,7 @@ def md(
     from helio.cli.progress import live_report, say_how_it_ended
     from helio.files.structure_reading import read, read_all, read_folder
     from helio.settings.checking import checked
+    from helio.simulate.continuation import ending, is_run
     from helio.simulate.input_file import SETTINGS_FILE
     from helio.simulate.run import run_md
     from helio.simulate.settings import MDSettings
@@ -67,11 +70,19 @@ def md(
         frame, altloc = frame or frame_in_file, altloc or altloc_in_file
     out = out or Path("run")
     values = in_file | {name: value for name, value in given.items() if value is not None}
+    before: Ending | None = None
+    if structure.is_dir() and is_run(structure):
+        before = ending(structure)
+        values = before.settings | values | {"replicas": len(before.structures)}
     if distributed is not None:
         values["devices"] = joined(distributed, values.get("devices"))
     settings = checked(MDSettings, values)
     options: Any = {"altloc": altloc, "charge": settings.charge, "unpaired_electrons": settings.spin}
-    if structure.is_dir():
+    if before is not None:
+        if not follows(distributed):
+            _tell(before, structure, settings)
+        readings = []
+    elif structure.is_dir():
         readings = read_folder(structure, **options)
     elif frame == "all":
         readings = read_all(structure, **options)
@@ -80,7 +91,7 @@ def md(
     if not follows(distributed):
         for reading in dict.fromkeys(readings):
             typer.echo(reading.summary())
-    structures = [reading.atoms for reading in readings]
+    structures = [reading.atoms for reading in readings] if before is None else list(before.structures)
     if dry_run:
         _explain(structures, settings, out)
         return
@@ -90,6 +101,17 @@ def md(
 
 
 MDCommand = settings_command(md, epilog="Example: helio md peptide.xyz --temperature 300 --steps 2000 --out run")
+
+
+def _tell(before: Ending, folder: Path, settings: MDSettings) -> None:
+    """Say from where the run goes on, and what is not taken over."""
+    typer.echo(
+        f"{folder}: goes on from step {before.step} ({before.time_ps:g} ps) with its positions, velocities, cell, "
+        f"charge and settings, as {settings.ensemble.upper()} for {settings.steps} steps"
+    )
+    for name in before.not_taken:
+        if getattr(settings, name) in (None, ()):
+            typer.echo(f"Warning: the {name} of {folder} is not taken over; give it again if the new run needs it")
 
 
 def _explain(structures: list[Atoms], settings: MDSettings, out: Path) -> None:
