@@ -125,7 +125,7 @@ def measure(case: str, model: str, *, kernels: Kernels = "auto", precision: Prec
         steps_per_second=1 / seconds,
         ns_per_day=settings.timestep * 1e-6 * 86400 / seconds,
         compile_seconds=compiled,
-        memory_bytes=_most_memory(),
+        memory_bytes=peak_memory(),
         shares={name: part / seconds for name, part in shares.items()} | {"rest": max(0.0, 1 - used / seconds)},
     )
 
@@ -200,7 +200,7 @@ def _seconds(part: Callable[..., Any], system: System, neighbors: Neighbors, how
     return (time.perf_counter() - began) / _REPEATS
 
 
-def _most_memory() -> int:
+def peak_memory() -> int:
     """Bytes: the most that the accelerator has held, or else the process, compilation included."""
     import resource  # which is not everywhere
 

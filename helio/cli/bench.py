@@ -12,7 +12,10 @@ from helio.errors import HelioError
 if TYPE_CHECKING:
     from helio.bench import Measurement
 
-EPILOG = "Examples: helio bench; helio bench water-512 hexane --model helio-s --out bench.json"
+EPILOG = (
+    "Examples: helio bench; helio bench water-512 hexane --model helio-s --out bench.json; "
+    "helio bench --gpu-proof --out gpu"
+)
 _DEFAULT = ["hexane", "water-64", "water-512", "water-1728"]
 
 
@@ -27,9 +30,20 @@ def bench(
     ] = True,
     precision: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
     out: Annotated[Path | None, typer.Option(help="Write all numbers to this JSON file.")] = None,
+    gpu_proof: Annotated[
+        bool,
+        typer.Option(
+            "--gpu-proof",
+            help="Prove the GPU instead, in ten minutes at most: compiled and plain paths are equal, resume is exact, "
+            "time and memory from 22 atoms to the most that fit. Writes gpu-proof.json into the folder --out.",
+        ),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Measure dynamics of standard systems: time per step, ns/day, memory, and what a step is made of."""
+    if gpu_proof:
+        _prove_gpu(cases, model, out)
+        return
     if out and out.exists() and not overwrite:
         raise HelioError(f"{out} exists already: choose another file or give --overwrite")
     from helio.bench import CASES, measure
@@ -53,6 +67,23 @@ def bench(
         rows += [fast] if slow is None else [fast, slow]
     if out:
         _write(out, model, rows)
+
+
+def _prove_gpu(cases: list[str] | None, model: str, out: Path | None) -> None:
+    if cases:
+        raise HelioError("--gpu-proof has systems of its own: leave out the cases")
+    if out is None:
+        raise HelioError("--gpu-proof writes several files: give a folder with --out")
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise HelioError(f"{out} exists already and is no empty folder: choose another with --out")
+    from helio.gpu_proof import check_gpu, find_model, prove
+
+    device = check_gpu()
+    typer.echo(f"{device['kind']}; results go to {out / 'gpu-proof.json'}")
+    record = prove(out, model=find_model(model), device=device, say=typer.echo)
+    if not record["passed"]:
+        raise HelioError(f"the GPU is not proven: a check failed or was skipped; see {out / 'gpu-proof.json'}")
+    typer.echo("Proven: compiled and plain paths are equal, and resume is exact")
 
 
 def _alone(measure: Any, *arguments: str) -> Measurement:
