@@ -13,7 +13,8 @@ import numpy as np
 
 from helio.analyse.cut_off import whole_frames
 from helio.analyse.topology import molecules_of, open_run, open_universe
-from helio.errors import HelioError
+from helio.errors import HelioError, excerpt, reason
+from helio.files.log import read_log
 from helio.files.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class Frames:
         """Columns of the run's log between the first and the last chosen time; empty without a log."""
         if self.run is None or not self.run.log.exists():
             return {}
-        columns = _read_columns(self.run.log)
+        columns = {name: np.array(values) for name, values in read_log(self.run.log).items()}
         if not len(columns.get("time_ps", ())):
             return {}
         inside = (columns["time_ps"] >= (-np.inf if self.begin_ps is None else self.begin_ps - 1e-9)) & (
@@ -250,20 +251,6 @@ def open_all(
     return opened
 
 
-def _read_columns(path: Path) -> dict[str, np.ndarray]:
-    """Of a log, without a last row that is cut off."""
-    header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
-    names = header.strip().split(",")
-    whole = [row for row in rows if row.endswith("\n") and row.strip()]
-    if not whole:
-        return {}
-    try:
-        table = np.loadtxt(whole, delimiter=",", ndmin=2)
-    except ValueError as error:
-        raise HelioError(f"the log {path} cannot be read: {error}") from error
-    return dict(zip(names, table.T, strict=True))
-
-
 def _replicas(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
@@ -300,8 +287,8 @@ def _select(universe: Any, selection: str) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             chosen = universe.select_atoms(selection)
-    except (MDAnalysis.SelectionError, AttributeError, ValueError) as error:
-        raise HelioError(f"the selection {selection!r} is not understood: {error}") from None
+    except (MDAnalysis.SelectionError, AttributeError, RecursionError, TypeError, ValueError) as error:
+        raise HelioError(f"the selection {excerpt(selection)} is not understood: {reason(error)}") from None
     if len(chosen) == 0:
-        raise HelioError(f"the selection {selection!r} holds no atom of these frames")
+        raise HelioError(f"the selection {excerpt(selection)} holds no atom of these frames")
     return chosen

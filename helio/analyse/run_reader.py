@@ -10,6 +10,8 @@ In `Timestep.data`: `charge` (n,) in e, `hirshfeld_ratio` (n,), `energy_...` in 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,8 +20,10 @@ import numpy as np
 from MDAnalysis.coordinates.base import ReaderBase
 from MDAnalysis.lib.mdamath import triclinic_vectors
 
-from helio.errors import HelioError
+from helio.errors import HelioError, reason
+from helio.files.hdf5 import READING
 from helio.files.orientation import cell_for_images, standard_orientation
+from helio.files.trajectory import check_trajectory, open_trajectory
 
 _BUFFER_BYTES = 16_000_000
 _VECTORS = {"position": "positions", "velocity": "velocities", "force": "forces"}
@@ -57,35 +61,53 @@ class RunReader(ReaderBase):
     @staticmethod
     def parse_n_atoms(filename: str, **_: Any) -> int:
         """Number of atoms in a frame."""
-        with h5py.File(filename) as file:
-            return int(_dataset(file, "particles/all/position/value").shape[1])
+        with open_trajectory(Path(filename)) as file:
+            return int(file["particles/all/position/value"].shape[1])
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
     def _open(self) -> None:
-        try:
+        with self._reading("the frames"):
             self._file: Any = h5py.File(self.filename)
+            check_trajectory(self._file, Path(self.filename))
             group = self._file["particles/all"]
             self._datasets = {name: group[f"{name}/value"] for name in (*_VECTORS, *_MORE) if name in group}
             self.times = np.asarray(group["position/time"], float)
             self._steps = np.asarray(group["position/step"])
             self.n_atoms = int(self._datasets["position"].shape[1])
-        except (OSError, KeyError) as error:
-            raise HelioError(f"{self.filename} cannot be read as the trajectory of a run: {error}") from error
-        if (lost := np.flatnonzero(np.isnan(self.times))).size:
-            raise self._lost(int(lost[0]))
-        if "edges" in group["box"]:
-            self._datasets["edges"] = group["box/edges/value"]
-        for name, observable in (self._file.get("observables") or {}).items():
-            self._datasets[name] = observable["value"]
+            if (lost := np.flatnonzero(np.isnan(self.times))).size:
+                raise self._lost(int(lost[0]))
+            if "edges" in group["box"]:
+                self._datasets["edges"] = group["box/edges/value"]
+            for name, observable in (self._file.get("observables") or {}).items():
+                self._datasets[name] = observable["value"]
+            self._check_shapes()
         self._per_read = max(1, int(_BUFFER_BYTES / sum(d.nbytes / max(1, len(d)) for d in self._datasets.values())))
         self._pbc = [kind in ("periodic", b"periodic") for kind in group["box"].attrs["boundary"]]
         self._cell: np.ndarray | None = None
         self._buffer: dict[str, np.ndarray] = {}
         self._buffered = range(0)
         self._last = -1
+
+    def _check_shapes(self) -> None:
+        """Raise `ValueError` unless each quantity has the same frames and atoms, and is made of numbers."""
+        frames, atoms = len(self.times), self.n_atoms
+        shapes = dict.fromkeys(_VECTORS, (frames, atoms, 3)) | dict.fromkeys(_MORE, (frames, atoms))
+        shapes["edges"] = frames, 3, 3
+        for name, data in self._datasets.items():
+            if data.shape != shapes.get(name, (frames,)) or data.dtype.kind not in "iuf":
+                raise ValueError(f"{name} has the shape {data.shape}")
+        if self.times.shape != (frames,) or self._steps.shape != (frames,) or atoms == 0:
+            raise ValueError("its frames have no steps and times, or no atoms")
+
+    @contextmanager
+    def _reading(self, part: str) -> Iterator[None]:
+        try:
+            yield
+        except READING as error:
+            raise HelioError(f"{part} of {self.filename} cannot be read ({reason(error)}): copy it again") from error
 
     def _reopen(self) -> None:
         self._last = -1
@@ -99,10 +121,8 @@ class RunReader(ReaderBase):
         if i not in self._buffered:
             count = self._per_read if i == self._last + 1 and i > 0 else 1
             self._buffered = range(i, min(i + count, self.n_frames))
-            try:
+            with self._reading(f"frames from {i} on"):
                 self._buffer = {name: data[i : self._buffered.stop] for name, data in self._datasets.items()}
-            except OSError as error:
-                raise HelioError(f"frames from {i} on of {self.filename} cannot be read: {error}") from error
         self._last = i
         self._fill(i, {name: array[i - self._buffered.start] for name, array in self._buffer.items()})
         return self.ts
@@ -134,9 +154,3 @@ class RunReader(ReaderBase):
     def _lost(self, i: int) -> HelioError:
         folder = Path(self.filename).parent / "trajectory"
         return HelioError(f"frame {i} of {self.filename} is not there: a file in {folder} is missing or cut off")
-
-
-def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
-    found = file[name]
-    assert isinstance(found, h5py.Dataset)
-    return found

@@ -8,6 +8,7 @@ first compared with the size of the file.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -127,12 +128,23 @@ def guarded(method: Callable[Concatenate[Any, Arguments], Result]) -> Callable[C
 
 def damage(path: Path, error: BaseException, *, what: str, maker: str) -> HelioError:
     """What to tell where reading raised one of `READING`."""
-    return HelioError(f"the {what} {path} is cut off or damaged ({reason(error)}): make it anew by {maker}")
+    said = f"{error} is missing" if isinstance(error, KeyError) else reason(error)
+    return HelioError(f"the {what} {path} is cut off or damaged ({said}): make it anew by {maker}")
 
 
-def check_content(file: h5py.File) -> None:
-    """Raise `ValueError` for links that lead out of a file or in a circle, and for data sets that it cannot hold."""
-    limit, total = _limit(file.id.get_filesize()), 0
+def check_content(file: h5py.File, *, parts: re.Pattern[str] | None = None, parts_bytes: int = 0) -> None:
+    """Look a file through before anything in it is read.
+
+    Args:
+        file: open.
+        parts: names of other files, relative to its folder, that its virtual data sets may refer to.
+        parts_bytes: the size of those that are there.
+
+    Raises:
+        ValueError: links lead out of the file or in a circle, it refers to other files than those, or its data sets
+            claim more than it can hold.
+    """
+    limit, total = _limit(file.id.get_filesize() + parts_bytes), 0
     groups: list[tuple[h5py.Group, int]] = [(file, 0)]
     while groups:
         group, depth = groups.pop()
@@ -144,10 +156,12 @@ def check_content(file: h5py.File) -> None:
                 groups.append((child, depth + 1))
             elif isinstance(child, h5py.Dataset):
                 total += _claimed(child)
-                if child.is_virtual or child.external:
+                sources = child.virtual_sources() if child.is_virtual else []
+                known = parts is not None and all(parts.fullmatch(source.file_name) for source in sources)
+                if child.external or (sources and not known):
                     raise ValueError(f"{child.name} refers to other files")
         if total > limit:
-            raise ValueError(f"its data sets claim {total:,} bytes, and the file has {file.id.get_filesize():,}")
+            raise ValueError(f"its data sets claim {total:,} bytes, which the file cannot hold")
 
 
 def linked(group: h5py.Group, name: str) -> Any:
@@ -158,22 +172,13 @@ def linked(group: h5py.Group, name: str) -> Any:
     return group[name]
 
 
-def checked_dataset(dataset: Any, *, max_bytes: int | None = None) -> h5py.Dataset:
-    """A data set that may be read as a whole: its size is in proportion to that of its file.
-
-    Args:
-        dataset: what stands where one should be.
-        max_bytes: that it may have; by default in proportion to the file.
-
-    Raises:
-        ValueError: it is none, refers to other files, or claims more than its file can hold.
-    """
+def checked_dataset(dataset: Any) -> h5py.Dataset:
+    """A data set that may be read as a whole; `ValueError` where it is none or claims more than its file can hold."""
     if not isinstance(dataset, h5py.Dataset):
         raise ValueError(f"{getattr(dataset, 'name', 'the object')} is no data set")
-    if dataset.external or (dataset.is_virtual and max_bytes is None):
+    if dataset.external or dataset.is_virtual:
         raise ValueError(f"{dataset.name} refers to other files")
-    limit = _limit(dataset.file.id.get_filesize()) if max_bytes is None else max_bytes
-    if _claimed(dataset) > limit:
+    if _claimed(dataset) > _limit(dataset.file.id.get_filesize()):
         raise ValueError(f"{dataset.name} claims the shape {dataset.shape}, which the file cannot hold")
     return dataset
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from helio.errors import HelioError
+from helio.errors import HelioError, reason
 from helio.files.atomic import disk_errors, write_text
+from helio.files.regular_file import read_text
+
+_MAX_BYTES = 2**31
 
 
 class Log:
@@ -35,21 +38,35 @@ class Log:
 
 
 def _rows_until(path: Path, columns: list[str], last_step: int) -> list[str]:
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except OSError as error:
-        raise HelioError(f"{path} cannot be read ({error.strerror}); without it the run cannot be resumed") from None
+    lines = read_text(path, "log", max_bytes=_MAX_BYTES, hint="without it the run cannot be resumed").split("\n")
     if lines[0].split(",") != columns:
         raise HelioError(f"{path} has other columns than this run writes; it was changed or belongs to another run")
-    whole = lines[1:-1]  # what follows the last line feed was cut off
-    return [line for line in whole if line and int(line.split(",", 1)[0]) <= last_step]
+    complete = [line for line in lines[1:-1] if line]  # what follows the last line feed was cut off
+    try:
+        return [line for line in complete if int(line.split(",", 1)[0]) <= last_step]
+    except ValueError as error:
+        raise HelioError(f"the log {path} is damaged: {reason(error)}") from None
 
 
 def read_log(path: str | Path) -> dict[str, list[float]]:
-    """The columns of a log by name."""
-    path = Path(path)
-    if not path.exists():
-        raise HelioError(f"there is no log {path}")
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))
-    return {name: [float(row[i]) for row in rows[1:]] for i, name in enumerate(rows[0])}
+    """The columns of a log by name, without a last row that is cut off.
+
+    Raises:
+        HelioError: there is none, or it holds anything but rows of numbers under their names.
+    """
+    lines = read_text(path, "log", max_bytes=_MAX_BYTES).splitlines(keepends=True)
+    if not lines:
+        return {}
+    names = next(csv.reader(lines[:1]), [])
+    rows: list[list[float]] = []
+    for number, line in enumerate(lines[1:], start=2):
+        if not line.endswith("\n") or not line.strip():
+            continue
+        try:
+            row = [float(value) for value in line.split(",")]
+        except ValueError as error:
+            raise HelioError(f"the log {path} is damaged: line {number}: {reason(error)}") from None
+        if len(row) != len(names):
+            raise HelioError(f"the log {path} is damaged: line {number} has {len(row)} values for {len(names)} names")
+        rows.append(row)
+    return {name: [row[i] for row in rows] for i, name in enumerate(names)}

@@ -11,6 +11,7 @@ Units: Angstrom, ps, Angstrom ps-1 for velocities, kJ mol-1 Angstrom-1 for force
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,9 +20,11 @@ from typing import Any
 
 import h5py
 import numpy as np
+from ase.data import chemical_symbols
 
 from helio.errors import HelioError
 from helio.files.atomic import disk_errors, make_folder, write_bytes
+from helio.files.hdf5 import check_content, open_hdf5
 
 PART_BYTES = 32_000_000
 
@@ -34,6 +37,8 @@ UNITS = {
     "hirshfeld_ratio": None,
     "edges": "Angstrom",
 }
+_PART = re.compile(r"trajectory/part-\d{5,}\.h5")  # as `_part_path` names them
+_VECTORS = ("position", "velocity", "force")
 # Quantities of the whole system that a frame may hold have names that begin like this.
 ENERGY = "energy_"
 
@@ -217,21 +222,21 @@ def _part_content(frames: list[Frame]) -> bytes:
 
 
 def _read_part(path: Path) -> list[Frame]:
-    try:
-        with h5py.File(path) as file:
-            arrays = {str(name): np.asarray(file[str(name)]) for name in file}
-    except OSError as error:
-        raise HelioError(f"{path} cannot be read ({error}); without it the run cannot be resumed") from error
-    steps, times = arrays.pop("step"), arrays.pop("time")
-    return [
-        Frame(int(step), float(time), {name: array[i] for name, array in arrays.items()})
-        for i, (step, time) in enumerate(zip(steps, times, strict=True))
-    ]
+    with open_hdf5(path, "part of a trajectory", hint="without it the run cannot be resumed") as file:
+        check_content(file)
+        arrays = {str(name): np.asarray(file[str(name)]) for name in file}
+        steps, times = arrays.pop("step"), arrays.pop("time")
+        if any(len(array) != len(steps) for array in arrays.values()):
+            raise ValueError("its data sets have different numbers of frames")
+        return [
+            Frame(int(step), float(time), {name: array[i] for name, array in arrays.items()})
+            for i, (step, time) in enumerate(zip(steps, times, strict=True))
+        ]
 
 
 def read_particles(path: Path) -> Particles:
     """What does not change in a trajectory, from its `trajectory.h5md`."""
-    with _opened(path) as file:
+    with open_trajectory(path) as file:
         group = file["particles/all"]
         if missing := {"id", "species", "mass"} - set(group):
             raise HelioError(
@@ -241,17 +246,29 @@ def read_particles(path: Path) -> Particles:
             np.asarray(dataset)
             for dataset in (group["id"], group["species"], group["mass"], file["connectivity/bonds"])
         )
-        boundary = tuple(kind == "periodic" for kind in group["box"].attrs["boundary"])
-    return Particles(ids, species, masses, bonds, (boundary[0], boundary[1], boundary[2]))
+        a, b, c = (kind == "periodic" for kind in group["box"].attrs["boundary"])
+        count = len(ids)
+        if any(column.shape != (count,) or column.dtype.kind not in "iuf" for column in (ids, species, masses)):
+            raise ValueError("its particles are not one number each")
+        if count == 0 or species.min() < 0 or species.max() >= len(chemical_symbols):
+            raise ValueError("its particles are of no elements")
+        if bonds.size and (bonds.shape[1:] != (2,) or not np.isin(bonds, ids).all()):
+            raise ValueError("its bonds are not pairs of its particles")
+    return Particles(ids, species, masses, bonds, (a, b, c))
 
 
 def read_frames(path: Path, *, stride: int = 1) -> Iterator[Frame]:
     """Every `stride`-th frame of a `trajectory.h5md`, one at a time; `HelioError` where a part is missing."""
-    with _opened(path) as file:
+    with open_trajectory(path) as file:
         places: dict[str, Any] = dict.fromkeys(UNITS, file["particles/all"])
         places["edges"] = file["particles/all/box"]
         places |= dict.fromkeys(file.get("observables", {}), file.get("observables"))
         found = {name: place[name] for name, place in places.items() if name in place}
+        count = len(file["particles/all/id"])
+        for name, group in found.items():
+            shape = {"edges": (3, 3)}.get(name, (count, 3) if name in _VECTORS else (count,) if name in UNITS else ())
+            if group["value"].shape[1:] != shape or group["value"].dtype.kind not in "iuf":
+                raise ValueError(f"{name} has the shape {group['value'].shape}")
         for i in range(0, len(found["position"]["step"]) if found else 0, stride):
             step, time = int(found["position"]["step"][i]), float(found["position"]["time"][i])
             frame = Frame(step, time, {name: np.asarray(group["value"][i]) for name, group in found.items()})
@@ -261,10 +278,19 @@ def read_frames(path: Path, *, stride: int = 1) -> Iterator[Frame]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    try:
-        file = h5py.File(path)
-    except OSError as error:
-        raise HelioError(f"{path} cannot be read as a trajectory: {error}") from error
-    with file:
+def open_trajectory(path: Path) -> Iterator[Any]:
+    """Open a `trajectory.h5md` for reading: what cannot be read of it within the block is damage of the file.
+
+    Raises:
+        HelioError: there is none, it or a part of it is damaged, or it refers to other files than its own parts.
+    """
+    with open_hdf5(path, "trajectory", hint="copy it again, with its folder trajectory/") as file:
+        check_trajectory(file, path)
         yield file
+
+
+def check_trajectory(file: h5py.File, path: Path) -> None:
+    """Raise `ValueError` where an open `trajectory.h5md` claims more than it and its parts can hold."""
+    folder = path.parent / "trajectory"
+    size = sum(part.stat().st_size for part in folder.glob("part-*.h5") if part.is_file())
+    check_content(file, parts=_PART, parts_bytes=size)

@@ -19,6 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from helio.errors import HelioError
 from helio.files.atomic import atomic_path
 from helio.files.orientation import in_standard_orientation, stated_cell
+from helio.files.regular_file import read_text
 from helio.files.run_folder import RunFolder
 from helio.files.trajectory import ENERGY, Frame, Particles, read_frames, read_particles
 from helio.simulate.bonds import bonds, make_whole
@@ -64,10 +65,17 @@ def export_trajectory(
         raise HelioError(f"{folder} holds no trajectory.h5md")
     particles = read_particles(run.trajectory)
     topology = run.saved_topology if run.saved_topology.exists() else run.topology
-    chosen = saved_atoms(topology.read_text(encoding="utf-8"), selection)
-    wrapped = _Wrapping(particles, next(read_frames(run.trajectory))) if wrap else None
+    content = read_text(topology, "topology", max_bytes=2**31)
+    if (count := len(saved_atoms(content, "all"))) != len(particles.ids):
+        raise HelioError(
+            f"{topology} has {count} atoms and the trajectory {len(particles.ids)}: one of them is damaged"
+        )
+    chosen = saved_atoms(content, selection)
     number = 0
     first = list(islice(read_frames(run.trajectory, stride=stride), 2))
+    if not first:
+        raise HelioError(f"{run.trajectory} holds no frame")
+    wrapped = _Wrapping(particles, first[0]) if wrap else None
     interval = first[1].time_ps - first[0].time_ps if len(first) == 2 else None
     with atomic_path(out) as temporary, _writer(temporary, kind, topology, chosen, interval) as write:
         for frame in read_frames(run.trajectory, stride=stride):

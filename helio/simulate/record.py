@@ -11,8 +11,10 @@ from ase import Atoms
 from ase.geometry import cell_to_cellpar
 
 import helio
+from helio.errors import HelioError
 from helio.files.log import Log
 from helio.files.orientation import stated_cell
+from helio.files.regular_file import read_text
 from helio.files.run_folder import RunFolder
 from helio.files.structures import read_structure, write_structure
 from helio.files.trajectory import ENERGY, Frame, Particles, TrajectoryWriter
@@ -63,7 +65,9 @@ class Recorder:
             *(_UNCERTAINTY_COLUMNS if settings.uncertainty_every else ()),
             "ns_per_day",
         ]
-        self._chosen = saved_atoms(folder.topology.read_text(encoding="utf-8"), settings.save_atoms)
+        self._chosen = saved_atoms(read_text(folder.topology, "topology", max_bytes=2**31), settings.save_atoms)
+        if len(self._chosen) and self._chosen[-1] >= len(state.system):
+            raise HelioError(f"{folder.topology} has more atoms than the run: it is damaged or belongs to another run")
         if len(self._chosen) < len(state.system) and last_step is None:
             write_structure(folder.saved_topology, cast(Atoms, read_structure(folder.topology)[self._chosen]))
         start = read_structure(folder.start)

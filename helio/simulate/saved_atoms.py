@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 from ase import Atoms
 
-from helio.errors import HelioError
+from helio.errors import HelioError, excerpt, reason
 
 
 def saved_atoms(topology: str, selection: str) -> np.ndarray:
@@ -27,13 +27,16 @@ def saved_atoms(topology: str, selection: str) -> np.ndarray:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about what the file does not say
-        universe = MDAnalysis.Universe(io.StringIO(topology), format="PDB", topology_format="PDB")
+        try:
+            universe = MDAnalysis.Universe(io.StringIO(topology), format="PDB", topology_format="PDB")
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise HelioError(f"the topology, a PDB file, is damaged ({reason(error)}): copy it again") from None
         try:
             found = universe.select_atoms(selection).ix
-        except (MDAnalysis.SelectionError, AttributeError, ValueError) as error:
-            raise HelioError(f"the selection {selection!r} is not understood: {error}") from None
+        except (MDAnalysis.SelectionError, AttributeError, RecursionError, TypeError, ValueError) as error:
+            raise HelioError(f"the selection {excerpt(selection)} is not understood: {reason(error)}") from None
     if len(found) == 0:
-        raise HelioError(f"the selection {selection!r} holds no atom of this structure")
+        raise HelioError(f"the selection {excerpt(selection)} holds no atom of this structure")
     return np.sort(found)
 
 

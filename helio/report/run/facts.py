@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime
 import html
 
-import h5py
 import numpy as np
 
 from helio import __version__
 from helio.analyse import Frames
+from helio.files.trajectory import open_trajectory
 from helio.report.run.settings import settings_of
 from helio.report.run.words import composition, composition_html, time
 
@@ -88,5 +88,5 @@ def _course(value: float | list, unit: str) -> str:
 
 def _creator(frames: Frames) -> str:
     assert frames.run is not None
-    with h5py.File(frames.run.trajectory) as file:
+    with open_trajectory(frames.run.trajectory) as file:
         return html.escape(str(file["h5md/creator"].attrs["version"]))
