@@ -135,7 +135,7 @@ def _chosen(
 
     from helio.datasets.store import Store
     from helio.evaluate.uncertainty import Chosen
-    from helio.train.split import split
+    from helio.train.split import split_store
 
     def drawn(store: Store, indices: np.ndarray, most: int) -> Chosen:
         return Chosen(store, np.sort(np.random.default_rng(seed).permutation(indices)[:most]))
@@ -144,7 +144,7 @@ def _chosen(
     if store is not None:
         indices, kept = np.arange(len(store)), np.arange(0)
         if held_out is None:  # as a training divides it by default
-            indices, kept = split(len(store), train=None, validation=validation, seed=0)
+            indices, kept = split_store(store, train=None, validation=validation, seed=0)
         fitted = drawn(store, indices, structures)
     if held_out is not None:
         store = Store(held_out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,6 +33,9 @@ def import_data(
     forces_unit: Annotated[str | None, typer.Option(help="An energy per A or bohr, such as hartree/bohr.")] = None,
     dipole_unit: Annotated[str | None, typer.Option(help="eA, debye or au.")] = None,
     stress_unit: Annotated[str | None, typer.Option(help="eV/A^3, GPa, kbar or hartree/bohr^3.")] = None,
+    voigt_order: Annotated[
+        str, typer.Option(help="Of a stress of six numbers; VASP has xx,yy,zz,xy,yz,zx and LAMMPS xx,yy,zz,xy,xz,yz.")
+    ] = "xx,yy,zz,yz,xz,xy",
     gradients: Annotated[
         bool, typer.Option("--gradients", help="What stands for forces are gradients: change the sign.")
     ] = False,
@@ -40,7 +44,7 @@ def import_data(
     ] = False,
     key: Annotated[
         list[str] | None,
-        typer.Option(help="LABEL=NAME: the name of a label in the files; LABEL= leaves it out; repeatable."),
+        typer.Option(help="LABEL=NAME: the name of a label or virial in the files; LABEL= leaves it out; repeatable."),
     ] = None,
     method: Annotated[
         str | None, typer.Option(help="Which method of a file of several, as wb97x_dz or ccsd(t)_cbs of ANI-1x.")
@@ -57,13 +61,19 @@ def import_data(
     elements: Annotated[
         str | None, typer.Option(help="Leave out structures with other elements than these, as H,C,N,O.")
     ] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            help="What a training keeps on one side: a key of the files, file, or block:100 for so many neighbours."
+        ),
+    ] = None,
     keep_duplicates: Annotated[bool, typer.Option("--keep-duplicates", help="Keep equal structures.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the store if it exists.")] = False,
 ) -> None:
     """Read labelled structures from files of any layout into one store."""
     if len(paths) < 2:
         raise HelioError("give at least one file to read, and the store to write")
-    from helio.datasets import ImportChoices
+    from helio.datasets import ReadingChoices
     from helio.train.filters import FilterSettings
     from helio.train.importing import ImportSettings
 
@@ -81,14 +91,17 @@ def import_data(
         max_atoms=max_atoms,
         keep_duplicates=keep_duplicates,
     )
+    choices = ReadingChoices(
+        units=units, keys=_keys(key or []), method=method, gradients=gradients, charge=charge, voigt_order=voigt_order
+    )
     settings = ImportSettings(
         layout=layout,
-        choices=ImportChoices(units=units, keys=_keys(key or []), method=method, gradients=gradients),
+        choices=choices,
         filters=filters,
         level=level,
         source=source,
         licence=licence,
-        charge=charge,
+        group_by=group_by,
         check_units=not trust_units,
     )
     _report(_run(paths, settings, overwrite=overwrite), paths[-1])
@@ -113,7 +126,7 @@ def info(
     from helio.train.overview import overview
 
     for path in (plot, out):
-        if path is not None and path.exists() and (not overwrite or path.resolve() == store.resolve()):
+        if path is not None and path.exists() and (not overwrite or os.path.realpath(path) == os.path.realpath(store)):
             raise HelioError(f"{path} exists; give another name or --overwrite")
     if plot is not None:
         check_format(plot)
@@ -181,6 +194,8 @@ def _report(report: ImportReport, store: Path) -> None:
             soft_wrap=True,
             highlight=False,
         )
+    for line in training_data.import_notes(report):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
     for file in report.files:
         if file.broken is not None:
             typer.secho(f"Skipped {file.path}: {' '.join(file.broken.split())}", fg=typer.colors.RED, err=True)

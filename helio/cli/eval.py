@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,20 +13,11 @@ import typer
 from helio.errors import HelioError
 
 if TYPE_CHECKING:
-    from ase import Atoms
     from rich.console import Console
-
-    from helio.force_field import ForceField, ModelInfo
-
-_NOT_COMPARABLE = (
-    "Warning: the set holds boxes and molecules. Electrostatics is shifted to zero at 12 A in boxes and taken over all "
-    "pairs in molecules, which are different potentials: energies of the two must not be subtracted (a lattice energy "
-    "is off by 3 to 17 kcal/mol). Compare energies of the two with one --long-range-cutoff for both."
-)
 
 
 def evaluate(
-    data: Annotated[Path, typer.Argument(help="Labelled structures: any format of ASE, or .npz as in MD17.")],
+    data: Annotated[Path, typer.Argument(help="Labelled structures: any file or store that data import reads.")],
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model or a model file.")] = "so3lr",
     level: Annotated[str | None, typer.Option(help="Level of theory, of a model that has several.")] = None,
     total_energies: Annotated[
@@ -41,7 +33,7 @@ def evaluate(
         typer.Option(
             "--dimers",
             help="Interaction energies of pairs of molecules; structures give selection_a, selection_b, charge_a, "
-            "charge_b and reference_Eint in their info.",
+            "charge_b and reference_Eint or benchmark_Eint in their info.",
         ),
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Write all numbers to this JSON file.")] = None,
@@ -53,17 +45,29 @@ def evaluate(
     forces_key: Annotated[str | None, typer.Option(help="Name of the forces label.")] = None,
     dipole_key: Annotated[str | None, typer.Option(help="Name of the dipole label.")] = None,
     hirshfeld_key: Annotated[str | None, typer.Option(help="Name of the Hirshfeld ratios label.")] = None,
+    stress_key: Annotated[str | None, typer.Option(help="Name of the stress label.")] = None,
     reference_key: Annotated[
-        str, typer.Option(help="With --dimers: name of the reference interaction energy (kcal/mol).")
-    ] = "reference_Eint",
+        str | None,
+        typer.Option(
+            help="With --dimers: name of the reference interaction energy (kcal/mol); default: reference_Eint or "
+            "benchmark_Eint."
+        ),
+    ] = None,
+    length_unit: Annotated[str | None, typer.Option(help="A, nm or bohr; default: that of the layout.")] = None,
     energy_unit: Annotated[
-        str | None, typer.Option(help="eV (default), meV, kcal/mol (default with --dimers), kJ/mol or hartree.")
+        str | None,
+        typer.Option(
+            help="eV, meV, kcal/mol, kJ/mol or hartree; default: that of the layout (eV for files of ASE, kcal/mol for "
+            ".npz that name none), kcal/mol with --dimers."
+        ),
     ] = None,
     forces_unit: Annotated[
         str | None,
-        typer.Option(help="eV/A, kcal/mol/A, kJ/mol/A, hartree/A, hartree/bohr; default: energy unit per A."),
+        typer.Option(help="eV/A, kcal/mol/A, kJ/mol/A, hartree/A, hartree/bohr; default: that of the layout."),
     ] = None,
-    dipole_unit: Annotated[str, typer.Option(help="eA, debye or au.")] = "eA",
+    dipole_unit: Annotated[str | None, typer.Option(help="eA, debye or au.")] = None,
+    stress_unit: Annotated[str | None, typer.Option(help="eV/A^3, GPa, kbar or hartree/bohr^3.")] = None,
+    method: Annotated[str | None, typer.Option(help="Which method of a file of several, as of ANI-1x.")] = None,
     long_range_cutoff: Annotated[
         float | None, typer.Option(help="In A; by default 12 with periodicity, 1000 (all pairs) without.", min=0.1)
     ] = None,
@@ -78,79 +82,48 @@ def evaluate(
         bool, typer.Option("--skip-unusable", help="Count and leave out structures that the model cannot describe.")
     ] = False,
 ) -> None:
-    """Compare a model with reference energies, forces, dipoles and Hirshfeld ratios."""
+    """Compare a model with reference energies, forces, stresses, dipoles, charges and Hirshfeld ratios."""
     _check_outputs(data, out, plot, overwrite=overwrite)
-    if dimers and total_energies:
-        raise HelioError("interaction energies are differences: leave out --total-energies")
-
     from helio.cli.compiled import keep_compiled_programs
+    from helio.datasets import ReadingChoices
 
+    keys = {"energy": energy_key, "forces": forces_key, "dipole": dipole_key, "stress": stress_key}
+    keys["hirshfeld_ratios"] = hirshfeld_key
+    units = {"length": length_unit, "energy": energy_unit, "forces": forces_unit, "dipole": dipole_unit}
+    choices = ReadingChoices(
+        units=units | {"stress": stress_unit},
+        keys={name: key for name, key in keys.items() if key is not None},
+        method=method,
+    )
     keep_compiled_programs()
     from rich.console import Console
 
-    from helio.evaluate import LabelOptions
-    from helio.evaluate.frames import count_frames, read_frames
+    from helio.evaluate.file import FileEvaluation
 
-    keys = {"energy": energy_key, "forces": forces_key, "dipole": dipole_key, "hirshfeld_ratios": hirshfeld_key}
-    frames = read_frames(data, stride=stride, limit=limit)
-    total = count_frames(data, stride=stride, limit=limit)
-    periodic: set[bool] = set()
-    frames = _recorded(frames, periodic)
-    precision = precision or ("float64" if dimers else "float32")
-    energy_unit = energy_unit or ("kcal/mol" if dimers else "eV")
-    options = LabelOptions(
-        keys={name: key for name, key in keys.items() if key is not None},
-        energy_unit=energy_unit,
-        force_unit=forces_unit,
-        dipole_unit=dipole_unit,
+    evaluation = FileEvaluation(
+        data,
+        model,
+        level,
+        total_energies=total_energies,
+        dimers=dimers,
+        choices=choices,
+        stride=stride,
+        limit=limit,
+        reference_key=reference_key,
+        long_range_cutoff=long_range_cutoff,
+        electrostatics=electrostatics,
+        precision=precision,
+        atoms_per_block=atoms_per_block,
+        skip_unusable=skip_unusable,
     )
-    force_field, info = _load(model, level, long_range_cutoff, electrostatics)
-    cutoff = "12 A in boxes, all pairs of molecules" if long_range_cutoff is None else f"{long_range_cutoff:g} A"
+    evaluation.check_names()
     console = Console()
-    console.print(
-        f"{data} against {model}: long-range cutoff {cutoff}, "
-        f"{electrostatics} electrostatics, {precision}; labels in {options.energy_unit}",
-        soft_wrap=True,
-    )
-    settings = {
-        "data": str(data),
-        "model": model,
-        "level": info.level(level),
-        "total_energies": total_energies,
-        "stride": stride,
-        "limit": limit,
-        "electrostatics": electrostatics,
-        "precision": precision,
-        "label_units": {"energy": energy_unit, "forces": forces_unit or f"{energy_unit}/A", "dipole": dipole_unit},
-    }
-    with _progress(total) as advance:
-        shared: dict[str, Any] = {
-            "precision": precision,
-            "atoms_per_block": atoms_per_block,
-            "advance": advance,
-        }
-        if dimers:
-            from helio.evaluate import evaluate_dimers
-
-            result = evaluate_dimers(
-                force_field, frames, reference_key=reference_key, reference_unit=energy_unit, **shared
-            )
-        else:
-            from helio.evaluate import evaluate_structures
-
-            result = evaluate_structures(
-                force_field,
-                frames,
-                labels=options,
-                energy_of_atoms=info.energy_of_atoms if total_energies else None,
-                skip_unusable=skip_unusable,
-                **shared,
-            )
+    console.print(evaluation.description(), soft_wrap=True)
+    with _progress(evaluation.count()) as advance:
+        result, settings = evaluation.run(advance)
     panels = _print(console, result)
-    cutoffs = sorted({force_field.cutoff_for((kind, kind, kind)) for kind in periodic})
-    settings["long_range_cutoff"] = cutoffs[0] if len(cutoffs) == 1 else cutoffs
-    if electrostatics == "shifted" and len(cutoffs) > 1:
-        console.print(_NOT_COMPARABLE, soft_wrap=True)
+    for note in evaluation.notes(settings):
+        console.print(note, soft_wrap=True)
     if out is not None:
         _write_json(out, settings, result.to_dict())
         console.print(f"All numbers: {out}", soft_wrap=True)
@@ -164,7 +137,7 @@ def evaluate(
 def _check_outputs(data: Path, out: Path | None, plot: Path | None, *, overwrite: bool) -> None:
     """Find out before the work whether its results can be written."""
     given = [path for path in (out, plot) if path is not None]
-    if len({path.resolve() for path in [data, *given]}) <= len(given):
+    if len({os.path.realpath(path) for path in [data, *given]}) <= len(given):
         raise HelioError("the data and the output files must have different names")
     for path in given:
         if path.is_dir():
@@ -177,26 +150,6 @@ def _check_outputs(data: Path, out: Path | None, plot: Path | None, *, overwrite
         from helio.report.parity import check_format
 
         check_format(plot)
-
-
-def _recorded(frames: Iterator[tuple[int, Atoms]], periodic: set[bool]) -> Iterator[tuple[int, Atoms]]:
-    """All structures; `periodic` learns whether there are boxes and molecules among them."""
-    for index, atoms in frames:
-        periodic.add(bool(atoms.pbc.any()))
-        yield index, atoms
-
-
-def _load(model: str, level: str | None, cutoff: float | None, electrostatics: str) -> tuple[ForceField, ModelInfo]:
-    from typing import cast
-
-    from helio.force_field import Electrostatics, load_model, read_model_info
-    from helio.force_field.registry import model_path
-
-    path = model_path(model)
-    force_field = load_model(path, level=level).with_options(
-        long_range_cutoff=cutoff, electrostatics=cast(Electrostatics, electrostatics)
-    )
-    return force_field, read_model_info(path).info.at(level)
 
 
 @contextmanager
@@ -239,9 +192,11 @@ def _print(console: Console, result: Any) -> dict[str, Any]:
     from helio.report import evaluation as report
 
     if isinstance(result, DimerEvaluation):
-        console.print(report.dimer_table(result))
-        if result.unlabelled:
-            console.print(f"{result.unlabelled:,} dimers have no reference.")
+        for table in (report.dimer_group_table(result), report.dimer_table(result)):
+            if table is not None:
+                console.print(table)
+        for note in report.dimer_notes(result):
+            console.print(note, soft_wrap=True, markup=False)
         return report.dimer_panels(result)
     if not result.labelled and not result.alone:
         raise HelioError(
@@ -251,7 +206,7 @@ def _print(console: Console, result: Any) -> dict[str, Any]:
         if table is not None:
             console.print(table)
     for note in report.notes(result):
-        console.print(note, soft_wrap=True)
+        console.print(note, soft_wrap=True, markup=False)
     return report.panels(result)
 
 

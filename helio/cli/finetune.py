@@ -36,6 +36,12 @@ def finetune(
     ] = None,
     replay_share: Annotated[float, typer.Option(help="Share of batches from that store; 0 only measures.")] = 0.3,
     train: Annotated[int | None, typer.Option(min=1, help="Structures to train on; default: all but 10 %.")] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            help="What stays together when structures are divided: group, source, formula, none or block:100."
+        ),
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Batches to take.")] = 2000,
     learning_rate: Annotated[float, typer.Option(help="The highest.")] = 5e-4,
     batch: Annotated[int, typer.Option(min=1, help="Structures per batch.")] = 8,
@@ -58,6 +64,7 @@ def finetune(
     from helio.settings.checking import checked
     from helio.train.run import train_model
     from helio.train.settings import TrainSettings
+    from helio.train.setup import division
 
     store, tenth = Store(data), max(1, steps // 10)
     values: dict[str, Any] = {
@@ -68,6 +75,7 @@ def finetune(
         "parts": dict(_part(text) for text in part or []),
         "lora_rank": lora_rank,
         "train": train,
+        "group_by": group_by,
         "validation": 0.1 if train is None else max(0, min(500, len(store) - train)),
         "structures_per_batch": batch,
         "loss": {label: weight if store.known(label).any() else 0.0 for label, weight in _WEIGHTS.items()},
@@ -87,6 +95,7 @@ def finetune(
     if replay is not None:
         values |= {"replay": str(replay.resolve()), "replay_share": replay_share}
     settings = checked(TrainSettings, values)
+    typer.echo(division(settings))
     carry_out(partial(train_model, settings, out, overwrite=overwrite), out)
 
 

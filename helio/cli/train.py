@@ -60,6 +60,7 @@ def train(
     from helio.train.input_file import SETTINGS_FILE
     from helio.train.run import train_model
     from helio.train.settings import TrainSettings
+    from helio.train.setup import division
 
     if is_run(source, out=out, overwrite=overwrite, dry_run=dry_run):
         resume_training_in(source, steps=steps, report=report, distributed=distributed)
@@ -74,7 +75,10 @@ def train(
     if dry_run:
         _explain(settings, out)
         return
-    carry_out(partial(train_model, settings, out, overwrite=overwrite), out, report=report, quiet=follows(distributed))
+    quiet = follows(distributed)
+    if not quiet:
+        typer.echo(division(settings))
+    carry_out(partial(train_model, settings, out, overwrite=overwrite), out, report=report, quiet=quiet)
 
 
 def resume_training_in(folder: Path, *, steps: int | None, report: bool = True, distributed: str | None = None) -> None:
@@ -177,11 +181,12 @@ def _explain(settings: TrainSettings, out: Path) -> None:
     """Print what a training would do."""
     from helio.cli.progress import clock
     from helio.train.run import preview
+    from helio.train.setup import division
 
     found = preview(settings)
+    typer.echo(division(settings))
     typer.echo(
-        f"{found.counts[0]} structures to train on, {found.counts[1]} to validate on; {found.steps_per_epoch} batches "
-        f"per epoch, over {found.devices} device{'s' if found.devices > 1 else ''}"
+        f"{found.steps_per_epoch} batches per epoch, over {found.devices} device{'s' if found.devices > 1 else ''}"
     )
     for shape in found.shapes:
         typer.echo(f"  batches of {shape.structures} structures of up to {shape.atoms} atoms and {shape.pairs} pairs")

@@ -36,14 +36,18 @@ def tune_damping(
         raise HelioError(f"{out} exists; give another name or --overwrite")
     keep_compiled_programs()
     from helio import __version__
+    from helio.datasets import read_labelled
     from helio.evaluate.damping import tune_damping, with_damping
-    from helio.evaluate.frames import read_frames
     from helio.force_field.model_file import read_model, save_model
     from helio.force_field.registry import model_path
 
     force_field, header = read_model(model_path(model), level)
     found = tune_damping(
-        force_field, read_frames(data, stride=stride), reference_key=reference_key, sigmas=sigma, scales=scale
+        force_field,
+        ((structure.number, structure.to_ase()) for structure in read_labelled(data, stride=stride)),
+        reference_key=reference_key,
+        sigmas=sigma,
+        scales=scale,
     )
     typer.echo(f"{found.count} dimers; mean absolute error of the interaction energy, kcal/mol:")
     for title, number in (("before", 0), ("after", 1)):

@@ -20,24 +20,31 @@ import h5py
 import numpy as np
 from ase.data import atomic_numbers as numbers_of
 
-from helio.datasets.choices import ImportChoices
-from helio.datasets.hdf5 import array, groups_with, holds, needed, opened, texts
-from helio.datasets.labels import labelled
+from helio.datasets.choices import ReadingChoices
+from helio.datasets.hdf5 import array, groups_with, holds, length, needed, opened, texts, unused_names
+from helio.datasets.labels import converted
 from helio.datasets.structure import LabelledStructure
 from helio.datasets.units import Units
 from helio.errors import HelioError
 
-_UNITS = Units(energy="hartree", forces="hartree/A")
+_UNITS = Units(energy="hartree", forces="hartree/A", origin="as ANI has them")
+_STRUCTURAL = ("coordinates", "species", "atomic_numbers", "lot")
 _METHOD = "wb97x_dz"
 _LEVELS = {"wb97x_dz": "wB97X/6-31G(d)", "wb97x_tz": "wB97X/def2-TZVPP", "ccsd(t)_cbs": "CCSD(T)*/CBS"}
 
 
-def recognises(path: Path) -> bool:
+def recognizes(path: Path) -> bool:
     """Whether the file has this layout."""
     return any(holds(path, ("coordinates", elements)) for elements in ("species", "atomic_numbers"))
 
 
-def read(path: Path, choices: ImportChoices) -> Iterator[LabelledStructure]:
+def count(path: Path, choices: ReadingChoices) -> int:
+    """How many structures the file holds."""
+    with opened(path) as file:
+        return sum(length(group, "coordinates") for group in groups_with(file, ("coordinates",)))
+
+
+def read(path: Path, choices: ReadingChoices) -> Iterator[LabelledStructure]:
     """The structures of all groups."""
     units = _UNITS.changed(choices.units)
     number, method = 0, choices.method or _METHOD
@@ -49,36 +56,52 @@ def read(path: Path, choices: ImportChoices) -> Iterator[LabelledStructure]:
 
 
 def _group(
-    group: h5py.Group, choices: ImportChoices, units: Units, method: str, first: int
+    group: h5py.Group, choices: ReadingChoices, units: Units, method: str, first: int
 ) -> Iterator[LabelledStructure]:
     numbers, where = _elements(group), f"{group.name}"
     positions = np.asarray(needed(group, "coordinates"), np.float64) * units.to_angstrom
     if positions.ndim != 3 or positions.shape[1] != len(numbers):
         raise HelioError(f"{where}: positions of shape {positions.shape} do not fit {len(numbers)} atoms")
-    methods = sorted(name.rsplit(".", 1)[0] for name in map(str, group) if name.endswith(".energy"))
-    if methods and method not in methods:
-        raise HelioError(f"{where} has no energies of {method}; choose --method among {', '.join(methods)}")
-    names = {"energy": "energies", "forces": "forces", "charges": "hirshfeld"}
-    level = texts(lot)[0] if (lot := array(group, "lot")) is not None else None
-    if methods:
-        level = _LEVELS.get(method, method)
-        names = {name: f"{method}.{name}" for name in ("energy", "forces", "dipole")}
-        names["charges"] = f"{method}.hirshfeld_charges"
+    names, level = _names(group, method)
     names |= dict(choices.keys)
-    values = {label: found for label, name in names.items() if (found := array(group, name)) is not None}
+    values = {label: value for label, name in names.items() if (value := array(group, name)) is not None}
     if "charges" in values:
         values["charges"] = values["charges"].reshape(len(positions), -1)[:, : len(numbers)]
+    unused = unused_names(group, (*names.values(), *_STRUCTURAL))
     for row, place in enumerate(positions):
-        own = {label: value[row] for label, value in values.items()}
+        labels = converted(
+            {label: (names[label], value[row]) for label, value in values.items()},
+            atoms=len(numbers),
+            units=units,
+            where=f"structure {row} of {where}",
+            voigt_order=choices.voigt_order,
+        )
         yield LabelledStructure(
             numbers,
             place,
-            labelled(own, atoms=len(numbers), units=units, where=f"structure {row} of {where}"),
+            labels.values,
             charge=0.0,
             level=level,
             number=first + row,
             units=units,
+            found_as=labels.found_as,
+            not_finite=labels.not_finite,
+            unused=unused,
+            attributes={"molecule": where},
+            problem=labels.problem,
         )
+
+
+def _names(group: h5py.Group, method: str) -> tuple[dict[str, str], str | None]:
+    """The names of the labels, and the level of theory."""
+    methods = sorted(name.rsplit(".", 1)[0] for name in map(str, group) if name.endswith(".energy"))
+    if not methods:
+        level = texts(lot)[0] if (lot := array(group, "lot")) is not None else None
+        return {"energy": "energies", "forces": "forces", "charges": "hirshfeld"}, level
+    if method not in methods:
+        raise HelioError(f"{group.name} has no energies of {method}; choose --method among {', '.join(methods)}")
+    names = {name: f"{method}.{name}" for name in ("energy", "forces", "dipole")}
+    return names | {"charges": f"{method}.hirshfeld_charges"}, _LEVELS.get(method, method)
 
 
 def _elements(group: h5py.Group) -> np.ndarray:

@@ -2,76 +2,158 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helio.datasets.choices import ImportChoices
-from helio.datasets.labels import labelled
+from helio.datasets.choices import ReadingChoices
+from helio.datasets.electrons import stated_electrons
+from helio.datasets.labels import LABELS, VIRIAL, VOIGT_ORDER, converted, key_names
 from helio.datasets.structure import LabelledStructure
 from helio.datasets.units import Units
+from helio.electrons import KEYS as ELECTRON_KEYS
 from helio.errors import HelioError
-from helio.files.ase_formats import each_structure
+from helio.files.ase_formats import each_structure, structure_count
 from helio.files.hdf5 import is_hdf5
+from helio.files.structure_reading import read_atoms
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-# The first name that is there counts: marked references before plain names.
-_MARKS = ("REF_", "ref_", "dft_", "DFT_", "")
-_KEYS: dict[str, tuple[str, ...]] = {
-    "energy": ("energy", "total_energy", "free_energy"),
-    "forces": ("forces", "force"),
-    "stress": ("stress",),
-    "dipole": ("dipole", "dipole_vec", "dipole_vector", "dipole_moment"),
-    "charges": ("charges", "partial_charges", "hirshfeld_charges"),
-    "hirshfeld_ratios": ("hirshfeld_ratios", "hirsh_ratios"),
-    "atomic_energies": ("atomic_energies", "node_energy", "energies"),
-}
-_CHARGE = ("charge", "total_charge")
-_SPIN = ("spin", "unpaired_electrons", "num_unpaired_electrons")
 _LEVEL = ("level", "theory_level", "level_of_theory")
+# What ASE keeps beside positions and numbers that says nothing about labels.
+_STRUCTURAL = (
+    "numbers", "positions", "masses", "momenta", "tags", "initial_charges", "initial_magmoms", "spacegroup",
+    "unit_cell", "occupancy", "Lattice", "comment",
+)  # fmt: skip
+# Formats that Helio reads itself, as for a simulation, or checks for alternatives; none has large sets.
+_OWN_READERS = (".pdb", ".ent", ".sdf", ".sd", ".mol", ".mol2", ".cif")
+# A stress of nine numbers, which ASE turns into six in its own order.
+_NINE = re.compile(rb'(?:^|\s)stress="\s*(?:[^\s"]+\s+){8}[^\s"]+\s*"')
 
 
-def recognises(path: Path) -> bool:
+def recognizes(path: Path) -> bool:
     """Whether ASE may know the format: everything but HDF5 and .npz."""
     return not is_hdf5(path) and path.suffix.lower() != ".npz"
 
 
-def read(path: Path, choices: ImportChoices) -> Iterator[LabelledStructure]:
+def count(path: Path, choices: ReadingChoices) -> int | None:
+    """How many structures the file holds; None where only reading tells."""
+    if path.suffix in (".xyz", ".extxyz"):
+        return structure_count(path)
+    if path.suffix == ".db":
+        import ase.db
+
+        return ase.db.connect(path, type="db").count()
+    return None
+
+
+def read(path: Path, choices: ReadingChoices) -> Iterator[LabelledStructure]:
     """The structures, one after another."""
+    order = _voigt_order(path, choices)
+    for number, atoms in enumerate(_atoms(path)):
+        yield from_atoms(atoms, choices, number=number, where=f"structure {number} of {path}", voigt_order=order)
+
+
+def from_atoms(
+    atoms: Atoms,
+    choices: ReadingChoices | None = None,
+    *,
+    number: int = 0,
+    where: str = "the structure",
+    voigt_order: str = VOIGT_ORDER,
+) -> LabelledStructure:
+    """The structure of `atoms` and the labels in their `info`, `arrays` and calculator's results.
+
+    Args:
+        atoms: nothing is calculated: results are taken as they are there.
+        choices: units and names.
+        number: of the structure in its file.
+        where: names it in errors.
+        voigt_order: of a stress of six components.
+
+    Raises:
+        HelioError: a label that is not made of numbers or has another shape.
+    """
+    choices = choices or ReadingChoices()
     units = Units().changed(choices.units)
-    frames = _rows(path) if path.suffix == ".db" else _frames(path)
-    for number, (atoms, places) in enumerate(frames):
-        where = f"structure {number} of {path}"
-        values = {}
-        for label, names in _KEYS.items():
-            keys = tuple(mark + name for mark in _MARKS for name in names)
-            values[label] = _find(places, (choices.keys[label],) if label in choices.keys else keys)
-        level = _find(places, _LEVEL)
-        yield LabelledStructure(
-            np.asarray(atoms.numbers, np.int64),
-            np.asarray(atoms.positions, np.float64) * units.to_angstrom,
-            labelled(values, atoms=len(atoms), units=units, where=where),
-            cell=np.asarray(atoms.cell.array, np.float64) * units.to_angstrom * np.asarray(atoms.pbc)[:, None],
-            pbc=(bool(atoms.pbc[0]), bool(atoms.pbc[1]), bool(atoms.pbc[2])),
-            charge=_number(places, _CHARGE, where),
-            unpaired_electrons=_number(places, _SPIN, where),
-            level=None if level is None else str(level),
-            number=number,
-            units=units,
-        )
+    places: list[Mapping[str, Any]] = [atoms.info, atoms.arrays, getattr(atoms.calc, "results", {})]
+    raw = {}
+    for label in (*LABELS, VIRIAL):
+        keys = (choices.keys[label],) if label in choices.keys else key_names(label)
+        if (entry := _find(places, keys)) is not None:
+            raw[label] = entry
+    _one_tensor(raw)
+    cell = np.asarray(atoms.cell.array, np.float64) * units.to_angstrom * np.asarray(atoms.pbc)[:, None]
+    volume = abs(float(np.linalg.det(cell))) if atoms.pbc.all() else 0.0
+    labels = converted(raw, atoms=len(atoms), units=units, where=where, volume=volume or None, voigt_order=voigt_order)
+    level, electrons = _find(places, _LEVEL), stated_electrons(atoms, choices.charge)
+    used = {
+        *choices.left_out(),
+        *labels.found_as.values(),
+        *ELECTRON_KEYS,
+        *_LEVEL,
+        *_STRUCTURAL,
+        *(raw[name][0] for name in labels.not_finite),
+    }
+    return LabelledStructure(
+        np.asarray(atoms.numbers, np.int64),
+        np.asarray(atoms.positions, np.float64) * units.to_angstrom,
+        labels.values,
+        cell=cell,
+        pbc=(bool(atoms.pbc[0]), bool(atoms.pbc[1]), bool(atoms.pbc[2])),
+        charge=electrons.charge,
+        unpaired_electrons=electrons.unpaired_electrons,
+        level=None if level is None else str(level[1]),
+        number=number,
+        units=units,
+        found_as=labels.found_as,
+        not_finite=labels.not_finite,
+        unused=tuple(dict.fromkeys(key for place in places for key in place if key not in used)),
+        attributes=dict(atoms.info),
+        problem=electrons.problem or labels.problem,
+    )
 
 
-def _frames(path: Path) -> Iterator[tuple[Atoms, list[Mapping[str, Any]]]]:
-    for atoms in each_structure(path):
-        yield atoms, [atoms.info, atoms.arrays, getattr(atoms.calc, "results", {})]
+def _atoms(path: Path) -> Iterator[Atoms]:
+    if path.suffix == ".db":
+        yield from _rows(path)
+    elif path.suffix.lower() in _OWN_READERS:
+        yield from read_atoms(path, every=True)
+    else:
+        yield from each_structure(path)
 
 
-def _rows(path: Path) -> Iterator[tuple[Atoms, list[Mapping[str, Any]]]]:
-    """Rows of an ASE database, in the order of their numbers."""
+def _one_tensor(raw: dict[str, tuple[str, Any]]) -> None:
+    """Leave out a plain stress beside a marked virial, or the other way round: the marked one is the reference."""
+    if "stress" in raw and VIRIAL in raw:
+        marked = {label: raw[label][0] not in ("stress", "virial", "virials") for label in ("stress", VIRIAL)}
+        if marked["stress"] != marked[VIRIAL]:
+            del raw[VIRIAL if marked["stress"] else "stress"]
+
+
+def _find(places: list[Mapping[str, Any]], names: tuple[str, ...]) -> tuple[str, Any] | None:
+    for name in names:
+        for place in places:
+            if place.get(name) is not None:
+                return name, place[name]
+    return None
+
+
+def _voigt_order(path: Path, choices: ReadingChoices) -> str:
+    """The chosen order; that of ASE where the file's stress has nine numbers, of which ASE leaves six."""
+    if choices.voigt_order == VOIGT_ORDER or path.suffix not in (".xyz", ".extxyz"):
+        return choices.voigt_order
+    with path.open("rb") as file:
+        file.readline(2**16)
+        return VOIGT_ORDER if _NINE.search(file.readline(2**16)) else choices.voigt_order
+
+
+def _rows(path: Path) -> Iterator[Atoms]:
+    """Rows of an ASE database, in the order of their numbers, with their data in `info`."""
     import sqlite3
 
     import ase.db
@@ -79,25 +161,7 @@ def _rows(path: Path) -> Iterator[tuple[Atoms, list[Mapping[str, Any]]]]:
     try:
         for row in ase.db.connect(path, type="db").select():
             atoms = row.toatoms()
-            results = getattr(atoms.calc, "results", {})
-            yield atoms, [row.data, row.key_value_pairs, results, {"charge": row.get("charge")}]
-    except (sqlite3.Error, ValueError, KeyError) as error:
+            atoms.info = {**row.key_value_pairs, **row.data}
+            yield atoms
+    except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
         raise HelioError(f"{path} is damaged or no database of ASE ({error})") from error
-
-
-def _find(places: list[Mapping[str, Any]], names: tuple[str, ...]) -> Any:
-    for name in names:
-        for place in places:
-            if place.get(name) is not None:
-                return place[name]
-    return None
-
-
-def _number(places: list[Mapping[str, Any]], names: tuple[str, ...], where: str) -> float | None:
-    value = _find(places, names)
-    if value is None:
-        return None
-    try:
-        return float(np.asarray(value, np.float64).item())
-    except (TypeError, ValueError):
-        raise HelioError(f"{names[0]} of {where} must be one number, not {value!r}") from None

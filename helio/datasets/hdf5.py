@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
@@ -76,3 +76,14 @@ def needed(group: h5py.Group, name: str) -> np.ndarray:
 def texts(values: np.ndarray) -> list[str]:
     """Strings of any of the types that HDF5 keeps them in."""
     return [value.decode() if isinstance(value, bytes) else str(value) for value in np.ravel(values)]
+
+
+def length(group: h5py.Group, name: str) -> int:
+    """Rows of a data set, without reading it; zero where it has none or is missing."""
+    dataset = checked_dataset(linked(group, name)) if name in group else None
+    return int(dataset.shape[0]) if dataset is not None and dataset.shape else 0
+
+
+def unused_names(group: h5py.Group, used: Collection[str]) -> tuple[str, ...]:
+    """The names of the group's data sets that are not among those used."""
+    return tuple(str(name) for name in group if str(name) not in used)

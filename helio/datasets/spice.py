@@ -21,26 +21,33 @@ import h5py
 import numpy as np
 from ase.data import atomic_numbers as numbers_of
 
-from helio.datasets.choices import ImportChoices
-from helio.datasets.hdf5 import array, groups_with, holds, opened, texts
-from helio.datasets.labels import labelled
+from helio.datasets.choices import ReadingChoices
+from helio.datasets.hdf5 import array, groups_with, holds, length, opened, texts, unused_names
+from helio.datasets.labels import converted
 from helio.datasets.structure import LabelledStructure
 from helio.datasets.units import Units
 from helio.errors import HelioError
 
-_UNITS = Units(length="bohr", energy="hartree", forces="hartree/bohr", dipole="au")
+_UNITS = Units(length="bohr", energy="hartree", forces="hartree/bohr", dipole="au", origin="as SPICE has them")
+_STRUCTURAL = ("conformations", "atomic_numbers", "smiles", "subset")
 _LENGTH_NAMES = {"bohr": "bohr", "nanometers": "nm", "nanometer": "nm", "angstrom": "A", "angstroms": "A"}
 _LEVEL = "wB97M-D3(BJ)/def2-TZVPPD"
 # An atom of a mapped SMILES: [isotope symbol chirality hydrogens charge :number].
 _ATOM = re.compile(r"\[\d*([A-Z][a-z]?|[a-z]{1,2})@*(?:H\d*)?([+-]+\d*)?(?::(\d+))?\]")
 
 
-def recognises(path: Path) -> bool:
+def recognizes(path: Path) -> bool:
     """Whether the file has this layout."""
     return holds(path, ("conformations",))
 
 
-def read(path: Path, choices: ImportChoices) -> Iterator[LabelledStructure]:
+def count(path: Path, choices: ReadingChoices) -> int:
+    """How many structures the file holds."""
+    with opened(path) as file:
+        return sum(length(group, "conformations") for group in groups_with(file, ("conformations",)))
+
+
+def read(path: Path, choices: ReadingChoices) -> Iterator[LabelledStructure]:
     """The structures of all molecules."""
     with opened(path) as file:
         number = 0
@@ -74,7 +81,7 @@ def _formal_charge(sign: str) -> int:
     return -size if sign.startswith("-") else size
 
 
-def _molecule(group: h5py.Group, choices: ImportChoices, first: int) -> Iterator[LabelledStructure]:
+def _molecule(group: h5py.Group, choices: ReadingChoices, first: int) -> Iterator[LabelledStructure]:
     positions, own, smiles = group["conformations"], array(group, "atomic_numbers"), array(group, "smiles")
     assert isinstance(positions, h5py.Dataset)
     where = f"{group.name}"
@@ -92,17 +99,32 @@ def _molecule(group: h5py.Group, choices: ImportChoices, first: int) -> Iterator
     units = _UNITS.changed({"length": named}).changed(choices.units)
     names = {"energy": "dft_total_energy", "forces": "dft_total_gradient", "dipole": "scf_dipole"}
     names |= {"charges": "mbis_charges"} | dict(choices.keys)
-    values = {label: found for label, name in names.items() if (found := array(group, name)) is not None}
+    values = {label: value for label, name in names.items() if (value := array(group, name)) is not None}
     if "forces" in values and names["forces"].endswith("gradient"):
         values["forces"] = -values["forces"]
+    unused = unused_names(group, (*names.values(), *_STRUCTURAL))
+    attributes = {"molecule": where} | (
+        {"subset": texts(part)[0]} if (part := array(group, "subset")) is not None else {}
+    )
     for row, place in enumerate(np.asarray(positions[...], np.float64) * units.to_angstrom):
-        own_values = {label: value[row] for label, value in values.items()}
+        labels = converted(
+            {label: (names[label], value[row]) for label, value in values.items()},
+            atoms=len(numbers),
+            units=units,
+            where=f"conformation {row} of {where}",
+            voigt_order=choices.voigt_order,
+        )
         yield LabelledStructure(
             np.asarray(numbers, np.int64),
             place,
-            labelled(own_values, atoms=len(numbers), units=units, where=f"conformation {row} of {where}"),
+            labels.values,
             charge=charge,
             level=_LEVEL if "energy" in values and "energy" not in choices.keys else None,
             number=first + row,
             units=units,
+            found_as=labels.found_as,
+            not_finite=labels.not_finite,
+            unused=unused,
+            attributes=attributes,
+            problem=labels.problem,
         )

@@ -11,6 +11,7 @@ system caches. HDF5 keeps checksums of data sets in pieces alone, so the store h
 | charge, unpaired_electrons (M,) | |
 | periodic (M, 3), cell (M, 3, 3) | A, row vectors |
 | level, source, number (M,) | theory and source as numbers of the names in the attributes; place in its source |
+| group (M,) | which structures stay together when the set is divided; -1 for none; may be missing |
 | known (M, L) | which of the labels, in the order of the attribute `labels` |
 | energy, dipole, stress | labels; zero where not known; missing where known for no structure |
 | pairs, columns (M, C), closest (M,) | of `helio.datasets.pair_counts` |
@@ -36,6 +37,7 @@ from ase.data import atomic_masses
 from helio.datasets.labels import LABELS
 from helio.datasets.pair_counts import CUTOFFS, most_within
 from helio.datasets.structure import LabelledStructure
+from helio.datasets.units import Units
 from helio.errors import HelioError
 from helio.files.hdf5 import checked_dataset, is_hdf5, open_hdf5, open_store, reading
 from helio.files.json_text import parse_object
@@ -63,6 +65,7 @@ COLUMNS: dict[str, tuple[str, type, tuple[int, ...]]] = {
     "atomic_numbers": ("atoms", np.uint8, ()),
     "positions": ("atoms", np.float64, (3,)),
 } | {name: ("atoms" if kind.per_atom else "structures", np.float64, kind.shape) for name, kind in LABELS.items()}
+COLUMNS["group"] = ("structures", np.int64, ())  # the last: stores from before groups have the same checksum
 
 
 # Missing where no structure has them, and in older stores.
@@ -163,10 +166,11 @@ class Store:
     def structure(self, number: int) -> LabelledStructure:
         """One structure with all that the store knows about it."""
         system, source = self.system(number), self.source_details[int(self._columns["source"][number])]
+        labels, groups = self.labels(number), self.column("group")
         return LabelledStructure(
             system.atomic_numbers,
             system.positions,
-            self.labels(number),
+            labels,
             cell=system.cell * np.asarray(system.pbc)[:, None],
             pbc=system.pbc,
             charge=float(system.total_charge),
@@ -175,6 +179,9 @@ class Store:
             number=int(self._columns["number"][number]),
             source=source["name"],
             licence=source.get("licence"),
+            units=Units(origin="those of a store"),
+            found_as={name: name for name in labels},
+            attributes={} if groups is None or groups[number] < 0 else {"group": int(groups[number])},
         )
 
     def verify(self) -> None:

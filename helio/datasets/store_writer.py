@@ -39,7 +39,7 @@ class StoreWriter:
         atoms = len(rows["atomic_numbers"])
         known = np.array([name in rows for name in NAMES], np.uint8)
         for name, (folder, dtype, shape) in COLUMNS.items():
-            value = known if name == "known" else rows.get(name)
+            value = known if name == "known" else rows.get(name, -1 if name == "group" else None)
             if value is None:
                 value = np.zeros((atoms, *shape) if folder == "atoms" else shape)
             self._files[name].write(np.asarray(value, dtype).tobytes())
@@ -74,6 +74,8 @@ class StoreWriter:
                 if name in NAMES and not self._known[NAMES.index(name)]:
                     continue
                 rows = self._column(name, self._files[name], dtype, shape)
+                if name == "group" and not (rows >= 0).any():
+                    continue
                 dataset = file.create_dataset(f"{folder}/{name}", rows.shape, dtype)
                 dataset.attrs["unit"] = _UNITS.get(name, "")
                 place = 0

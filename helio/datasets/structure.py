@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from helio.datasets.units import Units
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 
 @dataclass(frozen=True)
@@ -26,3 +30,14 @@ class LabelledStructure:
     source: str | None = None  # where it comes from, if that is not the file
     licence: str | None = None
     units: Units = field(default_factory=Units)  # that the file has been taken to have
+    found_as: Mapping[str, str] = field(default_factory=dict)  # label -> its name in the file
+    not_finite: tuple[str, ...] = ()  # labels that are NaN or infinite, which count as missing
+    unused: tuple[str, ...] = ()  # names in the file that were not used
+    attributes: Mapping[str, Any] = field(default_factory=dict)  # what else the file says, by its names there
+    problem: str | None = None  # why it must not be used, such as a charge and a spin that contradict each other
+
+    def to_ase(self) -> Atoms:
+        """As ASE `Atoms` with what the file says in `info`, without labels."""
+        from ase import Atoms
+
+        return Atoms(self.atomic_numbers, self.positions, cell=self.cell, pbc=self.pbc, info=dict(self.attributes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import ase.units
@@ -28,6 +28,8 @@ class Units:
     forces: str | None = None
     dipole: str = "eA"
     stress: str = "eV/A^3"
+    origin: str = "by default"  # where they come from, in words for the user
+    chosen: tuple[str, ...] = ()  # quantities whose unit the user named
 
     def __post_init__(self) -> None:
         """Check the names."""
@@ -47,11 +49,24 @@ class Units:
         given = {name: unit for name, unit in chosen.items() if unit is not None}
         if "energy" in given and "forces" not in given:
             given["forces"] = f"{given['energy']}/{(self.forces or '/A').rsplit('/', 1)[1]}"
-        return replace(self, **given)
+        return replace(
+            self, **given, chosen=(*self.chosen, *(name for name, unit in chosen.items() if unit is not None))
+        )
+
+    def described(self, labels: Collection[str]) -> str:
+        """The units of these labels and of lengths, and where they come from."""
+        named = {"lengths": self.length}
+        if "energy" in labels or "atomic_energies" in labels:
+            named["energies"] = self.energy
+        if "forces" in labels:
+            named["forces"] = self.force_unit
+        named |= {name: str(getattr(self, name)) for name in ("dipole", "stress") if name in labels}
+        chosen = f"; {', '.join(self.chosen)} as chosen" if self.chosen else ""
+        return f"{', '.join(f'{name} in {unit}' for name, unit in named.items())} ({self.origin}{chosen})"
 
     def factor(self, label: str) -> float:
         """What a label is multiplied with to be in eV, A and e."""
-        if label in ("energy", "atomic_energies"):
+        if label in ("energy", "atomic_energies", "virial"):
             return ENERGY_UNITS[self.energy]
         if label == "forces":
             return FORCE_UNITS[self.force_unit]

@@ -10,7 +10,7 @@ import numpy as np
 from ase import Atoms
 
 from helio.build import liquid, molecule, water_box
-from helio.datasets import ImportChoices, layout_of
+from helio.datasets import read_labelled
 from helio.datasets.structure import LabelledStructure
 from helio.distillation.cutting import fragment_molecules, spheres
 from helio.distillation.enumeration import enumerated
@@ -165,11 +165,10 @@ def _from_files(part: Files, name: str, seed: int, elements: Sequence[int]) -> S
     """All fitting geometries are held in memory."""
     found: list[LabelledStructure] = []
     for path in map(Path, part.paths):
-        with disk_errors(path, "read"):
-            for structure in layout_of(path).read(path, ImportChoices()):
-                small = len(structure.atomic_numbers) <= part.most_atoms
-                if small and set(structure.atomic_numbers.tolist()) <= set(elements):
-                    found.append(structure)
+        for structure in read_labelled(path):
+            small = len(structure.atomic_numbers) <= part.most_atoms
+            if small and structure.problem is None and set(structure.atomic_numbers.tolist()) <= set(elements):
+                found.append(structure)
     if not found:
         raise HelioError(f"no structure in the files of the part {name} has elements of the teacher alone")
     order = generator(seed, name).permutation(len(found))

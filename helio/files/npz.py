@@ -69,6 +69,21 @@ class NpzFile:
                 raise HelioError(f"the array {name} of {self.path} holds no texts: the file is damaged") from error
         return flat.reshape(header.shape, order="F" if header.fortran_order else "C")
 
+    def rows(self, name: str, at_once: int) -> Iterator[np.ndarray]:
+        """The array in blocks of rows (R, ...), `at_once` of them and the last one shorter, read as they are needed.
+
+        An array in Fortran order, whose rows do not stand together, is read as a whole.
+        """
+        header = self.headers[name]
+        size = math.prod(header.shape[1:]) * header.dtype.itemsize
+        if header.fortran_order or size == 0:
+            values = self[name]
+            for start in range(0, len(values), at_once):
+                yield values[start : start + at_once]
+            return
+        for piece in self._archive.pieces(f"{name}.npy", at_once * size, skip=header.begin):
+            yield np.frombuffer(piece, header.dtype).reshape(-1, *header.shape[1:])
+
     def _header(self, member: str) -> ArrayHeader:
         name = member.removesuffix(".npy")
         head = io.BytesIO(self._archive.read(member, _HEADER_BYTES))

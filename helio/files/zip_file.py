@@ -57,6 +57,24 @@ class ZipArchive:
             raise HelioError(f"{name} in {self._label} cannot be read ({reason(error)}): it is damaged") from error
         return content
 
+    def pieces(self, name: str, length: int, *, skip: int = 0) -> Iterator[bytes]:
+        """The bytes of a member after the first `skip`, `length` at a time, the last piece shorter."""
+        if name not in self.sizes:
+            raise HelioError(f"{self._label} lacks {name}: it is damaged or no {self._what}")
+        left = self.sizes[name] - skip
+        try:
+            with self._archive.open(name) as file:
+                file.read(skip)
+                while left > 0:
+                    piece = file.read(min(length, left))
+                    if len(piece) < min(length, left):
+                        raise EOFError("it ends early")
+                    left -= len(piece)
+                    yield piece
+                file.read(1)  # the checksum is compared at the end
+        except _ZIP_ERRORS as error:
+            raise HelioError(f"{name} in {self._label} cannot be read ({reason(error)}): it is damaged") from error
+
 
 @contextmanager
 def open_zip(file: str | Path, what: str) -> Iterator[ZipArchive]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -9,15 +11,25 @@ from rich.table import Table
 from helio.evaluate import DimerEvaluation, Evaluation
 from helio.evaluate.dimers import DimerErrors
 from helio.evaluate.metrics import ErrorSums
+from helio.evaluate.structures import PropertyErrors
 from helio.report.parity import Panel
 
-NAMES = {"forces": "forces", "dipole": "dipole", "hirshfeld_ratios": "Hirshfeld ratios"}
+NAMES = {
+    "forces": "forces",
+    "stress": "stress",
+    "dipole": "dipole",
+    "charges": "charges",
+    "hirshfeld_ratios": "Hirshfeld ratios",
+    "atomic_energies": "energies of atoms",
+}
+# Names of dimers or keys that a line lists.
+_MOST_NAMES = 12
 
 
 def property_table(evaluation: Evaluation) -> Table:
     """MAE and RMSE of each property, and how many structures were compared."""
     table = _table("property", "MAE", "RMSE", "structures", "without label")
-    for name, errors in evaluation.properties.items():
+    for name, errors in _shown(evaluation).items():
         unit = f" ({errors.unit})" if errors.unit else ""
         counts = f"{errors.structures:,}", f"{errors.unlabelled:,}"
         table.add_row(f"{_name(evaluation, name)}{unit}", *_errors(errors.total), *counts)
@@ -52,6 +64,12 @@ def notes(evaluation: Evaluation) -> list[str]:
         if errors.found_as
     ]
     lines = [f"Labels, with the number of structures: {'; '.join(found)}."] if found else []
+    if evaluation.units is not None:
+        lines.append(f"Units: {evaluation.units}.")
+    if evaluation.unused:
+        lines.append(f"Not used: {_listed(evaluation.unused)}.")
+    if evaluation.assumed_charge:
+        lines.append(f"{evaluation.assumed_charge:,} structures do not tell their charge: 0 was assumed.")
     if evaluation.total_energies:
         lines.append("Energies are total: those of the model and of its atoms, compared as they are.")
     elif energy.structures:
@@ -71,11 +89,26 @@ def notes(evaluation: Evaluation) -> list[str]:
     if evaluation.unusable:
         index, reason = evaluation.unusable[0]
         lines.append(
-            f"{len(evaluation.unusable):,} structures were left out, the first is structure {index}: {reason}."
+            f"{len(evaluation.unusable):,} structures were left out, the first is structure {index}: "
+            f"{reason.rstrip('.')}."
         )
     if hint := evaluation.unit_hint():
         lines.append(f"Check the units: {hint}")
     return lines
+
+
+def _shown(evaluation: Evaluation) -> dict[str, PropertyErrors]:
+    """Energies, and the properties that some structure has a label of."""
+    return {
+        name: errors
+        for name, errors in evaluation.properties.items()
+        if name == "energy" or errors.found_as or errors.not_finite
+    }
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"{', '.join(names[:_MOST_NAMES])}{more}"
 
 
 def _name(evaluation: Evaluation, name: str) -> str:
@@ -102,14 +135,35 @@ def worst_table(evaluation: Evaluation, count: int = 5) -> Table | None:
 
 def dimer_table(evaluation: DimerEvaluation) -> Table:
     """Errors of interaction energies at each relative distance and over all."""
-    table = _table("distance", "dimers", "MAE (kcal/mol)", "RMSE (kcal/mol)", "mean error", "MAPE (%)")
+    return _dimer_rows("distance", {f"{d:g}": errors for d, errors in evaluation.by_distance.items()}, evaluation)
+
+
+def dimer_group_table(evaluation: DimerEvaluation) -> Table | None:
+    """Errors of interaction energies of each group and over all; None without groups."""
+    groups = evaluation.by_group
+    return _dimer_rows("group", groups, evaluation) if groups else None
+
+
+def dimer_notes(evaluation: DimerEvaluation) -> list[str]:
+    """What a reader of the tables must know."""
+    lines = []
+    if evaluation.unlabelled:
+        lines.append(f"{evaluation.unlabelled:,} dimers have no reference.")
+    if evaluation.unusable:
+        names, reason = [name for name, _ in evaluation.unusable], evaluation.unusable[0][1].rstrip(".")
+        lines.append(f"{len(names):,} dimers were left out ({_listed(names)}); the first: {reason}.")
+    return lines
+
+
+def _dimer_rows(heading: str, rows: Mapping[str, DimerErrors], evaluation: DimerEvaluation) -> Table:
+    table = _table(heading, "dimers", "MAE (kcal/mol)", "RMSE (kcal/mol)", "mean error", "MAPE (%)")
 
     def add(label: str, errors: DimerErrors) -> None:
         cells = (_number(errors.mean), "-" if errors.relative.mae is None else f"{errors.relative.mae:.1f}")
         table.add_row(label, f"{errors.sums.count:,}", *_errors(errors.sums), *cells)
 
-    for distance, errors in evaluation.by_distance.items():
-        add(f"{distance:g}", errors)
+    for label, errors in rows.items():
+        add(label, errors)
     table.add_section()
     add("all", evaluation.total)
     return table
@@ -126,7 +180,7 @@ def panels(evaluation: Evaluation) -> dict[str, Panel]:
             errors.total.rmse,
             errors.sample.seen,
         )
-        for name, errors in evaluation.properties.items()
+        for name, errors in _shown(evaluation).items()
     }
 
 

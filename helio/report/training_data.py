@@ -15,6 +15,26 @@ from helio.train.importing import ImportReport
 from helio.train.overview import MEASURES, Overview
 
 _MOST_ROWS = 30
+_MOST_NAMES = 12
+
+
+def import_notes(report: ImportReport) -> list[str]:
+    """Lines about units, names that were not used, structures that make no sense, and groups."""
+    lines = []
+    for file in report.files:
+        if file.broken is not None:
+            continue
+        if file.units is not None:
+            lines.append(f"{file.path.name}: {file.units}")
+        if file.unused:
+            names = list(file.unused)
+            more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+            lines.append(f"{file.path.name}: not used: {', '.join(names[:_MOST_NAMES])}{more}")
+        lines += [f"{file.path.name}: left out, the first is {example}" for example in file.problems.values()]
+    groups = set().union(*(file.groups for file in report.files))
+    if groups:
+        lines.append(f"{len(groups):,} groups: a training keeps each of them on one side.")
+    return lines
 
 
 def import_table(report: ImportReport) -> Table:

@@ -23,10 +23,12 @@ class FilterSettings:
 
     def __post_init__(self) -> None:
         """Check the limits."""
-        if self.min_distance < 0 or (self.max_force is not None and self.max_force <= 0):
-            raise HelioError(
-                f"the least distance ({self.min_distance}) and the largest force ({self.max_force}) must be positive"
-            )
+        if not 0 <= self.min_distance < np.inf:
+            raise HelioError(f"the least distance must be a number of A from 0, not {self.min_distance}")
+        if self.max_force is not None and not 0 < self.max_force < np.inf:
+            raise HelioError(f"the largest force must be positive, in eV/A, or left out; not {self.max_force}")
+        if self.max_atoms is not None and self.max_atoms < 1:
+            raise HelioError(f"the most atoms must be at least 1, not {self.max_atoms}")
 
 
 def reason_against(structure: LabelledStructure, closest: float, settings: FilterSettings) -> str | None:

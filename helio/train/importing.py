@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from helio.datasets import ImportChoices, layout_of
+from helio.datasets import ReadingChoices, read_labelled
+from helio.datasets.labels import VIRIAL
 from helio.datasets.pair_counts import most_within
 from helio.datasets.store_writer import StoreWriter, store_writer
 from helio.datasets.structure import LabelledStructure
 from helio.errors import HelioError
-from helio.files.atomic import disk_errors
 from helio.train.filters import FilterSettings, digest, reason_against, reason_before_geometry
+from helio.train.groups import group_of
 from helio.train.plausibility import Plausibility
 
 UNKNOWN_LEVEL = "unspecified"
@@ -28,12 +30,12 @@ class ImportSettings:
     """How files are read, and what is written about them."""
 
     layout: str | None = None  # None finds out
-    choices: ImportChoices = field(default_factory=ImportChoices)
+    choices: ReadingChoices = field(default_factory=ReadingChoices)
     filters: FilterSettings = field(default_factory=FilterSettings)
     level: str | None = None  # of theory; None takes that of the file or layout
     source: str | None = None  # None takes the name of the file
     licence: str | None = None
-    charge: float | None = None  # e, of structures whose file does not tell; None is 0
+    group_by: str | None = None  # what keeps structures together in splits: `helio.train.groups`
     check_units: bool = True
 
 
@@ -48,6 +50,10 @@ class FileReport:
     labels: Counter[str] = field(default_factory=Counter)  # label -> structures kept that have it
     assumed_charge: int = 0  # structures kept whose charge the file does not tell
     broken: str | None = None  # why the file was skipped
+    problems: dict[str, str] = field(default_factory=dict)  # reason -> first structure that makes no sense, and why
+    units: str | None = None  # that its numbers were taken to have, and where they come from
+    unused: dict[str, None] = field(default_factory=dict)  # names in the file that were not used, in their order
+    groups: set[Hashable] = field(default_factory=set)  # of the structures kept
 
 
 @dataclass
@@ -134,14 +140,14 @@ def _written(
 
 
 def _structures(path: Path, settings: ImportSettings) -> Iterator[LabelledStructure]:
-    """The structures of a file; trouble with reading it is a `HelioError` about this file."""
-    with disk_errors(path, "read"):
-        yield from layout_of(path, settings.layout).read(path, settings.choices)
+    """The structures of a file, which is looked at only when they are asked for: it may be broken."""
+    yield from read_labelled(path, settings.choices, layout=settings.layout)
 
 
 def _check_names(report: ImportReport, keys: Mapping[str, str]) -> None:
     """Raise `HelioError` for a label whose name was chosen, but stands nowhere."""
     for label, name in keys.items():
+        label = "stress" if label == VIRIAL else label
         if name and not any(file.labels[label] for file in report.files):
             raise HelioError(f"no structure that is kept has a label {name!r}, which was given for {label}")
 
@@ -175,6 +181,7 @@ class _Import:
         self.levels: dict[str, int] = {}
         self.sources: dict[tuple[str, str | None], dict[str, Any]] = {}
         self._seen: set[bytes] = set()
+        self._groups: dict[Hashable, int] = {}
 
     def take(self, path: Path, structures: Iterable[LabelledStructure]) -> FileReport:
         """Import the structures of one file; if it turns out to be broken, take back what came from it."""
@@ -184,6 +191,7 @@ class _Import:
         try:
             for structure in structures:
                 report.read += 1
+                report.unused.update(dict.fromkeys(structure.unused))
                 if report.read % _REPORT_EVERY == 0:
                     self._advance(_REPORT_EVERY)
                 reason = self._keep(structure, path, report, plausible, fresh)
@@ -208,7 +216,11 @@ class _Import:
         fresh: set[bytes],
     ) -> str | None:
         """Write the structure, or say why not."""
-        assumed = structure.charge is None and self.settings.charge is None
+        if structure.problem is not None:
+            reason = _short(structure.problem)
+            report.problems.setdefault(reason, f"structure {structure.number}: {structure.problem}")
+            return reason
+        assumed = structure.charge is None and self.settings.choices.charge is None
         structure = self._completed(structure)
         if (reason := reason_before_geometry(structure)) is not None:
             return reason
@@ -220,6 +232,7 @@ class _Import:
         if not self.settings.filters.keep_duplicates and (key in self._seen or key in fresh):
             return "duplicates"
         fresh.add(key)
+        group = group_of(structure, path, self.settings.group_by)
         rows: dict[str, Any] = dict(structure.labels) | {
             "charge": structure.charge,
             "unpaired_electrons": structure.unpaired_electrons,
@@ -228,6 +241,7 @@ class _Import:
             "level": self.levels.setdefault(structure.level or "", len(self.levels)),
             "source": self._source(structure, path),
             "number": structure.number,
+            "group": -1 if group is None else self._groups.setdefault(group, len(self._groups)),
             "pairs": pairs,
             "columns": columns,
             "closest": closest,
@@ -238,19 +252,19 @@ class _Import:
         report.kept += 1
         report.assumed_charge += assumed
         report.labels.update(structure.labels.keys())
+        report.groups |= {group} - {None}
+        report.units = structure.units.described(report.labels)
         return None
 
     def _completed(self, structure: LabelledStructure) -> LabelledStructure:
-        """With the sign of the forces, charge, spin and level of theory that the settings or usage give it."""
-        settings, labels = self.settings, dict(structure.labels)
-        if settings.choices.gradients and "forces" in labels:
-            labels["forces"] = -labels["forces"]
-        charge = (settings.charge or 0.0) if structure.charge is None else structure.charge
+        """With the charge, spin and level of theory that the settings or usage give it."""
+        settings = self.settings
+        charge = (settings.choices.charge or 0.0) if structure.charge is None else structure.charge
         unpaired = structure.unpaired_electrons
         if unpaired is None:
             unpaired = float((structure.atomic_numbers.sum() - charge) % 2)
         level = settings.level or structure.level or UNKNOWN_LEVEL
-        return replace(structure, labels=labels, charge=charge, unpaired_electrons=unpaired, level=level)
+        return replace(structure, charge=charge, unpaired_electrons=unpaired, level=level)
 
     def _source(self, structure: LabelledStructure, path: Path) -> int:
         name = self.settings.source or structure.source or path.stem
@@ -258,6 +272,11 @@ class _Import:
         if (name, licence) not in self.sources:
             self.sources[name, licence] = {"name": name, "licence": licence, "file": path.name}
         return list(self.sources).index((name, licence))
+
+
+def _short(problem: str) -> str:
+    """The beginning of a sentence, which is the same for structures of other values."""
+    return re.split(r"[:;,(]", problem, maxsplit=1)[0].strip()
 
 
 def _whole_cell(structure: LabelledStructure) -> np.ndarray:

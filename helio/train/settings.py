@@ -93,6 +93,11 @@ class TrainSettings(Settings):
     train: PositiveInt | None = Field(None, description="structures to train on, drawn at random; by default the rest")
     validation: int | float = Field(0.05, ge=0, description="structures to validate on: a number, or a share below 1")
     split_seed: int = Field(0, ge=0, lt=2**32, description="of the draw of both")
+    group_by: str | None = Field(
+        None,
+        description="what stays together when structures are divided: group (of the import, the default where the "
+        "data have groups), source, formula, block:100 (neighbours) or none",
+    )
     structures_per_batch: PositiveInt = Field(16, description="most structures of a batch")
     atoms_per_batch: PositiveInt | None = Field(None, description="most atoms of a batch, padding included")
     most_shapes: PositiveInt = Field(MOST_SHAPES, description="of batches; fewer compile sooner, and pad more")

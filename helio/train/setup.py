@@ -29,7 +29,7 @@ from helio.train.reference_energies import Table, as_mapping, given_energies
 from helio.train.replay import ReplayLoader, renumbered
 from helio.train.settings import TrainSettings
 from helio.train.shapes import FEW_SHAPES
-from helio.train.split import split
+from helio.train.split import division_line, split_store
 from helio.train.start import Start, all_levels, labelling, read_start, reference_table
 from helio.train.step import make_measure
 from helio.train.summary import Validate, make_validate
@@ -117,8 +117,12 @@ def chosen_structures(settings: TrainSettings) -> tuple[tuple[Store, np.ndarray]
     """Stores and numbers of the structures to train on and to validate on."""
     store = Store(settings.data)
     apart = settings.validation_data is not None
-    train, kept = split(
-        len(store), train=settings.train, validation=0 if apart else settings.validation, seed=settings.split_seed
+    train, kept = split_store(
+        store,
+        train=settings.train,
+        validation=0 if apart else settings.validation,
+        seed=settings.split_seed,
+        group_by=settings.group_by,
     )
     if settings.validation_data is None:
         return (store, train), (store, kept)
@@ -131,11 +135,19 @@ def chosen_structures(settings: TrainSettings) -> tuple[tuple[Store, np.ndarray]
     return (store, train), (others, np.arange(len(others)))
 
 
+def division(settings: TrainSettings) -> str:
+    """How the data are divided, in one line for the user."""
+    (store, train), (others, kept) = chosen_structures(settings)
+    if others is not store:
+        return f"{len(train):,} structures to train on, {len(kept):,} to validate on, from {others.path}"
+    return division_line(store, train, kept, settings.group_by)
+
+
 def replay_structures(settings: TrainSettings) -> tuple[Store, np.ndarray, np.ndarray]:
     """The store of replay, and the numbers of its structures to train on and to measure on."""
     assert settings.replay is not None
     store = Store(settings.replay)
-    train, kept = split(len(store), train=None, validation=settings.replay_validation, seed=settings.split_seed)
+    train, kept = split_store(store, train=None, validation=settings.replay_validation, seed=settings.split_seed)
     return store, train, kept
 
 

@@ -9,7 +9,7 @@ import pytest
 from ase.build import bulk, molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from helio.datasets import LAYOUTS, ImportChoices, layout_of
+from helio.datasets import LAYOUTS, ReadingChoices, layout_of, read_labelled
 from helio.datasets.spice import mapped_atoms
 from helio.datasets.store import Store
 from helio.errors import HelioError
@@ -75,7 +75,7 @@ def test_units_and_names_are_chosen(tmp_path, made):
         atoms.arrays["F_mine"] = made.labels["forces"][row] / 27.211386 * 0.5291772105638411
         frames.append(atoms)
     ase.io.write(tmp_path / "mine.extxyz", frames)
-    choices = ImportChoices(
+    choices = ReadingChoices(
         units={"length": "nm", "energy": "hartree", "forces": "hartree/bohr"},
         keys={"energy": "E_mine", "forces": "F_mine"},
     )
@@ -88,14 +88,14 @@ def test_units_and_names_are_chosen(tmp_path, made):
 
 def test_labels_may_be_missing_for_some_structures(write, tmp_path):
     path = write("ani1x")
-    settings = ImportSettings(choices=ImportChoices(method="ccsd(t)_cbs"))
+    settings = ImportSettings(choices=ReadingChoices(method="ccsd(t)_cbs"))
     report = import_files([path], tmp_path / "store.h5", settings)
     assert report.files[0].labels == {"energy": 6}
     store = Store(tmp_path / "store.h5")
     assert store.known("energy").tolist() == [True, False] * 6
     assert store.labels(1) == {} and store.column("forces") is None
     with pytest.raises(HelioError, match="choose --method among ccsd"):
-        list(layout_of(path).read(path, ImportChoices(method="mp2")))
+        list(read_labelled(path, ReadingChoices(method="mp2")))
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_files_of_no_layout(tmp_path):
 def test_conformers_without_labels(shared, tmp_path):
     """Real files: positions in nm, elements from SMILES alone."""
     path = shared / "data" / "conformers" / "solvated-amino-acids.hdf5"
-    structures = list(layout_of(path).read(path, ImportChoices()))
+    structures = list(read_labelled(path))
     assert len(structures) == 1300
     charges = {structure.charge for structure in structures}
     assert charges == {-1.0, 0.0, 1.0}

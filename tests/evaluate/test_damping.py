@@ -78,7 +78,8 @@ def test_mistakes_are_explained(force_field: ForceField) -> None:
 @pytest.mark.slow
 def test_published_constants_are_near_the_best_for_water(so3lr: ForceField, shared: Path) -> None:
     """CCSD(T) interaction energies of water dimers at eight distances: the published model was tuned on these, too."""
-    from helio.evaluate.frames import read_frames
+    from helio.datasets import read_labelled
 
-    found = tune_damping(so3lr, read_frames(shared / "data" / "s66x8" / "s66x8_ccsdt.extxyz", limit=8))
+    structures = read_labelled(shared / "data" / "s66x8" / "s66x8_ccsdt.extxyz", limit=8)
+    found = tune_damping(so3lr, [(structure.number, structure.to_ase()) for structure in structures])
     assert found.count == 8 and found.mae[1] <= found.mae[0] < 0.5  # kcal/mol

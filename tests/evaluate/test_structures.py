@@ -5,8 +5,10 @@ import pytest
 from ase import Atoms
 from ase.build import molecule
 
+from helio.datasets import ReadingChoices
+from helio.datasets.ase_files import from_atoms
 from helio.errors import HelioError
-from helio.evaluate import Evaluation, LabelOptions, evaluate_structures
+from helio.evaluate import Evaluation, evaluate_structures
 from helio.evaluate.batches import predict_many
 from helio.system import System
 
@@ -28,10 +30,11 @@ def frames(force_field):
 
 @pytest.fixture
 def evaluate(force_field, frames):
-    def run(change=lambda frames: None, **options) -> Evaluation:
+    def run(change=lambda frames: None, choices=None, **options) -> Evaluation:
         changed: list[Atoms] = [atoms.copy() for atoms in frames]
         change(changed)
-        return evaluate_structures(force_field, enumerate(changed), precision="float64", atoms_per_block=32, **options)
+        structures = [from_atoms(atoms, choices, number=number) for number, atoms in enumerate(changed)]
+        return evaluate_structures(force_field, structures, precision="float64", atoms_per_block=32, **options)
 
     return run
 
@@ -40,7 +43,8 @@ def test_a_models_own_labels_have_no_error(evaluate):
     done = []
     result = evaluate(advance=done.append)
     assert sum(done) == 4
-    for errors in result.properties.values():
+    for name in ("energy", "forces", "dipole", "hirshfeld_ratios"):
+        errors = result.properties[name]
         assert errors.total.rmse == pytest.approx(0, abs=1e-9)
     assert result.properties["energy"].structures == 3
     assert result.alone == 1
@@ -93,7 +97,7 @@ def test_wrong_units_are_noticed(evaluate):
 
     result = evaluate(change)
     assert "kcal/mol/A" in (result.unit_hint() or "")
-    mended = evaluate(change, labels=LabelOptions(force_unit="kcal/mol/A"))
+    mended = evaluate(change, choices=ReadingChoices(units={"forces": "kcal/mol/A"}))
     assert mended.properties["forces"].total.mae == pytest.approx(0, abs=1e-5)
 
 

@@ -12,7 +12,7 @@ import pytest
 from ase import Atoms
 from ase.build import molecule
 
-from helio.datasets import ImportChoices
+from helio.datasets import ReadingChoices
 from helio.datasets.store import Store
 from helio.datasets.structure import LabelledStructure
 from helio.errors import HelioError
@@ -66,7 +66,8 @@ def test_filters_are_counted(mixed, tmp_path):
         "duplicates": 1,
         "atoms closer than 0.5 A": 1,
         "forces above 50 eV/A": 1,
-        "charge and spin contradict the number of electrons": 2,
+        "charge and spin contradict the number of electrons": 1,
+        "charge must be a whole number": 1,
         "other elements": 1,
         "more than 10 atoms": 1,
     }
@@ -247,7 +248,7 @@ WRONG = [
 def test_wrong_units_of_real_data(shared, tmp_path, units, message):
     with np.load(shared / "data" / "md17_ethanol" / "ethanol.npz") as arrays:
         np.savez(tmp_path / "few.npz", **{name: values[:60] for name, values in arrays.items()})
-    settings = ImportSettings(choices=ImportChoices(units=units))
+    settings = ImportSettings(choices=ReadingChoices(units=units))
     with pytest.raises(HelioError, match=message):
         import_files([tmp_path / "few.npz"], tmp_path / "store.h5", settings)
     assert not (tmp_path / "store.h5").exists()
@@ -257,7 +258,7 @@ def test_gradients_of_real_data(shared, tmp_path):
     path, store = shared / "data" / "s66x8" / "comp6_s66x8.h5", tmp_path / "store.h5"
     with pytest.raises(HelioError, match="opposite sign: they are gradients"):
         import_files([path], store)
-    import_files([path], store, ImportSettings(choices=ImportChoices(gradients=True)))
+    import_files([path], store, ImportSettings(choices=ReadingChoices(gradients=True)))
     assert len(Store(store)) == 528
 
 
