@@ -8,6 +8,7 @@ exit status 1, Ctrl-C exit status 130.
 from __future__ import annotations
 
 import os
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -26,29 +27,44 @@ from helio.cli.doctor import doctor
 from helio.cli.eval import evaluate
 from helio.cli.export import export
 from helio.cli.finetune import finetune
+from helio.cli.finite import with_finite_numbers
 from helio.cli.generate import generate
 from helio.cli.md import MDCommand, md
 from helio.cli.opt import opt
+from helio.cli.output import guarded_output, shortened, visible
 from helio.cli.report import EPILOG as REPORT_EPILOG
 from helio.cli.report import report
 from helio.cli.resume import resume
 from helio.cli.train import train
 from helio.cli.tune_damping import tune_damping
 from helio.errors import HelioError
+from helio.files.atomic import advice_on
 
 
 class _Commands(TyperGroup):
-    """Turns the errors that a user can mend into one line."""
+    """Turns the errors that a user can mend into one line, and guards what is printed."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        with guarded_output():
+            return super().main(*args, **kwargs)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command, whose numbers must be finite."""
+        return with_finite_numbers(super().get_command(ctx, cmd_name))
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except HelioError as error:
-            typer.secho(f"Error: {' '.join(str(error).split())}", fg=typer.colors.RED, err=True)
-            raise typer.Exit(1) from None
+            _print_error(str(error))
+        except OSError as error:
+            if error.filename is None or (advice := advice_on(error)) is None:
+                raise
+            _print_error(f"cannot use {error.filename}: {advice}")
         except KeyboardInterrupt:
-            typer.secho("Interrupted", fg=typer.colors.RED, err=True)
+            _print_error(None)
             raise typer.Exit(130) from None
+        raise typer.Exit(1) from None
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The commands in the order in which they are registered below."""
@@ -62,6 +78,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_error(message: str | None) -> None:
+    text = "Interrupted" if message is None else shortened("Error: " + visible(" ".join(message.split())))
+    stream = sys.stderr
+    if stream.isatty():  # colors pass beside the guard of what is printed
+        text, stream = typer.style(text, fg=typer.colors.RED), getattr(stream, "rich_proxied_file", stream)
+    print(text, file=stream)
 
 
 def _print_version(wanted: bool) -> None:

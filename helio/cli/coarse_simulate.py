@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -72,8 +73,8 @@ def simulate(
     settings = checked(
         SimulateSettings,
         {
-            "model": str(model_path(sources[0]).resolve()),
-            "data": str(sources[1].resolve()),
+            "model": os.path.realpath(model_path(sources[0])),
+            "data": os.path.realpath(sources[1]),
             "systems": tuple(system or ()),
             "part": part,
             "begin": begin,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -68,7 +69,7 @@ def finetune(
 
     store, tenth = Store(data), max(1, steps // 10)
     values: dict[str, Any] = {
-        "data": str(data.resolve()),
+        "data": os.path.realpath(data),
         "start": str(Path(model).resolve()) if Path(model).is_file() else model,
         "start_level": level,
         "heads": "per-level" if per_level else "one",
@@ -93,7 +94,7 @@ def finetune(
         "citation": f"fine-tuned from {model}",
     }
     if replay is not None:
-        values |= {"replay": str(replay.resolve()), "replay_share": replay_share}
+        values |= {"replay": os.path.realpath(replay), "replay_share": replay_share}
     settings = checked(TrainSettings, values)
     typer.echo(division(settings))
     carry_out(partial(train_model, settings, out, overwrite=overwrite), out)

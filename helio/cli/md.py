@@ -35,6 +35,14 @@ def md(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, take a few steps to time them, write nothing.")
     ] = False,
+    allow_bias: Annotated[
+        bool,
+        typer.Option(
+            "--allow-bias",
+            help="Run the bias that a settings file names, a Python program with all your rights, though you have not "
+            "run it before.",
+        ),
+    ] = False,
     distributed: Annotated[
         str | None,
         typer.Option(
@@ -57,6 +65,7 @@ def md(
     from helio.cli.progress import live_report, say_how_it_ended
     from helio.files.structure_reading import read, read_all, read_folder
     from helio.settings.checking import checked
+    from helio.simulate.bias_consent import check_consent
     from helio.simulate.continuation import ending, is_run
     from helio.simulate.input_file import SETTINGS_FILE
     from helio.simulate.run import run_md
@@ -77,6 +86,7 @@ def md(
     if distributed is not None:
         values["devices"] = joined(distributed, values.get("devices"))
     settings = checked(MDSettings, values)
+    check_consent(settings.bias, allowed=allow_bias or given["bias"] is not None)
     options: Any = {"altloc": altloc, "charge": settings.charge, "unpaired_electrons": settings.spin}
     if before is not None:
         if not follows(distributed):

@@ -18,6 +18,14 @@ def resume(
         int | None,
         typer.Option(help="Another number of devices than before; numbers are then the same to round-off only."),
     ] = None,
+    allow_bias: Annotated[
+        bool,
+        typer.Option(
+            "--allow-bias",
+            help="Run the bias that the run names, a Python program with all your rights, though it is not, or no "
+            "longer, one that you have run.",
+        ),
+    ] = False,
     distributed: Annotated[
         str | None, typer.Option(metavar="WHERE", help="Be one of several processes, as in helio md.")
     ] = None,
@@ -53,5 +61,5 @@ def resume(
     if distributed is not None:
         devices = joined(distributed, devices)
     with live_report(quiet=follows(distributed)) as report:
-        outcome = resume_md(folder, report=report, steps=steps, devices=devices)
+        outcome = resume_md(folder, report=report, steps=steps, devices=devices, allow_bias=allow_bias)
     say_how_it_ended(outcome, folder, quiet=follows(distributed))

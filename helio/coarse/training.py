@@ -21,7 +21,7 @@ from helio.coarse.settings import MAY_CHANGE, CoarseTrainSettings
 from helio.coarse.store import Store
 from helio.coarse.training_setup import Setup, prepare_training
 from helio.errors import HelioError
-from helio.files.checkpoint import read_arrays, read_checkpoint, reading_info
+from helio.files.checkpoint import check_finite, read_arrays, read_checkpoint, reading_info
 from helio.files.interrupt import stop_signal
 from helio.files.run_folder import RunFolder, claim_existing, claim_new, existing_run
 from helio.precision import numerics
@@ -83,6 +83,7 @@ def resume_coarse(path: str | Path, *, report: Report, steps: int | None = None)
             setup.batches.restore(info["data"])
         blank = jax.device_get(start_state(setup.model, setup.optimiser))
         state, _ = read_checkpoint(folder.checkpoint, blank)
+        check_finite(folder.checkpoint, state.model)
         folder.write_settings(settings.model_dump(mode="json"))
         return _go_on(setup, folder, replicated(state, make_mesh(1)), position, report, stop)
 

@@ -7,6 +7,7 @@ the same command goes on there after an interruption, and removes it when the st
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections import Counter
@@ -28,6 +29,8 @@ from helio.distillation.starts import Start, Starts, is_held_out, seed_of
 from helio.distillation.teacher import Described, Labelled, evaluate
 from helio.errors import HelioError
 from helio.files.atomic import make_folder, write_text
+from helio.files.run_contents import LOCK, check_regular
+from helio.files.run_folder import locked
 from helio.force_field import ForceField, load_model
 from helio.system import System
 from helio.train.filters import FilterSettings
@@ -86,7 +89,18 @@ def generate(
         if path.exists() and not overwrite:
             raise HelioError(f"{path} exists; give another name or --overwrite")
     folder = store.with_name(f"{store.name}.parts")
-    _claim(folder, recipe)
+    _check_folder(folder, recipe)
+    make_folder(folder)
+    with locked(folder):
+        write_text(folder / RECIPE, json.dumps(recipe.model_dump(mode="json"), indent=1, sort_keys=True))
+        progress = _blocks(recipe, folder, report)
+        _join(folder, outputs, overwrite=overwrite)
+        shutil.rmtree(folder)
+    return progress
+
+
+def _blocks(recipe: Recipe, folder: Path, report: Report) -> Progress:
+    """Make all blocks that are not there."""
     teacher = load_model(recipe.teacher, level=recipe.teacher_level)
     elements = teacher.settings.supported_elements
     parts = {name: starts_of(part, name, seed=recipe.seed, elements=elements) for name, part in recipe.parts.items()}
@@ -100,8 +114,6 @@ def generate(
             progress.part, progress.starts = name, progress.starts + len(numbers)
             progress.seconds, progress.fresh = time.monotonic() - began, progress.fresh + fresh * len(numbers)
             report(progress)
-    _join(folder, outputs, overwrite=overwrite)
-    shutil.rmtree(folder)
     return progress
 
 
@@ -110,17 +122,21 @@ def held_out_store(store: Path) -> Path:
     return store.with_name(f"{store.stem}-held-out{store.suffix}")
 
 
-def _claim(folder: Path, recipe: Recipe) -> None:
-    """Make the folder of blocks, or check that it belongs to this recipe."""
-    values = recipe.model_dump(mode="json")
-    make_folder(folder)
-    known = folder / RECIPE
+def _check_folder(folder: Path, recipe: Recipe) -> None:
+    """Raise `HelioError` if a folder of blocks is not that of this recipe or holds what is no block: it is removed."""
+    check_regular(folder)
+    if not folder.is_dir():
+        return
+    known, names = folder / RECIPE, "|".join(map(re.escape, recipe.parts))
     if known.exists() and not _is_that_of(known, recipe):
         raise HelioError(
             f"{folder} holds the unfinished work of another recipe: put that recipe back to go on, or remove the "
             "folder to begin anew"
         )
-    write_text(known, json.dumps(values, indent=1, sort_keys=True))
+    block = re.compile(rf"(\.?({names})-\d{{7}}\b.*(json|h5)|\.?recipe\b.*json|{LOCK})", re.DOTALL)
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir() or not block.fullmatch(entry.name):
+            raise HelioError(f"{folder} holds {entry.name}, which is none of its blocks: move it elsewhere")
 
 
 def _is_that_of(known: Path, recipe: Recipe) -> bool:

@@ -27,8 +27,12 @@ _ADVICE = {
     errno.EISDIR: "there is a folder of that name: choose another path",
     errno.EEXIST: "a file stands where a folder is needed: choose another path",
     errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
+    errno.ELOOP: "its path is a loop of links: remove the link",
     errno.EIO: "the disk reported an error: check the disk or choose another folder",
 }
+
+# Files that lie in folders of runs, campaigns and unfinished data sets.
+_RUN_MARKS = (".helio-run.json", "settings.yaml", "record.sqlite", "recipe.json")
 
 
 @contextmanager
@@ -40,9 +44,14 @@ def disk_errors(path: str | Path, action: str = "write") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _ADVICE:
+        if (advice := advice_on(error)) is None:
             raise
-        raise HelioError(f"cannot {action} {path}: {_ADVICE[error.errno]}") from error
+        raise HelioError(f"cannot {action} {path}: {advice}") from error
+
+
+def advice_on(error: OSError) -> str | None:
+    """What is wrong with a disk or a path, and what to do; None for other errors."""
+    return None if error.errno is None else _ADVICE.get(error.errno)
 
 
 @contextmanager
@@ -50,9 +59,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `path` to write to; it becomes `path` when the block ends without an error.
 
     The temporary name keeps the suffix (writers choose a format by it). If the block fails in any way, `path` stays as
-    it was and the temporary file is removed. Raises `HelioError` where the disk or its permissions forbid the writing.
+    it was and the temporary file is removed. Raises `HelioError` where the disk or its permissions forbid the writing,
+    and for a link in a run folder: such folders are passed on, and a stranger's link may lead anywhere.
     """
-    path = Path(os.path.realpath(path))  # a symbolic link stays one: its target is written
+    path = Path(path)
+    if path.is_symlink() and any(os.path.lexists(path.parent / mark) for mark in _RUN_MARKS):
+        raise HelioError(f"{path} is a link in a run folder, and nothing is written through it: remove the link")
+    path = Path(os.path.realpath(path))  # elsewhere a symbolic link stays one: its target is written
     temporary = path.with_name(f".{path.stem[:100]}.{secrets.token_hex(6)}.part{path.suffix}")
     with disk_errors(path):
         try:

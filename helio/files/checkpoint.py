@@ -90,6 +90,13 @@ def damaged(path: Path, problem: str) -> HelioError:
     )
 
 
+def check_finite(path: Path, tree: Any) -> None:
+    """Raise `HelioError` if an array that was read from the checkpoint at `path` holds a NaN or an infinity."""
+    for name, leaf in _named_leaves(tree):
+        if np.issubdtype(np.asarray(leaf).dtype, np.floating) and not np.isfinite(leaf).all():
+            raise damaged(path, f"the array {name} holds numbers that are not finite")
+
+
 def previous_path(path: Path) -> Path:
     """Where the checkpoint before the last is kept."""
     return path.with_name(f"{path.stem}.previous{path.suffix}")

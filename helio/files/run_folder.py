@@ -13,12 +13,14 @@
 | `uncertain.extxyz` | structures whose forces were too uncertain |
 | `exchanges.csv` | attempted exchanges of replicas |
 | `lock` | held by the process that writes the folder |
+| `.helio-run.json` | the mark of a run folder (`helio.files.run_contents`) |
 """
 
 from __future__ import annotations
 
 import fcntl
-import shutil
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,34 +30,8 @@ import yaml
 
 from helio.errors import HelioError
 from helio.files.atomic import disk_errors, make_folder, write_text
+from helio.files.run_contents import LOCK, check_no_links, check_replaceable, holds_something, remove_run, write_mark
 from helio.files.yaml_file import read_yaml
-
-_FILES = (
-    "settings.yaml",
-    "start.extxyz",
-    "topology.pdb",
-    "topology-saved.pdb",
-    "log.csv",
-    "trajectory.h5md",
-    "checkpoint.npz",
-    "checkpoint.previous.npz",
-    "last-good.extxyz",
-    "exchanges.csv",
-    "uncertain.extxyz",
-    # Of a training.
-    "model.safetensors",
-    "reference_energies.json",
-    "validation.csv",
-    "skipped.csv",
-    "report.html",
-    # Of a coarse roll-out.
-    "rollout.h5",
-    "last-good.npz",
-    "last-good.previous.npz",
-    "evaluation.json",
-    # What `helio export` writes by default: of a run that is replaced nothing may stay.
-    *(f"trajectory.{kind}" for kind in ("xtc", "dcd", "extxyz", "pdb")),
-)
 
 
 class RunFolder:
@@ -104,26 +80,22 @@ def claim_new(path: str | Path, *, overwrite: bool = False) -> Iterator[RunFolde
     """Make the folder of a new run and hold its lock.
 
     Raises `HelioError` if it cannot be written, holds anything (unless `overwrite` is set and it is an earlier run,
-    whose files are then removed), or another process is writing it.
+    whose files are then removed), or another process is writing it. What no run wrote is never removed.
     """
     path = Path(path)
-    if path.exists() and not path.is_dir():
-        raise HelioError(f"{path} is a file; give another folder with --out")
-    if path.exists() and (content := [entry for entry in path.iterdir() if entry.name != "lock"]):
+    with disk_errors(path):
+        exists = path.exists()
+        if exists and not path.is_dir():
+            raise HelioError(f"{path} is a file; give another folder with --out")
+    if exists and holds_something(path):
         if not overwrite:
             raise HelioError(f"the folder {path} exists; continue that run with `helio resume {path}`, give another "
                              "folder with --out, or replace it with --overwrite")  # fmt: skip
-        if not (path / "settings.yaml").exists():
-            raise HelioError(f"{path} holds {content[0].name} and is no run folder; it is not overwritten")
+        check_replaceable(path)
     make_folder(path)
     with locked(path):
-        with disk_errors(path):
-            for name in _FILES:
-                (path / name).unlink(missing_ok=True)
-            for model in path.glob("model-*.safetensors"):
-                model.unlink(missing_ok=True)
-            for folder in (path / "trajectory", path / "tensorboard", *path.glob("replica-[0-9][0-9][0-9]*")):
-                shutil.rmtree(folder, ignore_errors=True)
+        remove_run(path)
+        write_mark(path)
         yield RunFolder(path)
 
 
@@ -138,7 +110,9 @@ def claim_existing(path: str | Path) -> Iterator[RunFolder]:
 def existing_run(path: str | Path) -> RunFolder:
     """The folder of a run that can be continued; `HelioError` if there is none. It is not claimed."""
     path = Path(path)
-    if not (path / "settings.yaml").exists():
+    with disk_errors(path, "read"):
+        exists = (path / "settings.yaml").exists()
+    if not exists:
         raise HelioError(f"{path} is no run folder: it has no settings.yaml")
     if not (path / "checkpoint.npz").exists():
         raise HelioError(
@@ -149,10 +123,9 @@ def existing_run(path: str | Path) -> RunFolder:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """The lock goes with the process, however it ends."""
-    with disk_errors(path):
-        file = (path / "lock").open("w")
-    with file:
+    """Hold the lock of a folder, in which nothing is a link; it goes with the process, however it ends."""
+    check_no_links(path)
+    with os.fdopen(_opened_lock(path / LOCK), "rb+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -160,3 +133,14 @@ def locked(path: Path) -> Iterator[None]:
                 f"another process is writing the folder {path}; wait for it or give another folder"
             ) from None
         yield
+
+
+def _opened_lock(path: Path) -> int:
+    """A descriptor of the lock: links are not followed, nothing is emptied, and a pipe is not waited for."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with disk_errors(path):
+        descriptor = os.open(path, flags, 0o666)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise HelioError(f"{path} is no file: remove it")
+    return descriptor

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from helio.errors import HelioError
+from helio.files.regular_file import regular_file
 from helio.neighbors import NeighborList, NeighborPlans, Neighbors, Plan
 from helio.precision import Precision
 from helio.prediction import Prediction
@@ -133,14 +134,13 @@ def _derivatives(energy: Energy, system: System) -> tuple[Array, Array, Array]:
 def load_bias(path: str | Path) -> Energy:
     """The function `energy(system)` that a Python file defines: a `System` with JAX arrays in, eV out.
 
-    The file is a program and runs with all rights of the user, as any script does: use only files you trust.
+    The file is a program and runs with all rights of the user, as any script does: use only files you trust, and
+    `helio.simulate.bias_consent` where another file names it.
 
     Raises:
         HelioError: the file does not exist, fails when it is run, or defines no function `energy`.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise HelioError(f"there is no file {path} with a bias")
+    path = regular_file(path, "file with a bias")
     name = f"helio_bias_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

@@ -28,6 +28,7 @@ from helio.neighbors import NeighborPlans
 from helio.precision import numerics
 from helio.settings.checking import checked
 from helio.simulate.batch import Batch, BatchRecorder, NoRecorder, make_batch, plans_of
+from helio.simulate.bias_consent import check_consent
 from helio.simulate.engine import UnstableError, advance
 from helio.simulate.lists import ActiveLists
 from helio.simulate.placement import Placement
@@ -106,13 +107,22 @@ def run_md(
             return _run(batch, folder, recorder, state, lists, report, stop)
 
 
-def resume_md(path: str | Path, *, report: Report, steps: int | None = None, devices: int | None = None) -> Outcome:
+def resume_md(
+    path: str | Path,
+    *,
+    report: Report,
+    steps: int | None = None,
+    devices: int | None = None,
+    allow_bias: bool = False,
+) -> Outcome:
     """Go on with the run in a folder as if it had never stopped, up to `steps` in total (by default those asked for).
 
-    On another number of `devices` than before, numbers are the same to round-off, not bit for bit. Raises `HelioError`
-    as `run_md` does, and if the folder holds no run or the model has changed.
+    On another number of `devices` than before, numbers are the same to round-off, not bit for bit. A bias, which is a
+    program, runs if `allow_bias` is set or the user has run it before. Raises `HelioError` as `run_md` does, and if the
+    folder holds no run or the model has changed.
     """
     before = checked(MDSettings, existing_run(path).read_settings())
+    check_consent(before.bias, allowed=allow_bias)
     changes = {name: value for name, value in (("steps", steps), ("devices", devices)) if value is not None}
     settings = checked(MDSettings, before.model_dump() | changes)
     prepare_devices(settings.devices)

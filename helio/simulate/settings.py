@@ -49,6 +49,10 @@ ChosenAtoms = Annotated[str | tuple[int, ...], BeforeValidator(_parsed_atoms)]
 Temperatures = Annotated[tuple[float, ...], BeforeValidator(_parsed_words)]
 Outputs = Annotated[tuple[Output, ...], BeforeValidator(_parsed_words)]
 
+# Steps are counted in 32 bits on devices; more devices or replicas than these are mistakes of typing, for which memory
+# would be taken before anything is said. No quantity is as large as the last, and float32 holds none beyond.
+_MAX_STEPS, _MAX_DEVICES, _MAX_REPLICAS, _MAX_NUMBER = 2**31 - 1, 4096, 10_000, 1e30
+
 # The groups in which settings are shown, each by its first field.
 SECTIONS = {
     "model": "What is simulated",
@@ -82,8 +86,12 @@ class MDSettings(Settings):
     electrostatics: Literal["shifted", "ewald", "pme"] = Field(
         "shifted", description="shifted at the cutoff as published, or the exact periodic sum: ewald, or pme when large"
     )
-    charge: int | None = Field(None, description="total charge in e; by default from the file, else 0")
-    spin: int | None = Field(None, ge=0, description="number of unpaired electrons; by default from the file, else 0")
+    charge: int | None = Field(
+        None, ge=-1_000_000, le=1_000_000, description="total charge in e; by default from the file, else 0"
+    )
+    spin: int | None = Field(
+        None, ge=0, le=1_000_000, description="number of unpaired electrons; by default from the file, else 0"
+    )
 
     # Ensemble
     ensemble: Literal["nve", "nvt", "npt"] = Field("nvt", description="what is kept constant")
@@ -119,24 +127,32 @@ class MDSettings(Settings):
     )
     remove_rotation: bool = Field(False, description="take out the rotation of a molecule as a whole")
     restraints: tuple[RestraintSettings, ...] = Field((), description="energies that hold atoms, distances, a droplet")
-    bias: str | None = Field(None, description="Python file with a function energy(system) in eV, added to the energy")
+    bias: str | None = Field(
+        None,
+        description="Python file with a function energy(system) in eV, added to the energy; runs with all your rights",
+    )
 
     # Length and accuracy
-    steps: int = Field(1000, ge=0, description="number of time steps")
+    steps: int = Field(1000, ge=0, le=_MAX_STEPS, description="number of time steps")
     timestep: float = Field(0.5, gt=0, description="in fs")
     seed: int = Field(0, ge=0, lt=2**32, description="of all random numbers")
     skin: float = Field(0.5, gt=0, description="in A, by which the network's neighbour list reaches beyond its cutoff")
     long_range_skin: float = Field(0.5, gt=0, description="in A, likewise of the long-range list")
 
     devices: int = Field(
-        1, ge=1, description="that share one system: GPUs, or parts of the host's processors where there are none"
+        1,
+        ge=1,
+        le=_MAX_DEVICES,
+        description="that share one system: GPUs, or parts of the host's processors where there are none",
     )
 
     # Replicas
-    replicas: int = Field(1, ge=1, description="copies that run as one batch, each with a seed of its own")
+    replicas: int = Field(
+        1, ge=1, le=_MAX_REPLICAS, description="copies that run as one batch, each with a seed of its own"
+    )
     replica_temperatures: Temperatures = Field((), description="in K, one for each replica, instead of temperature")
     exchange_every: int | None = Field(
-        None, ge=1, description="steps between attempts to exchange neighbouring temperatures"
+        None, ge=1, le=_MAX_STEPS, description="steps between attempts to exchange neighbouring temperatures"
     )
 
     # When to stop
@@ -148,24 +164,33 @@ class MDSettings(Settings):
 
     # Uncertainty
     uncertainty_every: int | None = Field(
-        None, ge=0, description="steps between uncertainties; 0 for none, by default log_every if the model states them"
+        None,
+        ge=0,
+        le=_MAX_STEPS,
+        description="steps between uncertainties; 0 for none, by default log_every if the model states them",
     )
     uncertainty_limit: float | None = Field(
         None, gt=0, description="in eV/A, of an atom's force, beyond which a model extrapolates; by default the model's"
     )
     stop_when_uncertain: bool = Field(False, description="stop where the model extrapolates")
-    uncertain_structures: int = Field(100, ge=0, description="most structures that are kept to be labelled")
+    uncertain_structures: int = Field(
+        100, ge=0, le=_MAX_STEPS, description="most structures that are kept to be labelled"
+    )
     uncertain_interval: float = Field(100.0, ge=0, description="in fs, shortest time between two of them")
 
     # Output
     save: Outputs = Field(("velocities",), description=f"what frames hold besides positions: {', '.join(_OUTPUTS)}")
     save_atoms: str = Field("all", min_length=1, description="atoms in frames, in the selection language of MDAnalysis")
-    save_every: int = Field(100, ge=1, description="steps between frames")
-    log_every: int = Field(100, ge=1, description="steps between rows of the log")
-    checkpoint_every: int = Field(1000, ge=1, description="steps between checkpoints")
+    save_every: int = Field(100, ge=1, le=_MAX_STEPS, description="steps between frames")
+    log_every: int = Field(100, ge=1, le=_MAX_STEPS, description="steps between rows of the log")
+    checkpoint_every: int = Field(1000, ge=1, le=_MAX_STEPS, description="steps between checkpoints")
 
     @model_validator(mode="after")
     def _consistent(self) -> MDSettings:
+        for name, value in self:
+            numbers = values_of(value) if name in ("temperature", "pressure") else (value,)
+            if any(isinstance(number, float) and abs(number) > _MAX_NUMBER for number in numbers):
+                raise ValueError(f"{name} is too large: no quantity is beyond {_MAX_NUMBER:g}")
         for name in ("temperature", "pressure"):
             _ascending(getattr(self, name))
         if min(values_of(self.temperature)) < 0:

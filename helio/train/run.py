@@ -26,7 +26,7 @@ import numpy as np
 from helio import __version__
 from helio.errors import HelioError
 from helio.files.atomic import write_text
-from helio.files.checkpoint import read_arrays, read_checkpoint, reading_info
+from helio.files.checkpoint import check_finite, read_arrays, read_checkpoint, reading_info
 from helio.files.interrupt import stop_signal
 from helio.files.run_folder import RunFolder, claim_existing, claim_new, existing_run
 from helio.force_field import ManyLevels, ModelInfo, save_model
@@ -104,6 +104,7 @@ def resume_training(path: str | Path, *, report: Report, steps: int | None = Non
             setup.training.restore(info["data"])
         blank = jax.device_get(start_state(setup.model, setup.optimiser))
         state, _ = read_checkpoint(folder.checkpoint, blank)
+        check_finite(folder.checkpoint, state.model)
         if leads:
             folder.write_settings(setup.settings.model_dump(mode="json"))
         return _go_on(setup, folder, replicated(state, setup.mesh), position, report, stop, leads=leads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -85,9 +86,10 @@ def relax(
     from helio.frameworks.relaxation.calculated import relax_with
     from helio.frameworks.relaxation.uff import relax_uff
 
-    make_folder(out)
     make = _calculator(force_field)
     calculator = None if make is None else make()
+    is_new = not out.exists()
+    make_folder(out)
 
     def work(crystal: Crystal) -> str:
         if calculator is None:
@@ -98,7 +100,11 @@ def relax(
         change = f"{found.energy_before:.3f} to {found.energy_after:.3f} eV, volume {100 * found.volume_change:+.2f} %"
         return f"{change}, {found.steps} steps{'' if found.converged else ', not converged'}"
 
-    _each(files, work)
+    try:
+        _each(files, work)
+    finally:
+        if is_new and not any(out.iterdir()):  # no crystal could be relaxed
+            out.rmdir()
 
 
 def check(files: _Files, metal: _Metal = True, dimensions: _Dimensions = 3, smallest_pore: _Pore = 2.4) -> None:
@@ -185,11 +191,14 @@ def campaign(
         "spread": spread, "drawn_sites": drawn_sites, "metal": metal, "dimensions": dimensions, "screen": screened,
         "charges": None if charges is None else charges.value,
     }  # fmt: skip
-    values = {key: str(value.resolve()) if isinstance(value, Path) else value for key, value in given.items() if value is not None}  # fmt: skip  # noqa: E501
+    values = {key: os.path.realpath(value) if isinstance(value, Path) else value for key, value in given.items() if value is not None}  # fmt: skip  # noqa: E501
     if settings is not None:
         values = {**(read_yaml(settings) or {}), **values}
     if values:
-        start(folder, checked(CampaignSettings, values))
+        chosen = checked(CampaignSettings, values)
+        if chosen.relaxation != "none":
+            _calculator(chosen.relaxation)  # before anything is written: there is such a force field
+        start(folder, chosen)
     if not (folder / "record.sqlite").is_file():
         raise HelioError(f"{folder} holds no campaign: give --samples or --model to start one")
     with Record(folder / "record.sqlite") as record:
