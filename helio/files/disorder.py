@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -17,6 +17,7 @@ LARGEST = "largest"
 # Two partly occupied sites this close are alternatives: shorter than any bond between heavy atoms but 1.2 A.
 _ALTERNATIVES = 1.3  # A
 _LISTED = 6
+_FULL = 0.999
 
 
 @dataclass(frozen=True)
@@ -39,38 +40,55 @@ def refusal(sites: Sequence[Site], remedy: str) -> HelioError:
 
 
 def without_alternatives(atoms: Atoms, altloc: str | None) -> tuple[Atoms, list[str]]:
-    """A crystal as ASE reads it, with one of the alternatives of each site that is shared.
+    """A structure as ASE reads it, with one of the alternatives of each site that is shared.
 
     Args:
-        atoms: with `occupancy` in `info` (by the number of the site in `spacegroup_kinds`), or without.
+        atoms: with `occupancy` in `info` (of a CIF, by the number of the site in `spacegroup_kinds`) or as an array.
         altloc: "largest" keeps the site of the larger occupancy, the first of equals; None refuses.
 
     Raises:
         HelioError: sites are occupied in part and `altloc` is not "largest".
     """
-    occupancy: Any = atoms.info.get("occupancy")
-    kinds = atoms.arrays.get("spacegroup_kinds")
-    if not isinstance(occupancy, dict) or kinds is None:
-        return atoms, []
-    symbols = atoms.get_chemical_symbols()
-    sites = [occupancy.get(str(kind), {}) for kind in kinds]
-    shares = np.array([float(site.get(symbol, 1.0)) for site, symbol in zip(sites, symbols, strict=True)])
-    mixed = [len(site) > 1 for site in sites]
-    partly = np.flatnonzero((shares < 0.999) | mixed)
-    if len(partly) == 0:
+    sites = _partly_occupied(atoms)
+    if not sites:
         return atoms, []
     if altloc != LARGEST:
-        shared = {int(kinds[i]): Site(f"{symbols[i]} at site {kinds[i]}", float(shares[i])) for i in partly}
-        raise refusal(list(shared.values()), "give --altloc largest to keep the larger of each, or edit the file")
-    order = sorted(partly.tolist(), key=lambda i: (-shares[i], i))
-    distances = atoms[partly].get_all_distances(mic=bool(atoms.pbc.any()))  # pyright: ignore[reportAttributeAccessIssue]
-    place = {int(i): row for row, i in enumerate(partly)}
+        different = {site.name: site for site in sites.values()}
+        raise refusal(list(different.values()), "give --altloc largest to keep the larger of each, or edit the file")
+    partly = list(sites)
+    order = sorted(range(len(partly)), key=lambda row: (-sites[partly[row]].occupancy, partly[row]))
+    shared = cast("Atoms", atoms[partly])
+    distances = shared.get_all_distances(mic=bool(atoms.pbc.any()))
     kept: list[int] = []
-    for i in order:
-        if all(distances[place[i], place[j]] > _ALTERNATIVES for j in kept):
-            kept.append(i)
-    dropped = sorted(set(order) - set(kept))
+    for row in order:
+        if all(distances[row, other] > _ALTERNATIVES for other in kept):
+            kept.append(row)
     mask = np.ones(len(atoms), bool)
-    mask[dropped] = False
-    notes = [f"{len(kept)} partly occupied atoms are taken as if fully occupied, {len(dropped)} alternatives left out"]
-    return atoms[mask], notes  # pyright: ignore[reportReturnType]
+    mask[[partly[row] for row in set(order) - set(kept)]] = False
+    chosen = cast("Atoms", atoms[mask])
+    chosen.info.pop("occupancy", None)
+    chosen.arrays.pop("occupancy", None)
+    left_out = len(partly) - len(kept)
+    return chosen, [
+        f"{len(kept)} partly occupied atoms are taken as if fully occupied, {left_out} alternatives left out"
+    ]
+
+
+def _partly_occupied(atoms: Atoms) -> dict[int, Site]:
+    """The sites that are not fully occupied by one element, by the numbers of their atoms."""
+    occupancy: Any = atoms.info.get("occupancy")
+    kinds, symbols = atoms.arrays.get("spacegroup_kinds"), atoms.get_chemical_symbols()
+    if isinstance(occupancy, dict) and kinds is not None:
+        sites = {}
+        for i, (kind, symbol) in enumerate(zip(kinds, symbols, strict=True)):
+            site = occupancy.get(str(kind), {})
+            share = float(site.get(symbol, 1.0))
+            if share < _FULL or len(site) > 1:
+                sites[i] = Site(f"{symbol} at site {kind}", share)
+        return sites
+    shares: Any = atoms.arrays.get("occupancy")
+    if shares is None or shares.dtype.kind != "f":
+        return {}
+    # 0 is written by programs that know no occupancy.
+    partly = np.flatnonzero((shares > 0) & (shares < _FULL))
+    return {int(i): Site(f"{symbols[i]} (atom {i})", float(shares[i])) for i in partly}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helio.errors import HelioError
+from helio.files.structure_bounds import open_text
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -40,8 +41,8 @@ def read_mol2(path: str | Path) -> list[Mol2Molecule]:
         HelioError: there is no molecule, a molecule is cut off or holds another number of atoms than it says, or an
             atom is no element.
     """
-    text = Path(path).read_text(encoding="utf-8", errors="replace")
-    lines = [line for line in _joined(text.splitlines()) if not line.startswith("#")]
+    with open_text(path, errors="replace") as file:
+        lines = [line for line in _joined(file.read().splitlines()) if not line.startswith("#")]
     starts = [number for number, line in enumerate(lines) if line.startswith("@<TRIPOS>MOLECULE")]
     if not starts:
         raise HelioError(f"{path} holds no @<TRIPOS>MOLECULE: it is no mol2 file")

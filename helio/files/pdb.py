@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from helio.errors import HelioError
+from helio.files.atom_names import POLYMERS
 from helio.files.disorder import LARGEST, Site, refusal
 
 if TYPE_CHECKING:
@@ -32,11 +33,7 @@ _TWO_LETTERS = frozenset(
     "LI BE NE NA MG AL SI CL AR CA SC TI CR MN FE CO NI CU ZN GA GE AS SE BR KR RB SR ZR MO RU RH PD AG CD IN SN SB TE "
     "CS BA LA PT AU HG TL PB BI GD".split()
 )
-_POLYMER = frozenset(
-    "ALA ARG ASN ASP CYS GLN GLU GLY HIS ILE LEU LYS MET PHE PRO SER THR TRP TYR VAL HID HIE HIP HSD HSE HSP CYX ASH "
-    "GLH LYN ACE NME NH2 A C G U I DA DC DG DT DU".split()
-)
-_TOTALS = re.compile(r"REMARK   1 TOTAL CHARGE ([+-]\d+), UNPAIRED ELECTRONS (\d+)")  # written by `helio build`
+_TOTALS = re.compile(r"REMARK   1 TOTAL CHARGE ([+-]\d+), UNPAIRED ELECTRONS (\d+)")  # as `totals_remark` writes it
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class PdbFile:
     """The lines of a file by model, and what stands outside the models."""
 
     models: tuple[tuple[str, ...], ...]
-    cell: np.ndarray | None  # a, b, c in A, alpha, beta, gamma in degrees
+    cells: tuple[np.ndarray | None, ...]  # of each model: a, b, c in A, alpha, beta, gamma in degrees
     totals: tuple[int, int] | None  # charge and unpaired electrons, where Helio wrote the file
     notes: tuple[str, ...]
     unused: tuple[str, ...]  # names of records
@@ -53,10 +50,12 @@ class PdbFile:
 def split_pdb(lines: Iterable[str]) -> PdbFile:
     """Find models, cell and records of a file; END and what follows belongs to no model of its own."""
     models: list[list[str]] = [[]]
+    cells: list[np.ndarray | None] = []
     cell, totals, notes, other = None, None, [], Counter[str]()
     for line in lines:
         record = line[:6]
         if record in _ATOM:
+            cells += [] if models[-1] else [cell]
             models[-1].append(line.rstrip("\r\n"))
         elif record in ("MODEL ", "ENDMDL"):
             models.append([])
@@ -68,7 +67,7 @@ def split_pdb(lines: Iterable[str]) -> PdbFile:
         elif record.strip() and record.strip() not in _COMMON:
             other[record.strip()] += 1
     filled = tuple(tuple(model) for model in models if model)
-    return PdbFile(filled, cell, totals, tuple(dict.fromkeys(notes)), tuple(sorted(other)))
+    return PdbFile(filled, tuple(cells), totals, tuple(dict.fromkeys(notes)), tuple(sorted(other)))
 
 
 def pdb_atoms(file: PdbFile, model: int, *, altloc: str | None = None) -> tuple[Atoms, list[str]]:
@@ -103,13 +102,21 @@ def pdb_atoms(file: PdbFile, model: int, *, altloc: str | None = None) -> tuple[
         atoms.info |= {"charge": file.totals[0], "spin": file.totals[1]}
     elif charges.any():
         atoms.set_initial_charges(charges)
-    if file.cell is not None:
-        there = file.cell[:3] > 1.0
-        vectors = cellpar_to_cell(np.where(np.append(there, [True] * 3), file.cell, 1.0))
+    cell = file.cells[model]
+    if cell is not None:
+        there = cell[:3] > 1.0
+        vectors = cellpar_to_cell(np.where(np.append(there, [True] * 3), cell, 1.0))
         atoms.cell, atoms.pbc = vectors * there[:, None], there
     if any(not line[76:78].strip() for line in lines):
         notes.append("elements from the names of atoms, where the file gives none")
     return atoms, notes
+
+
+def totals_remark(info: Mapping[str, Any]) -> str:
+    """The line that `split_pdb` knows, for the `charge` and `spin` (unpaired electrons) of `info`; "" without them."""
+    if "charge" not in info or "spin" not in info:
+        return ""
+    return f"REMARK   1 TOTAL CHARGE {int(info['charge']):+d}, UNPAIRED ELECTRONS {int(info['spin']):d}\n"
 
 
 def _cell(line: str) -> tuple[np.ndarray | None, str | None]:
@@ -146,7 +153,7 @@ def _element(line: str) -> str:
     if not letters:
         raise HelioError(f"the line {line[:54]!r} names no element: fill columns 77 and 78")
     first = name[0].isalpha() and not (len(name.strip()) == 4 and letters[0] == "H")
-    if first and letters[:2] in _TWO_LETTERS and not (residue in _POLYMER and line.startswith("ATOM")):
+    if first and letters[:2] in _TWO_LETTERS and not (residue in POLYMERS and line.startswith("ATOM")):
         return letters[:2].capitalize()
     symbol = "H" if letters[0] == "D" else letters[0]
     if symbol not in atomic_numbers:

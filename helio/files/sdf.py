@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from helio.electrons import KEYS
 from helio.errors import HelioError
@@ -63,6 +63,12 @@ def sdf_record(record: str) -> SdfRecord:
     if len(lines[1]) > 21 and lines[1][20:22] == "2D" and all(abs(position[2]) < 1e-6 for position in positions):
         notes.append("Warning: the coordinates are those of a drawing (2D), not of a molecule in space")
     return SdfRecord(atoms, lines[0].strip(), tuple(notes), tuple(dict.fromkeys(unused)))
+
+
+def charge_items(info: Mapping[str, Any]) -> str:
+    """Data items that `sdf_record` reads, for the `charge` and `spin` (unpaired electrons) of `info`."""
+    items = {"charge": info.get("charge"), "unpaired_electrons": info.get("spin")}
+    return "".join(f"> <{name}>\n{int(value)}\n\n" for name, value in items.items() if value is not None)
 
 
 Rows = list[tuple[str, list[float]]]

@@ -34,7 +34,7 @@ def check_counts(path: str | Path, kind: str) -> None:
     if kind not in _COUNTS:
         return
     try:
-        with _open(path) as file:
+        with open_bytes(path) as file:
             size = _size(file)
             for count, noun in _COUNTS[kind](file, size):
                 if count > size // _LEAST_BYTES:
@@ -48,9 +48,9 @@ def check_counts(path: str | Path, kind: str) -> None:
         raise HelioError(f"{path} {error}: it is cut off or damaged") from None
 
 
-def open_text(path: str | Path) -> IO[str]:
+def open_text(path: str | Path, *, encoding: str = "utf-8", errors: str = "strict") -> IO[str]:
     """A text file, compressed or not, that raises `EOFError` for a parser that goes on reading beyond its end."""
-    return cast(IO[str], _EndingText(cast(Any, _open(path)), encoding="utf-8"))
+    return cast(IO[str], _EndingText(cast(Any, open_bytes(path)), encoding=encoding, errors=errors))
 
 
 # The counts that a file announces, with their nouns, from the file and its size in bytes.
@@ -80,7 +80,8 @@ class _EndingText(io.TextIOWrapper):
             raise EOFError("the file ends before what it announces")
 
 
-def _open(path: str | Path) -> IO[bytes]:
+def open_bytes(path: str | Path) -> IO[bytes]:
+    """The content of a file, compressed or not."""
     from ase.io.formats import open_with_compression
 
     return cast(IO[bytes], open_with_compression(str(path), "rb"))
@@ -162,22 +163,9 @@ def _cube_counts(file: IO[bytes], size: int) -> Iterator[tuple[int, str]]:
         yield numbers[1] * numbers[2] * numbers[3], "points of a grid"
 
 
-def _gromacs_counts(file: IO[bytes], size: int) -> Iterator[tuple[int, str]]:
-    """The parser takes the lines that there are: a file that is cut off would pass for a smaller system."""
-    file.readline()
-    words = file.readline().split()
-    if len(words) == 1 and words[0].isdigit():
-        count = _number(words[0])
-        yield count, "atoms"
-        lines = sum(1 for _ in islice(file, count + 1))
-        if lines < count + 1:
-            raise _TooFewError(f"announces {count} atoms and a box; it has {lines} lines of them")
-
-
 _COUNTS: dict[str, _Counts] = {
     "xyz": _xyz_counts,
     "extxyz": _xyz_counts,
-    "gromacs": _gromacs_counts,
     "vasp": _vasp_counts,
     "vasp-xdatcar": _vasp_counts,
     "cube": _cube_counts,

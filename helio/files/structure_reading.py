@@ -14,9 +14,17 @@ import numpy as np
 
 from helio.electrons import KEYS, Electrons, electrons_of
 from helio.errors import HelioError
-from helio.files.ase_formats import ase_structures, check_readable, structure_count
+from helio.files.ase_formats import (
+    ase_structures,
+    check_readable,
+    each_structure,
+    reading_errors,
+    structure_count,
+    uncompressed_name,
+)
 from helio.files.disorder import without_alternatives
 from helio.files.fixed_atoms import fixed_atoms, other_constraints
+from helio.files.structure_bounds import open_text
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -119,10 +127,25 @@ def read_atoms(path: str | Path, *, every: bool = False) -> list[Atoms]:
     path = Path(path)
     source = _opened(path)
     numbers = range(source.count) if every else [0 if source.first else source.count - 1]
-    structures = [source.take(number, None)[0] for number in numbers]
+    with reading_errors(path):
+        structures = [source.take(number, None)[0] for number in numbers]
     if any(len(atoms) == 0 for atoms in structures):
         raise HelioError(f"{path} holds no atoms")
     return structures
+
+
+def each_atoms(path: str | Path) -> Iterator[Atoms]:
+    """The structures of a file one after another, as in `read_atoms`; long files of ASE's formats are not held."""
+    path = Path(path)
+    check_readable(path)
+    if _opener(path) is _open_by_ase:
+        yield from each_structure(path)
+        return
+    source = _opened(path)
+    for number in range(source.count):
+        with reading_errors(path):
+            atoms = source.take(number, None)[0]
+        yield atoms
 
 
 @dataclass(frozen=True)
@@ -137,14 +160,26 @@ class _Source:
 
 def _opened(path: Path) -> _Source:
     check_readable(path)
-    opener = _OPENERS.get(path.suffix.lower(), _open_by_ase)
-    return opener(path)
+    try:
+        with reading_errors(path):
+            return _opener(path)(path)
+    except HelioError as error:
+        raise _with_place(error, path, str(path)) from None
+
+
+def _with_place(error: HelioError, path: Path, where: str) -> HelioError:
+    """The error, which names the file."""
+    return error if str(path) in str(error) else HelioError(f"{where}: {error}")
+
+
+def _opener(path: Path) -> Callable[[Path], _Source]:
+    return _OPENERS.get(Path(uncompressed_name(path)).suffix.lower(), _open_by_ase)
 
 
 def _open_pdb(path: Path) -> _Source:
     from helio.files.pdb import pdb_atoms, split_pdb
 
-    with path.open(encoding="utf-8", errors="replace") as lines:
+    with open_text(path, errors="replace") as lines:
         file = split_pdb(lines)
     if not file.models:
         raise HelioError(f"{path} holds no atoms")
@@ -159,7 +194,8 @@ def _open_pdb(path: Path) -> _Source:
 def _open_sdf(path: Path) -> _Source:
     from helio.files.sdf import sdf_record, split_sdf
 
-    records = split_sdf(path.read_text(encoding="utf-8", errors="replace"))
+    with open_text(path, errors="replace") as file:
+        records = split_sdf(file.read())
     if not records:
         raise HelioError(f"{path} holds no molecules")
 
@@ -181,6 +217,21 @@ def _open_mol2(path: Path) -> _Source:
     return _Source(len(molecules), True, take)
 
 
+def _open_gro(path: Path) -> _Source:
+    from helio.files.gro import gro_atoms, split_gro
+
+    with open_text(path, errors="replace") as file:
+        frames = split_gro(file.read())
+    if not frames:
+        raise HelioError(f"{path} holds no atoms")
+    note = "elements from the names of atoms, charge and spin are not in a .gro file"
+
+    def take(number: int, altloc: str | None) -> tuple[Atoms, list[str], list[str]]:
+        return gro_atoms(frames[number]), [note], []
+
+    return _Source(len(frames), False, take)
+
+
 def _open_by_ase(path: Path) -> _Source:
     count = structure_count(path)
 
@@ -189,7 +240,7 @@ def _open_by_ase(path: Path) -> _Source:
         atoms, notes = without_alternatives(atoms, altloc)
         return atoms, notes, []
 
-    return _Source(count, path.suffix.lower() == ".cif", take)
+    return _Source(count, Path(uncompressed_name(path)).suffix.lower() == ".cif", take)
 
 
 _OPENERS: dict[str, Callable[[Path], _Source]] = {
@@ -199,6 +250,7 @@ _OPENERS: dict[str, Callable[[Path], _Source]] = {
     ".sd": _open_sdf,
     ".mol": _open_sdf,
     ".mol2": _open_mol2,
+    ".gro": _open_gro,
 }
 
 
@@ -222,20 +274,20 @@ def _understood(
     unpaired_electrons: float | None,
 ) -> Reading:
     try:
-        atoms, notes, unused = source.take(number, altloc)
+        with reading_errors(path):
+            atoms, notes, unused = source.take(number, altloc)
         if len(atoms) == 0:
             raise HelioError("it holds no atoms")
         electrons = electrons_of(atoms, charge=charge, unpaired_electrons=unpaired_electrons)
     except HelioError as error:
         where = str(path) if source.count == 1 else f"structure {number + 1} of {path}"
-        text = str(error)
-        raise HelioError(text if str(path) in text else f"{where}: {text}") from None
+        raise _with_place(error, path, where) from None
     unused += list(_unused(atoms))
     for key in KEYS:
         atoms.info.pop(key, None)
     atoms.info |= {"charge": electrons.charge, "spin": electrons.unpaired}
     if constraints := other_constraints(atoms):
-        notes.append(f"Warning: constraints that Helio does not hold: {', '.join(constraints)}")
+        notes.append(f"constraints besides fixed atoms: {', '.join(constraints)}")
     if source.count > 1 and len(notes) == 0:
         notes.append("choose another by --frame")
     return Reading(path, atoms, electrons, number + 1, source.count, tuple(notes), tuple(dict.fromkeys(unused)))

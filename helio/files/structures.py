@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from helio.errors import HelioError
-from helio.files.atomic import atomic_path
+from helio.files.atomic import atomic_path, disk_errors
+from helio.files.pdb import totals_remark
+from helio.files.sdf import charge_items
 from helio.files.structure_reading import read_atoms
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+# Formats that know a cell that is periodic in all directions, or none.
+_ALL_OR_NO_DIRECTIONS = ("proteindatabank", "gromacs", "cif", "vasp")
+# What the writers of ASE raise for atoms that a format cannot hold.
+_WRITER_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 def read_structure(path: str | Path) -> Atoms:
@@ -30,18 +49,28 @@ def read_structures(path: str | Path) -> list[Atoms]:
 def write_structure(path: str | Path, atoms: Atoms | Sequence[Atoms], *, overwrite: bool = False) -> None:
     """Write structures in the format of the file's extension, all or nothing.
 
-    Raises `HelioError` if the file exists and `overwrite` is not set, if the format is unknown, or if the place
-    cannot be written.
+    Extended xyz holds everything that Helio reads; `docs/structure-files.md` says what others do.
+
+    Raises `HelioError` if the file exists and `overwrite` is not set, if the format is unknown or cannot hold the
+    periodic directions, or if the place cannot be written.
     """
     import ase.io
 
     path = Path(path)
     kind = check_writable(path, overwrite=overwrite)
     images = list(atoms) if isinstance(atoms, Sequence) else [atoms]
+    if kind in _ALL_OR_NO_DIRECTIONS and any(image.pbc.any() and not image.pbc.all() for image in images):
+        raise HelioError(f"{path} cannot say that some directions alone are periodic; .extxyz can")
+    if kind == "extxyz":
+        images = [_with_written_names(image) for image in images]
     with atomic_path(path) as temporary:
         try:
-            ase.io.write(temporary, images if len(images) > 1 else images[0], format=kind)
-        except (ValueError, KeyError, TypeError) as error:
+            content = images if len(images) > 1 else images[0]
+            if kind in ("proteindatabank", "sdf"):
+                temporary.write_text(_text(images, kind), encoding="utf-8")
+            else:
+                ase.io.write(temporary, content, format=kind)
+        except _WRITER_ERRORS as error:
             raise HelioError(f"{path} cannot be written as {kind}: {error}; .extxyz holds everything") from error
 
 
@@ -50,12 +79,47 @@ def check_writable(path: str | Path, *, overwrite: bool = False) -> str:
     from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise HelioError(f"{path} exists; give another name or --overwrite")
+    with disk_errors(path):
+        if path.exists() and not overwrite:
+            raise HelioError(f"{path} exists; give another name or --overwrite")
     try:
-        kind = filetype(path, read=False)
+        # ASE takes names that begin with "mysql" or "postgres" for addresses of servers.
+        kind = filetype(str(path.absolute()), read=False)
     except UnknownFileTypeError:
         kind = ""
     if kind not in ioformats or not ioformats[kind].can_write:
         raise HelioError(f"{path} has no extension of a format that ASE writes; use for example {path.stem}.extxyz")
     return kind
+
+
+def _text(images: Sequence[Atoms], kind: str) -> str:
+    """The content of a PDB or SD file, with the charge and the unpaired electrons, which ASE leaves out."""
+    import ase.io
+
+    text = io.StringIO()
+    if kind == "proteindatabank":
+        if any(((image.positions < -999) | (image.positions > 9999)).any() for image in images):
+            raise ValueError("positions are beyond its columns")
+        ase.io.write(text, images, format=kind)
+        remarks = {totals_remark(image.info) for image in images}
+        return (remarks.pop() if len(remarks) == 1 else "") + text.getvalue()
+    for image in images:
+        record = io.StringIO()
+        ase.io.write(record, image, format=kind)
+        text.write(record.getvalue().replace("$$$$\n", charge_items(image.info) + "$$$$\n"))
+    return text.getvalue()
+
+
+def _with_written_names(atoms: Atoms) -> Atoms:
+    """The atoms with names that make one column each: an empty name or one with blanks would be read as another."""
+    texts = {name: values for name, values in atoms.arrays.items() if values.dtype.kind in "US"}
+    if not texts:
+        return atoms
+    written = atoms.copy()
+    written.calc = atoms.calc
+    for name, values in texts.items():
+        del written.arrays[name]
+        words = ["_".join(str(value).split()) for value in values]
+        if any(words):  # an array of empty names says nothing
+            written.set_array(name, np.array([word or "_" for word in words]))
+    return written

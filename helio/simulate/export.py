@@ -19,11 +19,14 @@ from scipy.sparse.csgraph import connected_components
 from helio.errors import HelioError
 from helio.files.atomic import atomic_path
 from helio.files.orientation import in_standard_orientation, stated_cell
+from helio.files.pdb import totals_remark
 from helio.files.regular_file import read_text
 from helio.files.run_folder import RunFolder
+from helio.files.structures import read_structure
 from helio.files.trajectory import ENERGY, Frame, Particles, read_frames, read_particles
 from helio.simulate.bonds import bonds, make_whole
 from helio.simulate.saved_atoms import saved_atoms
+from helio.simulate.start_structure import take_names
 from helio.units import FS
 
 Format = Literal["xtc", "dcd", "extxyz", "pdb"]
@@ -42,8 +45,10 @@ def export_trajectory(
 ) -> int:
     """Write a run's trajectory to `out` and return the number of frames.
 
-    Extended xyz holds everything that was saved, in the units of ASE. The other formats hold positions and the cell,
-    which they know only in a standard orientation: where the run's cell has another, positions are turned along.
+    Extended xyz holds everything that was saved, in the units of ASE, and what the run began with: names, fixed atoms
+    and, where all atoms are written, charge and spin, so that it can be simulated again as the same system. The other
+    formats hold positions and the cell, which they know only in a standard orientation: where the run's cell has
+    another, positions are turned along.
 
     Args:
         folder: of the run.
@@ -77,7 +82,8 @@ def export_trajectory(
         raise HelioError(f"{run.trajectory} holds no frame")
     wrapped = _Wrapping(particles, first[0]) if wrap else None
     interval = first[1].time_ps - first[0].time_ps if len(first) == 2 else None
-    with atomic_path(out) as temporary, _writer(temporary, kind, topology, chosen, interval) as write:
+    start = _start(run, particles, chosen)
+    with atomic_path(out) as temporary, _writer(temporary, kind, topology, chosen, interval, start) as write:
         for frame in read_frames(run.trajectory, stride=stride):
             atoms = _atoms(particles, frame)
             if wrapped is not None:
@@ -90,6 +96,18 @@ def export_trajectory(
 def _atoms(particles: Particles, frame: Frame) -> Atoms:
     cell = stated_cell(frame.arrays.get("edges", np.zeros((3, 3))), particles.pbc)
     atoms = Atoms(particles.species, frame.arrays["position"], cell=cell, pbc=particles.pbc, masses=particles.masses)
+    return atoms
+
+
+def _start(run: RunFolder, particles: Particles, chosen: np.ndarray) -> Atoms | None:
+    """The chosen ones of the saved atoms as the run began; only all atoms together have a charge and a spin."""
+    if not run.start.exists():
+        return None
+    start = read_structure(run.start)
+    atoms = start[np.asarray(particles.ids)[chosen]]
+    assert isinstance(atoms, Atoms)
+    if len(atoms) < len(start):
+        atoms.info.clear()
     return atoms
 
 
@@ -118,13 +136,16 @@ class _Wrapping:
 
 
 @contextmanager
-def _writer(path: Path, kind: Format, topology: Path, chosen: np.ndarray, dt: float | None) -> Iterator[Write]:
+def _writer(
+    path: Path, kind: Format, topology: Path, chosen: np.ndarray, dt: float | None, start: Atoms | None
+) -> Iterator[Write]:
     if kind == "extxyz":
         with path.open("w", encoding="utf-8") as file:
-            yield lambda atoms, frame: ase.io.write(file, _with_all(atoms, frame)[chosen], format="extxyz")
+            yield lambda atoms, frame: ase.io.write(file, _with_all(atoms, frame, chosen, start), format="extxyz")
     elif kind == "pdb":
         lines = [line for line in topology.read_text(encoding="utf-8").splitlines() if line[:6] in ("ATOM  ", "HETATM")]
         with path.open("w", encoding="utf-8") as file:
+            file.write(totals_remark({} if start is None else start.info))
             yield lambda atoms, frame: _write_model(file, atoms[chosen], frame, [lines[i] for i in chosen])
             file.write("END\n")
     else:
@@ -132,8 +153,8 @@ def _writer(path: Path, kind: Format, topology: Path, chosen: np.ndarray, dt: fl
             yield write
 
 
-def _with_all(atoms: Atoms, frame: Frame) -> Any:
-    """Atoms with everything that the frame holds."""
+def _with_all(atoms: Atoms, frame: Frame, chosen: np.ndarray, start: Atoms | None) -> Any:
+    """The chosen atoms with all that the frame holds, and with names, fixed atoms, charge and spin of `start`."""
     known = frame.arrays
     if "velocity" in known:
         atoms.set_velocities(known["velocity"] / (1000 * FS))
@@ -144,7 +165,12 @@ def _with_all(atoms: Atoms, frame: Frame) -> Any:
             atoms.set_array(f"{name}s", known[name])
     atoms.info |= {"step": frame.step, "time_ps": frame.time_ps}
     atoms.info |= {f"{name}_eV": float(value) for name, value in known.items() if name.startswith(ENERGY)}
-    return atoms
+    written = cast(Atoms, atoms[chosen])
+    if start is not None:
+        take_names(written, start)
+        written.info |= {name: start.info[name] for name in ("charge", "spin") if name in start.info}
+        written.set_constraint(start.constraints)
+    return written
 
 
 def _write_model(file: IO[str], atoms: Any, frame: Frame, lines: list[str]) -> None:

@@ -12,16 +12,17 @@ from ase.geometry import cell_to_cellpar
 
 import helio
 from helio.errors import HelioError
+from helio.files.atomic import write_text
 from helio.files.log import Log
 from helio.files.orientation import stated_cell
 from helio.files.regular_file import read_text
 from helio.files.run_folder import RunFolder
-from helio.files.structures import read_structure, write_structure
+from helio.files.structures import read_structure
 from helio.files.trajectory import ENERGY, Frame, Particles, TrajectoryWriter
 from helio.simulate.bonds import bonds
 from helio.simulate.placement import Placement
 from helio.simulate.pressure import pressure
-from helio.simulate.saved_atoms import saved_atoms
+from helio.simulate.saved_atoms import saved_atoms, topology_text
 from helio.simulate.settings import MDSettings
 from helio.simulate.state import State
 from helio.simulate.steps import Composition
@@ -69,7 +70,8 @@ class Recorder:
         if len(self._chosen) and self._chosen[-1] >= len(state.system):
             raise HelioError(f"{folder.topology} has more atoms than the run: it is damaged or belongs to another run")
         if len(self._chosen) < len(state.system) and last_step is None:
-            write_structure(folder.saved_topology, cast(Atoms, read_structure(folder.topology)[self._chosen]))
+            saved = cast(Atoms, read_structure(folder.topology)[self._chosen])
+            write_text(folder.saved_topology, topology_text(saved))
         start = read_structure(folder.start)
         # The engine ignores vectors of open directions; the file's own, vacuum lengths, are what frames hold.
         self._open_vectors = stated_cell(start.cell.array, state.system.pbc)

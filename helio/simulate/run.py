@@ -17,6 +17,7 @@ from ase import Atoms
 from jaxtyping import Array
 
 from helio.errors import HelioError
+from helio.files.atomic import write_text
 from helio.files.checkpoint import damaged, read_arrays, read_checkpoint, reading_info, write_checkpoint
 from helio.files.interrupt import stop_signal
 from helio.files.run_folder import RunFolder, claim_existing, claim_new, existing_run
@@ -36,6 +37,7 @@ from helio.simulate.processes import decided, is_first, led_by_first, prepare_de
 from helio.simulate.record import temperature
 from helio.simulate.saved_atoms import saved_atoms, topology_text
 from helio.simulate.settings import MDSettings
+from helio.simulate.start_structure import start_structure
 from helio.simulate.state import State
 from helio.simulate.watch import Seen
 from helio.system import System
@@ -146,11 +148,9 @@ def resume_md(
 def _write_beginning(folder: RunFolder, batch: Batch, structures: Sequence[Atoms]) -> None:
     folder.write_settings(batch.settings.model_dump(mode="json"))
     for setup, one, own in zip(batch.setups, structures, folder.replicas(batch.count), strict=True):
-        start = setup.placement.coordinates(_host(setup.system)).to_ase()
-        start.cell = np.where(start.pbc[:, None], start.cell.array, one.cell.array)  # with the vacuum of a slab
-        start.set_constraint(one.constraints)  # a run that is resumed holds the same atoms
-        write_structure(own.start, start)
-        write_structure(own.topology, one)
+        system = setup.placement.coordinates(_host(setup.system))
+        write_structure(own.start, start_structure(system, one, batch.settings.frozen))
+        write_text(own.topology, topology_text(one))
 
 
 def completed(settings: MDSettings, structures: Sequence[Atoms]) -> MDSettings:
@@ -211,7 +211,8 @@ def _run(
             _save(recorder, folder, error.state, error.lists, info)
             if is_first():
                 for own, last in zip(folder.replicas(batch.count), batch.coordinates(error.state), strict=True):
-                    write_structure(own.last_good, last.to_ase(), overwrite=True)
+                    good_atoms = start_structure(last, read_structure(own.start), ())
+                    write_structure(own.last_good, good_atoms, overwrite=True)
             where = folder.last_good if batch.count == 1 else folder.path / "replica-*" / folder.last_good.name
             raise HelioError(f"{error}. It is in {where}") from error
         seconds = time.perf_counter() - began

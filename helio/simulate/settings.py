@@ -118,7 +118,11 @@ class MDSettings(Settings):
     velocities: Literal["thermal", "file"] = Field("thermal", description="drawn at the temperature, or from the file")
 
     # Freedom
-    frozen: ChosenAtoms = Field((), description="atoms that do not move: numbers from 0, elements, heavy")
+    frozen: ChosenAtoms = Field(
+        (),
+        description="atoms that do not move, besides those that the file fixes: numbers from 0, elements, heavy; none "
+        "lets all move",
+    )
     constraints: Literal["none", "h-bonds", "rigid-water"] = Field(
         "none", description="h-bonds: fixed bonds to hydrogen and rigid water"
     )
@@ -209,7 +213,7 @@ class MDSettings(Settings):
         self._check_replicas()
         if self.uncertainty_every == 0 and (self.stop_when_uncertain or self.uncertainty_limit is not None):
             raise ValueError("stop_when_uncertain and uncertainty_limit need an uncertainty_every above 0")
-        if self.ensemble == "npt" and self.frozen != ():
+        if self.ensemble == "npt" and self.frozen not in ((), "none"):
             raise ValueError("frozen atoms and constant pressure exclude each other; use position restraints")
         return self
 

@@ -13,7 +13,6 @@ from jax.sharding import Mesh
 from jaxtyping import Array
 
 from helio.errors import HelioError
-from helio.files.fixed_atoms import fixed_atoms
 from helio.force_field import ForceField
 from helio.force_field.registry import load_model
 from helio.force_field.sharded import Sharded, everywhere, sharded
@@ -29,12 +28,12 @@ from helio.simulate.ensembles import (
     with_stochastic_cell,
 )
 from helio.simulate.freedom import Freedom
+from helio.simulate.frozen import frozen_atoms
 from helio.simulate.masses import repartitioned
 from helio.simulate.placement import Placement, at_coordinates
 from helio.simulate.restraints import Restraints
 from helio.simulate.rigid import fixed_hydrogen_bonds, rigid_water
 from helio.simulate.schedule import Schedule
-from helio.simulate.selection import selection_mask
 from helio.simulate.settings import MDSettings, Points
 from helio.simulate.steps import Bath, Composition
 from helio.simulate.thermostats import Langevin, NoseHooverChain, StochasticRescaling
@@ -155,14 +154,17 @@ def _with_biases(
 
 def _freedom(atoms: Atoms, system: System, settings: MDSettings) -> tuple[Freedom, System]:
     """The allowed motions, and the system with its fixed distances."""
-    fixed = fixed_atoms(atoms)
-    if settings.frozen != ():
-        fixed |= selection_mask(settings.frozen, atoms)
-    mobile = ~fixed if fixed.any() else None
+    frozen = frozen_atoms(atoms, settings.frozen)
+    if frozen is not None and settings.ensemble == "npt":
+        raise HelioError(
+            f"the structure fixes {int(frozen.sum())} atoms, which excludes constant pressure: use --ensemble nvt, or "
+            "let them move by --frozen none"
+        )
+    mobile = None if frozen is None else ~frozen
     constraints: Constraints | None = None
     if settings.constraints != "none":
         build = fixed_hydrogen_bonds if settings.constraints == "h-bonds" else rigid_water
-        constraints = build(atoms, frozen=None if mobile is None else ~mobile)
+        constraints = build(atoms, frozen=frozen)
         system = constraints.imposed(system)
     freedom = Freedom(
         mobile=None if mobile is None else jnp.asarray(mobile),

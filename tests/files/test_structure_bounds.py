@@ -13,7 +13,6 @@ MANY = 3 * 10**9
 CASES = {
     "xyz": f"{10**18}\n\nO 0 0 0\n",
     "extxyz": f"1\nProperties=species:S:1:pos:R:{MANY}\nO 0 0 0\n",
-    "gromacs": f"x\n{MANY}\n    1SOL     OW    1   0.000   0.000   0.000\n 1 1 1\n",
     "vasp": f"x\n1.0\n8 0 0\n0 8 0\n0 0 8\nO\n{MANY}\nDirect\n0 0 0\n",
     "vasp-xdatcar": f"x\n1.0\n8 0 0\n0 8 0\n0 0 8\nO\n{MANY}\nDirect configuration= 1\n0 0 0\n",
     "cube": f"x\ny\n1 0 0 0\n{MANY} 1 0 0\n100 0 1 0\n1 0 0 1\n8 8 0 0 0\n0 0 0\n",
@@ -38,12 +37,6 @@ def test_columns_that_the_first_atom_lacks(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("1\nProperties=species:S:1:pos:R:30\nO 0 0 0" + 100 * " " + "\n")
     with pytest.raises(HelioError, match="announces 31 columns; its first atom has 4"):
         check_counts(tmp_path / "file", "extxyz")
-
-
-def test_cut_off_gro(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("x\n2\n    1SOL     OW    1   0.000   0.000   0.000\n 1 1 1\n")
-    with pytest.raises(HelioError, match="announces 2 atoms and a box"):
-        check_counts(tmp_path / "file", "gromacs")
 
 
 def test_sound_files_pass(tmp_path: Path) -> None:

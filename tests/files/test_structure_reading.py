@@ -133,7 +133,7 @@ def test_fixed_atoms(tmp_path: Path) -> None:
         write(tmp_path / name, atoms)
         reading = read(tmp_path / name)
         assert fixed_atoms(reading.atoms).sum() == 1 and "1 fixed atoms" in reading.summary()
-        assert "Warning: constraints that Helio does not hold: atom" in reading.summary()
+        assert "constraints besides fixed atoms: atom" in reading.summary()
     atoms.set_constraint([FixBondLength(0, 1)])
     assert not fixed_atoms(atoms).any() and other_constraints(atoms) == ["FixBondLengths"]
 
