@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from helio.cli.paths import check_inputs
 from helio.errors import HelioError, excerpt
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def solvate(
     overwrite: _Overwrite = False,
 ) -> None:
     """Complete a protein with missing atoms and hydrogens, and put it into neutral water."""
+    check_inputs([protein])
 
     def make() -> Atoms:
         from helio.build import solvate
@@ -275,14 +277,15 @@ def _numbers(text: str, option: str) -> list[float]:
 
 def _build(make: Callable[[], Atoms], out: Path, overwrite: bool, model: str | None, steps: int) -> None:
     """Build, relax unless `model` is None, write and say what there is."""
+    from helio.files.structures import check_writable
+
+    check_writable(out, overwrite=overwrite)
     from helio.cli.compiled import keep_compiled_programs
 
     keep_compiled_programs()
     from helio.build import relax, write_built
     from helio.build.output import holds_charge, holds_spin
-    from helio.files.structures import check_writable
 
-    check_writable(out, overwrite=overwrite)
     atoms = make()
     if model is not None:
         typer.echo(f"Relaxing {len(atoms)} atoms with {model} ...")

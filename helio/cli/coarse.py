@@ -15,6 +15,7 @@ from helio.cli.coarse_simulate import simulate
 from helio.cli.coarse_train import EPILOG as TRAIN_EPILOG
 from helio.cli.coarse_train import train
 from helio.cli.lines import counting_bar
+from helio.cli.paths import check_inputs
 from helio.errors import HelioError
 
 app = typer.Typer(
@@ -70,6 +71,7 @@ def prepare(
     overwrite: _Overwrite = False,
 ) -> None:
     """Read trajectories of Helio, LAMMPS or the published data into one store, with groups of beads."""
+    check_inputs(paths[:-1], "folder")
     if len(paths) < 2:
         raise HelioError("give at least one folder to read, and the store to write")
     from helio.coarse.prepare import Sources, find_sources
@@ -98,6 +100,7 @@ def join(
     overwrite: _Overwrite = False,
 ) -> None:
     """Make one store of several, with all systems in the parts that they are in."""
+    check_inputs(stores[:-1], "store")
     if len(stores) < 3:
         raise HelioError("give two stores to join, and the store to write")
     from helio.coarse.joining import join_stores

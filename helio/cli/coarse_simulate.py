@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from helio.cli.paths import check_inputs
 from helio.cli.run_end import is_run, leave_if_interrupted, would_write
 from helio.errors import HelioError
 
@@ -54,6 +55,7 @@ def simulate(
 
     The first frames of each system in the store are the history that the model starts from.
     """
+    check_inputs(sources[1:], "store")
     from helio.cli.compiled import keep_compiled_programs
 
     keep_compiled_programs()

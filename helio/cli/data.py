@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from helio.cli.paths import check_inputs
 from helio.errors import HelioError
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def import_data(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the store if it exists.")] = False,
 ) -> None:
     """Read labelled structures from files of any layout into one store."""
+    check_inputs(paths[:-1], "file or folder")
     if len(paths) < 2:
         raise HelioError("give at least one file to read, and the store to write")
     from helio.datasets import ReadingChoices
@@ -115,6 +117,7 @@ def info(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace output files that exist.")] = False,
 ) -> None:
     """Show sizes, elements, sources and the ranges of the labels of a store."""
+    check_inputs([store], "store")
     import json
 
     from rich.console import Console

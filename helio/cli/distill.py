@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from helio.cli.paths import check_inputs
+
 
 def distill(
     student: Annotated[Path, typer.Option(help="Settings of the student's training (.yaml), as of helio train.")],
@@ -22,6 +24,7 @@ def distill(
     out: Annotated[Path | None, typer.Option(help="Run folder; default: that of the settings.")] = None,
 ) -> None:
     """Generate data if there are none, train the student, say what it lost and gained; again to go on or compare."""
+    check_inputs([student, recipe])
     from helio.cli.compiled import keep_compiled_programs
 
     keep_compiled_programs()

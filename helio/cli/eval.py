@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from helio.cli.paths import check_inputs
 from helio.errors import HelioError
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def evaluate(
     ] = False,
 ) -> None:
     """Compare a model with reference energies, forces, stresses, dipoles, charges and Hirshfeld ratios."""
+    check_inputs([data])
     _check_outputs(data, out, plot, overwrite=overwrite)
     from helio.cli.compiled import keep_compiled_programs
     from helio.datasets import ReadingChoices

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from helio.cli.paths import check_inputs
+
 
 class _Format(StrEnum):
     XTC = "xtc"
@@ -28,6 +30,8 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Write the trajectory of a run as xtc, dcd, extxyz or pdb."""
+    check_inputs([folder], "folder")
+    check_inputs([folder / "trajectory.h5md"])
     from helio.simulate.export import export_trajectory
 
     out = out or folder / f"trajectory.{kind.value}"

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from helio.cli.paths import check_inputs
+
 # The published loss, and energies; labels that the store does not have count nothing.
 _WEIGHTS = {"energy": 1.0, "forces": 10.0, "dipole": 1.0, "hirshfeld_ratios": 1.0}
 
@@ -54,6 +56,7 @@ def finetune(
     Ctrl-C stops cleanly and `helio resume` goes on. `settings.yaml` in the run folder holds all that `helio train`
     needs for the same.
     """
+    check_inputs([data], "store")
     from helio.cli.compiled import keep_compiled_programs
 
     keep_compiled_programs()

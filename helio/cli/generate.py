@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from helio.cli.paths import check_inputs
+
 if TYPE_CHECKING:
     from helio.distillation.generation import Progress
 
@@ -28,6 +30,7 @@ def generate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the store if it exists.")] = False,
 ) -> None:
     """Make structures of a recipe, sample and label them with a teacher; the same command goes on where it stopped."""
+    check_inputs([recipe], "recipe")
     make_store(recipe, store, teacher=teacher, level=level, overwrite=overwrite)
 
 

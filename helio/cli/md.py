@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from helio.cli.md_options import settings_command, with_settings
+from helio.cli.paths import check_inputs, check_new_run, is_run_folder
 from helio.cli.run_end import would_write
 from helio.cli.structure_options import ALTLOC_HELP, FRAME_HELP, frame_number
 
@@ -58,17 +59,13 @@ def md(
     Options override a settings file. Temperature and pressure are numbers, or courses between points in ps:
     --temperature 0:100,10:300.
     """
-    from helio.cli.compiled import keep_compiled_programs
-
-    keep_compiled_programs()
+    # What needs no model is checked before JAX and the engine are loaded.
+    check_inputs([structure])
     from helio.cli.distributed import follows, joined
-    from helio.cli.progress import live_report, say_how_it_ended
     from helio.files.structure_reading import read, read_all, read_folder
     from helio.settings.checking import checked
     from helio.simulate.bias_consent import check_consent
-    from helio.simulate.continuation import ending, is_run
     from helio.simulate.input_file import SETTINGS_FILE
-    from helio.simulate.run import run_md
     from helio.simulate.settings import MDSettings
 
     in_file: dict[str, Any] = {}
@@ -80,13 +77,17 @@ def md(
     out = out or Path("run")
     values = in_file | {name: value for name, value in given.items() if value is not None}
     before: Ending | None = None
-    if structure.is_dir() and is_run(structure):
+    if structure.is_dir() and is_run_folder(structure):
+        from helio.simulate.continuation import ending
+
         before = ending(structure)
         values = before.settings | values | {"replicas": len(before.structures)}
     if distributed is not None:
         values["devices"] = joined(distributed, values.get("devices"))
     settings = checked(MDSettings, values)
     check_consent(settings.bias, allowed=allow_bias or given["bias"] is not None)
+    if not dry_run:
+        check_new_run(out, overwrite=overwrite)
     options: Any = {"altloc": altloc, "charge": settings.charge, "unpaired_electrons": settings.spin}
     if before is not None:
         if not follows(distributed):
@@ -102,6 +103,12 @@ def md(
         for reading in dict.fromkeys(readings):
             typer.echo(reading.summary())
     structures = [reading.atoms for reading in readings] if before is None else list(before.structures)
+    from helio.cli.compiled import keep_compiled_programs
+
+    keep_compiled_programs()
+    from helio.cli.progress import live_report, say_how_it_ended
+    from helio.simulate.run import run_md
+
     if dry_run:
         _explain(structures, settings, out)
         return

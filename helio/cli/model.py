@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from helio.cli.paths import check_inputs
 from helio.errors import HelioError
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def convert(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file if it exists.")] = False,
 ) -> None:
     """Convert published weights into a model file; nothing that the weights bring along is run."""
+    check_inputs([weights, hyperparameters])
     if out and out.exists() and not overwrite:
         raise HelioError(f"{out} exists already: choose another file or give --overwrite")
 

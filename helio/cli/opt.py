@@ -42,20 +42,21 @@ def opt(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file if it exists.")] = False,
 ) -> None:
     """Relax positions, and with --cell the cell, until all forces are small."""
-    from helio.cli.compiled import keep_compiled_programs
-
-    keep_compiled_programs()
     from helio.errors import HelioError
     from helio.files.structure_reading import read
     from helio.files.structures import check_writable, write_structure
-    from helio.interfaces.ase import HelioCalculator
-    from helio.simulate.minimise import minimise
 
+    out = out or structure.with_name(f"{structure.stem}-opt.extxyz")
+    check_writable(out, overwrite=overwrite)
     reading = read(structure, frame=frame_number(frame), altloc=altloc, charge=charge, unpaired_electrons=spin)
     typer.echo(reading.summary())
     atoms = reading.atoms
-    out = out or structure.with_name(f"{structure.stem}-opt.extxyz")
-    check_writable(out, overwrite=overwrite)
+    from helio.cli.compiled import keep_compiled_programs
+
+    keep_compiled_programs()
+    from helio.interfaces.ase import HelioCalculator
+    from helio.simulate.minimise import minimise
+
     atoms.calc = HelioCalculator(
         model,
         level=level,

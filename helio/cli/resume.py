@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from helio.cli.paths import check_inputs
+
 
 def resume(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Run folder of `helio md`, `train` or `coarse`.")],
@@ -31,6 +33,7 @@ def resume(
     ] = None,
 ) -> None:
     """Continue a run from its checkpoint, bit for bit as if it had never stopped."""
+    check_inputs([folder], "folder")
     from helio.cli.compiled import keep_compiled_programs
 
     keep_compiled_programs()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from helio.cli.paths import check_inputs
 from helio.cli.run_end import is_run, leave_if_interrupted, training_done, would_write
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def train(
 
     `helio template train` prints a settings file, `helio data import` makes the data.
     """
+    check_inputs([source], "settings file or run folder")
     from helio.cli.compiled import keep_compiled_programs
 
     keep_compiled_programs()

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from helio.cli.paths import check_inputs
+
 
 def tune_damping(
     data: Annotated[
@@ -29,6 +31,7 @@ def tune_damping(
     Weights stay as they are, but energies and forces within molecules change with these constants: evaluate the model
     anew, or train on from it.
     """
+    check_inputs([data])
     from helio.cli.compiled import keep_compiled_programs
     from helio.errors import HelioError
 

@@ -11,13 +11,17 @@ sqrt(amu A^2/eV) (`units.FS`), temperature is k_B T in eV, pressure in eV/A^3. M
 `files` and what lies below.
 """
 
-from helio.simulate.bias import add_bias
-from helio.simulate.engine import advance, make_lists, start
-from helio.simulate.freedom import Freedom
-from helio.simulate.lists import ActiveLists
-from helio.simulate.schedule import Schedule
-from helio.simulate.state import State
-from helio.simulate.steps import Composition
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from helio.simulate.bias import add_bias
+    from helio.simulate.engine import advance, make_lists, start
+    from helio.simulate.freedom import Freedom
+    from helio.simulate.lists import ActiveLists
+    from helio.simulate.schedule import Schedule
+    from helio.simulate.state import State
+    from helio.simulate.steps import Composition
 
 __all__ = [
     "ActiveLists",
@@ -30,3 +34,22 @@ __all__ = [
     "make_lists",
     "start",
 ]
+
+# Loaded when first used: settings are checked, and `helio md --help` is shown, without JAX.
+_HOME = {
+    "ActiveLists": "lists",
+    "Composition": "steps",
+    "Freedom": "freedom",
+    "Schedule": "schedule",
+    "State": "state",
+    "add_bias": "bias",
+    "advance": "engine",
+    "make_lists": "engine",
+    "start": "engine",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'helio.simulate' has no attribute {name!r}")
+    return getattr(import_module(f"helio.simulate.{_HOME[name]}"), name)

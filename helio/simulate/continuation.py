@@ -11,7 +11,7 @@ from ase import Atoms
 
 from helio.errors import HelioError
 from helio.files.checkpoint import read_arrays
-from helio.files.run_folder import RunFolder, existing_run
+from helio.files.run_folder import existing_run
 from helio.files.structures import read_structure
 from helio.settings.checking import checked
 from helio.simulate.placement import Placement
@@ -59,12 +59,6 @@ def ending(path: str | Path) -> Ending:
     not_taken = tuple(name for name in _NOT_TAKEN if settings[name] != getattr(blank, name))
     settings |= {name: getattr(blank, name) for name in not_taken} | {"velocities": "file"}
     return Ending(structures, settings, step, time_ps, not_taken)
-
-
-def is_run(path: Path) -> bool:
-    """Whether the folder holds a run that has a state to go on from."""
-    folder = RunFolder(path)
-    return folder.settings.is_file() and folder.checkpoint.is_file()
 
 
 def _value_at(course: float | Points, time_ps: float) -> float:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import equinox as eqx
 import numpy as np
 from ase import Atoms
 from pydantic import Field, TypeAdapter, ValidationError
 
 from helio.errors import HelioError
 from helio.settings.checking import Settings
-from helio.simulate import restraints
 from helio.simulate.selection import selected_atoms
+
+if TYPE_CHECKING:
+    import equinox as eqx
+
+    from helio.simulate import restraints
 
 Selected = Annotated[
     str | tuple[int, ...], Field(description="numbers of atoms from 0, or element symbols, heavy or all")
@@ -33,6 +36,8 @@ class PositionSettings(_Harmonic):
 
     def restraint(self, atoms: Atoms) -> restraints.Position:
         """The energy, for the start structure."""
+        from helio.simulate import restraints
+
         chosen = selected_atoms(self.atoms, atoms)
         return restraints.Position(chosen, atoms.positions[chosen], np.asarray(self.stiffness))
 
@@ -47,6 +52,8 @@ class DistanceSettings(_Harmonic):
 
     def restraint(self, atoms: Atoms) -> restraints.Distance:
         """The energy, for the start structure."""
+        from helio.simulate import restraints
+
         ends = _two_sets(self.first, self.second, atoms)
         return restraints.Distance(*ends, np.asarray(self.length), np.asarray(self.stiffness))
 
@@ -62,6 +69,8 @@ class FlatDistanceSettings(_Harmonic):
 
     def restraint(self, atoms: Atoms) -> restraints.FlatDistance:
         """The energy, for the start structure."""
+        from helio.simulate import restraints
+
         longest = np.inf if self.longest is None else self.longest
         if longest < self.shortest:
             raise HelioError(f"a flat-distance restraint has longest {longest} below shortest {self.shortest}")
@@ -81,6 +90,8 @@ class DihedralSettings(Settings):
 
     def restraint(self, atoms: Atoms) -> restraints.Dihedral:
         """The energy, for the start structure."""
+        from helio.simulate import restraints
+
         if len(selected_atoms(self.atoms, atoms)) < 4:
             raise HelioError(f"a dihedral angle needs four different atoms, not {list(self.atoms)}")
         return restraints.Dihedral(np.asarray(self.atoms), np.asarray(self.angle), np.asarray(self.stiffness))
@@ -96,6 +107,8 @@ class SphereSettings(_Harmonic):
 
     def restraint(self, atoms: Atoms) -> restraints.Sphere:
         """The energy, for the start structure."""
+        from helio.simulate import restraints
+
         center = None if self.center is None else np.asarray(self.center)
         chosen = selected_atoms(self.atoms, atoms)
         return restraints.Sphere(chosen, center, np.asarray(self.radius), np.asarray(self.stiffness))
@@ -111,6 +124,8 @@ class WallsSettings(_Harmonic):
 
     def restraint(self, atoms: Atoms) -> restraints.Walls:
         """The energy, for the start structure."""
+        from helio.simulate import restraints
+
         lower = np.array([-np.inf if x is None else x for x in self.lower])
         upper = np.array([np.inf if x is None else x for x in self.upper])
         if not (lower <= upper).all():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from helio.cli.lines import counting_bar
+from helio.cli.paths import check_inputs
 from helio.cli.run_end import is_run, leave_if_interrupted, training_done, would_write
 from helio.cli.template import Out, Schema, give
 from helio.errors import HelioError
@@ -57,6 +58,7 @@ def train(
     ] = False,
 ) -> None:
     """Train a model on a store; Ctrl-C stops cleanly, and the same command with the run folder goes on."""
+    check_inputs([source], "settings file or run folder")
     from helio.cli.compiled import keep_compiled_programs
 
     keep_compiled_programs()
