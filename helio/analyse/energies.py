@@ -8,6 +8,7 @@ from helio.analyse.analysis import Analysis
 from helio.analyse.frames import Frames
 from helio.analyse.observable import Curve, Observable, Value
 from helio.analyse.series import Equilibrated, drift, equilibrated, time_curves
+from helio.analyse.statistics import FEW, FEW_NOTE
 from helio.errors import HelioError
 
 _WORDS = {
@@ -83,9 +84,16 @@ def _conserved(times: np.ndarray, conserved: np.ndarray, atoms: int) -> tuple[li
 
 
 def _notes(times: np.ndarray, parts: dict[str, Equilibrated]) -> tuple[str, ...]:
-    told = f"{len(times)} rows of the log, {times[0]:g} to {times[-1]:g} ps."
-    late = [name for name, part in parts.items() if part.samples < _ENOUGH]
-    return (told, f"Not in equilibrium, or too short to tell: {', '.join(late)}.") if late else (told,)
+    notes = [f"{len(times)} rows of the log, {times[0]:g} to {times[-1]:g} ps."]
+    if short := [name for name, part in parts.items() if part.samples < _ENOUGH]:
+        notes.append(f"Not in equilibrium, or too short to tell: {', '.join(short)}.")
+    late = {name: part.begin for name, part in parts.items() if part.begin > len(times) / 2}
+    if late:
+        listed = ", ".join(f"{name} (from {times[begin]:.4g} ps)" for name, begin in late.items())
+        notes.append(f"Drifting: means of these rest on less than the last half of the run and mean little: {listed}.")
+    if any(part.samples < FEW for part in parts.values()):
+        notes.append(FEW_NOTE)
+    return tuple(notes)
 
 
 def _fits(frames: Frames) -> bool:

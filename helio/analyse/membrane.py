@@ -84,6 +84,7 @@ def membrane(frames: Frames, *, width_A: float = 0.5) -> Observable:
         notes=(
             f"{len(frames)} frames; {bilayer.lipids} lipids with tails, {bilayer.upper} in the upper leaflet.",
             "Electrons are those of neutral atoms; errors of order parameters are from the spread between lipids.",
+            *density.notes(),
         ),
         method="Normal along z; -S_CD = -<3 cos²θ - 1>/2 of C-H bonds.",
         runs=(frames.label,),

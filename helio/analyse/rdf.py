@@ -88,6 +88,7 @@ def rdf(
                 for kind, stride in zip(kinds, strides, strict=True)
                 if stride > 1
             ),
+            *dict.fromkeys(note for block in blocks for note in block.notes()),
         ),
         method="Histograms of minimum-image distances; errors by blocking.",
         runs=(frames.label,),

@@ -91,8 +91,9 @@ def _by_element(frames: Frames, cut: Windows, elements: list[str]) -> dict[str, 
 def bands(x: np.ndarray, spectra: np.ndarray, resolution: float) -> list[Value]:
     """Where bands are, for spectra (W, F) at wavenumbers x: peaks above a twentieth of the highest.
 
-    A band lies at the centre of gravity of its upper half; its error comes from leaving out one window at a time. Of
-    bands whose upper halves overlap the strongest is told. Names are rounded, so that those of several runs agree.
+    A band lies at the centre of gravity of its upper half; its error comes from leaving out one window at a time, and
+    is at least half of the resolution: two or three windows can agree by chance. Of bands whose upper halves overlap
+    the strongest is told. Names are rounded, so that those of several runs agree.
     """
     mean = spectra.mean(axis=0)
     step = x[1] - x[0]
@@ -106,7 +107,8 @@ def bands(x: np.ndarray, spectra: np.ndarray, resolution: float) -> list[Value]:
         taken[near] = True
         count = len(spectra)
         without = [_centre(x[near], (mean * count - one)[near]) for one in spectra] if count > 1 else []
-        error = float(np.sqrt(count - 1) * np.std(without)) if without else float("nan")
+        spread = float(np.sqrt(count - 1) * np.std(without)) if without else float("nan")
+        error = max(spread, resolution / 2) if without else spread
         found[name] = Value(name, _centre(x[near], mean[near]), error, "1/cm")
     return sorted(found.values(), key=lambda band: band.value)
 

@@ -14,8 +14,11 @@ import numpy as np
 
 from helio.errors import HelioError
 
+FEW = 10  # independent samples, below which the correlation cannot be told from them
+FEW_NOTE = "Errors that rest on fewer than 10 independent samples may be half their true size."
 # The sum of the autocorrelation ends where the window is this many times g / 2; 5 as advised by Sokal (1997).
 _WINDOW = 5.0
+_LOOKED_AT = 200  # elements of an array whose correlation is looked at
 
 
 def inefficiency(series: np.ndarray) -> float:
@@ -114,6 +117,15 @@ class Blocks:
         if len(self._blocks) < 4:
             return np.full(np.shape(self.mean()), np.nan)
         return blocked_error(self.means())
+
+    def notes(self) -> tuple[str, ...]:
+        """A sentence where blocks of the longest length are still correlated, so that errors are too small."""
+        if len(self._blocks) < 4:
+            return ()
+        samples = self.means()
+        flat = samples.reshape(len(samples), -1)
+        worth = [len(flat) / inefficiency(column) for column in flat[:, np.ptp(flat, axis=0) > 0].T[:_LOOKED_AT]]
+        return (FEW_NOTE,) if worth and np.median(worth) < FEW else ()
 
     def jackknife(
         self, function: Callable[[np.ndarray], np.ndarray], *, blocks: int = 20

@@ -20,6 +20,7 @@ from helio.analyse.statistics import Blocks
 from helio.errors import HelioError
 
 _PER_BIN = 60  # wave vectors; more than this many of one length are chosen from at random
+_SMALL = 0.2  # <f>^2 below this share of <f^2> is too small to divide by
 _AT_ONCE = 4_000_000  # phases in memory
 _PHASES = 500_000_000  # in all; they take about ten seconds
 
@@ -33,6 +34,9 @@ def structure_factor(
     deuterated: bool = False,
 ) -> Observable:
     """Structure factors of X-rays and neutrons in the form of Faber and Ziman: 1 far away, all pairs counted.
+
+    Where scattering lengths nearly cancel, as of neutrons in light water, <b>^2 is almost nothing, and the intensity is
+    divided by <b^2> instead.
 
     Args:
         frames: of a periodic system.
@@ -126,9 +130,18 @@ def _observable(
 ) -> Observable:
     shares = np.array([len(group) for group in groups]) / sum(len(group) for group in groups)
     curves, values = [], []
+    notes = []
     for name, weights in _weights(elements, q, deuterated).items():
-        mean, error = blocks.jackknife(lambda partial, w=weights: _total(partial, w, shares))
-        curves.append(Curve(name, q, mean, error, "q (1/Å)", "S(q)"))
+        small = bool(((shares @ weights) ** 2 < _SMALL * (shares @ weights**2)).any())
+        scale = shares @ weights**2 if small else (shares @ weights) ** 2
+        mean, error = blocks.jackknife(lambda partial, w=weights, s=scale: _total(partial, w, shares, s))
+        curves.append(Curve(name, q, mean, error, "q (1/Å)", "I(q) / ⟨b²⟩" if small else "S(q)"))
+        if small:
+            notes.append(
+                f"Scattering lengths of {name}s cancel on average ({float((shares @ weights)[0]):.2f} fm), so that the "
+                "form of Faber and Ziman would divide by almost nothing: shown is the intensity over the mean square "
+                "of the lengths." + ("" if deuterated else " deuterated=yes shows the heavy liquid, as in experiments.")
+            )
         best = int(np.argmax(mean))
         values.append(Value(f"{name}, highest at", float(q[best]), float(np.diff(q).mean() / 2), "1/Å", "half a bin"))
         values.append(Value(f"{name}, height", float(mean[best]), float(error[best])))
@@ -141,6 +154,8 @@ def _observable(
             f"{used} frames; q above {2 * np.pi / np.cbrt(frames.first().volume):.2f} 1/Å fits the box; up to about "
             f"{_PER_BIN} wave vectors in each bin. Form factors are those of free atoms"
             + ("; hydrogen is deuterium to neutrons." if deuterated else "."),
+            *notes,
+            *blocks.notes(),
         ),
         method="Squares of the Fourier components of the density at wave vectors of the box, Faber-Ziman weights; "
         "errors by the jackknife over parts of the time.",
@@ -161,12 +176,12 @@ def _weights(elements: list[str], q: np.ndarray, deuterated: bool) -> dict[str, 
     }
 
 
-def _total(partial: np.ndarray, weights: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """S(q) from A_ab."""
+def _total(partial: np.ndarray, weights: np.ndarray, shares: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """1 + (I(q) - <f^2>) / scale from A_ab: S(q) with scale <f>^2, I(q) / <f^2> with <f^2>."""
     pairs = list(combinations_with_replacement(range(len(shares)), 2))
     terms = [(1 if a == b else 2) * weights[a] * weights[b] * partial[row] for row, (a, b) in enumerate(pairs)]
     intensity = np.sum(terms, axis=0)
-    return 1 + (intensity - shares @ weights**2) / (shares @ weights) ** 2
+    return 1 + (intensity - shares @ weights**2) / scale
 
 
 def _fits(frames: Frames) -> bool:

@@ -101,3 +101,30 @@ def test_broken_bonds_are_counted_across_boundaries(make_run) -> None:
     back = still.copy()
     back[2:4, 2] += [0, 0, -3.0]
     assert verdicts(make_run("c", water, positions=back))["Bonds"][0] == "open"
+
+
+def ou_temperature(rows: int, length_ps: float, memory_ps: float, mean: float, seed: int) -> dict[str, np.ndarray]:
+    """A temperature that returns to its mean as slowly as a thermostat brings it there."""
+    random = np.random.default_rng(seed)
+    times = np.linspace(0, length_ps, rows)
+    kept = np.exp(-(times[1] - times[0]) / memory_ps)
+    values = np.empty(rows)
+    values[0] = random.standard_normal()
+    for row in range(1, rows):
+        values[row] = kept * values[row - 1] + np.sqrt(1 - kept**2) * random.standard_normal()
+    return noisy_log(rows, time_ps=times, temperature_K=mean + 40 * values)
+
+
+def test_a_run_shorter_than_its_thermostat_raises_no_alarm(make_run) -> None:
+    """One picosecond at a friction of 1/ps: whatever its mean is, it cannot be judged."""
+    log = {name: column[:21] for name, column in ou_temperature(2001, 100.0, 1.0, 255, 0).items()}
+    found = verdicts(make_run("short", molecule("H2O"), log=log, friction=1.0))
+    assert found["Temperature"][0] == "open" and "thermostat needs about 1 ps" in found["Temperature"][1]
+    assert found["Equilibrium"][0] == "open"
+
+
+def test_a_long_run_at_the_wrong_temperature_does(make_run) -> None:
+    wrong = ou_temperature(4001, 400.0, 1.0, 340, 1)
+    assert verdicts(make_run("wrong", molecule("H2O"), log=wrong, friction=1.0))["Temperature"][0] == "bad"
+    right = ou_temperature(4001, 400.0, 1.0, 300, 2)
+    assert verdicts(make_run("right", molecule("H2O"), log=right, friction=1.0))["Temperature"][0] == "good"

@@ -225,3 +225,17 @@ def test_the_file_is_written_whole_or_not_at_all(make_run, tmp_path: Path) -> No
     with pytest.raises(HelioError, match="missing"):
         write_run_report([folder], out, overwrite=True)
     assert out.read_text() == "mine"
+
+
+def test_labels_of_axes_are_not_cut() -> None:
+    from matplotlib.figure import Figure
+
+    from helio.report.page.figures import figure, page_style
+
+    with page_style():
+        drawn = Figure(figsize=(5.2, 2.7))
+        axes = drawn.add_subplot()
+        axes.plot([0, 1], [-39.1812, -39.1792])
+        axes.ticklabel_format(axis="y", useOffset=False, style="plain")
+    labels = re.findall(r"<text[^>]*>([^<]*39\.1[^<]*)</text>", figure(drawn, name="a", description="b"))
+    assert len(labels) >= 3 and len(set(labels)) == len(labels)

@@ -123,7 +123,8 @@ def _svg(drawn: Figure) -> str:
     with page_style():
         drawn.savefig(content, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = content.getvalue().decode()
-    shorter = re.sub(r"(\d\.\d\d)\d+", r"\1", text[text.index("<svg") :])  # a hundredth of a point is not seen
+    # A hundredth of a point is not seen; numbers outside of tags are labels, which keep their digits.
+    shorter = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0]), text[text.index("<svg") :])
     return re.sub(r"\s*\n\s*", "\n", shorter)
 
 

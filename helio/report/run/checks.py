@@ -23,7 +23,7 @@ _FELT = 0.5  # K in all, below which a slope of a short run is not told from slo
 _SIGNIFICANT = 3.0  # standard errors
 _OFF_TEMPERATURE = 0.01  # share of the temperature asked for, besides being significant
 _ENOUGH = 20  # independent samples, below which a mean has no trustworthy error
-_SETTLED = ("potential_eV", "density_g_per_cm3", "volume_A3", "temperature_K")
+_SETTLED = ("potential_eV", "total_eV", "density_g_per_cm3", "volume_A3", "temperature_K")
 _MOST_FRAMES = 200  # in which bonds are looked at
 
 
@@ -87,13 +87,19 @@ def _temperature(courses: dict[str, Course]) -> list[Verdict]:
     asked, (mean, error) = float(course.target[0]), course.mean
     text = f"The mean temperature is {with_error(mean, error)} K, asked for were {asked:g} K."
     if course.independent < _ENOUGH or not np.isfinite(error):
-        return [Verdict("open", "Temperature", f"{text} There are too few independent values to judge it.")]
+        return [Verdict("open", "Temperature", f"{text} The run is too short to judge it{_for(course)}.")]
     off = abs(mean - asked) > max(_SIGNIFICANT * error, _OFF_TEMPERATURE * asked)
     return [Verdict("bad" if off else "good", "Temperature", text)]
 
 
+def _for(course: Course) -> str:
+    return f" (the thermostat needs about {time(course.memory_ps)})" if course.memory_ps > 0 else ""
+
+
 def _equilibrium(courses: dict[str, Course]) -> list[Verdict]:
     shown = [course for name in _SETTLED if (course := courses.get(name)) is not None]
+    # Without a thermostat the total energy is conserved and settles nowhere.
+    shown = [course for course in shown if course.quantity.column != "total_eV" or course.memory_ps > 0]
     shown = [course for course in shown if course.target is None or np.ptp(course.target) == 0]
     if not shown:
         return []
@@ -101,7 +107,8 @@ def _equilibrium(courses: dict[str, Course]) -> list[Verdict]:
     for course in shown:
         begin = course.times[course.settled] - course.times[0]
         first = max(first, begin)
-        if course.settled > len(course.values) / 2:
+        long_enough = course.times[-1] - course.times[0] >= 2 * _ENOUGH * course.memory_ps
+        if course.settled > len(course.values) / 2 and long_enough:
             late.append(f"{course.quantity.title.lower()} (from {time(begin)})")
         elif course.independent < _ENOUGH:
             few.append(f"{course.quantity.title.lower()} (worth {course.independent:.0f} independent values)")

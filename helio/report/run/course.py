@@ -46,6 +46,7 @@ class Course:
     times: np.ndarray  # (T,) ps
     values: np.ndarray  # (T,)
     target: np.ndarray | None  # (T,), what was asked for
+    memory_ps: float = 0.0  # time in which the thermostat or barostat brings the quantity to its mean
 
     @cached_property
     def settled(self) -> int:
@@ -54,8 +55,11 @@ class Course:
 
     @cached_property
     def mean(self) -> tuple[float, float]:
-        """Mean and standard error from there on."""
-        return mean_and_error(self.values[self.settled :])
+        """Mean and standard error from there on, which is that of the independent samples."""
+        rest = self.values[self.settled :]
+        mean, error = mean_and_error(rest)
+        by_rows = len(rest) / inefficiency(rest)
+        return mean, error * float(np.sqrt(by_rows / self.independent)) if self.independent > 0 else float("nan")
 
     @property
     def fluctuation(self) -> float:
@@ -64,9 +68,16 @@ class Course:
 
     @cached_property
     def independent(self) -> float:
-        """How many independent samples the rows from there on are worth."""
+        """How many independent samples the rows from there on are worth.
+
+        A run that is not many times longer than the time of its thermostat or barostat shows too little of how slowly
+        the quantity changes: it holds one sample for each two of those times at most.
+        """
         rest = self.values[self.settled :]
-        return len(rest) / inefficiency(rest)
+        samples = len(rest) / inefficiency(rest)
+        if self.memory_ps <= 0:
+            return samples
+        return min(samples, float(self.times[-1] - self.times[self.settled]) / (2 * self.memory_ps))
 
     def slope(self, begin: int) -> tuple[float, float]:
         """Per ps, by least squares, from row `begin` on, and its standard error for correlated rows."""
@@ -109,7 +120,8 @@ def courses(frames: Frames) -> dict[str, Course]:
         ):
             continue
         target = _target(asked, quantity, times[known])
-        found[quantity.column] = Course(quantity, times[known], values[known], target)
+        memory = _memory(asked, quantity.column)
+        found[quantity.column] = Course(quantity, times[known], values[known], target, memory)
     return found
 
 
@@ -118,6 +130,23 @@ def _terms(log: dict[str, np.ndarray]) -> list[Quantity]:
     known = {quantity.column for quantity in QUANTITIES}
     columns = [name for name in log if name.endswith("_eV") and name not in known and "uncertainty" not in name]
     return [Quantity(name, f"{name.removesuffix('_eV').capitalize()} energy", "eV", drawn=False) for name in columns]
+
+
+def _memory(asked: dict, column: str) -> float:
+    """Time in ps in which the surroundings bring a quantity back to its mean; 0 where nothing is known.
+
+    A thermostat acts on the kinetic energy, which holds about half of the energy that it has to change: Langevin's of
+    friction gamma in 1 / gamma, the others in twice their relaxation time.
+    """
+    ensemble = asked.get("ensemble")
+    if column in ("density_g_per_cm3", "volume_A3") or column.startswith("cell_"):
+        return asked.get("pressure_relaxation_time", 0.0) / 1000 if ensemble == "npt" else 0.0
+    heat = column.endswith("_eV") and column != "conserved_eV"
+    if ensemble not in ("nvt", "npt") or not (heat or column == "temperature_K"):
+        return 0.0
+    if asked.get("thermostat", "langevin") == "langevin":
+        return 1 / asked.get("friction", 1.0)
+    return 2 * asked.get("relaxation_time", 0.0) / 1000
 
 
 def _target(asked: dict, quantity: Quantity, times: np.ndarray) -> np.ndarray | None:

@@ -72,6 +72,8 @@ def _course(run: Run) -> str:
         "out of means and slopes as not yet in equilibrium (the part without which the rest is worth most independent "
         "values). Errors take the correlation of the rows into account."
     )
+    if any(course.independent < 10 for course in run.courses.values()):
+        words += " Of fewer than 10 independent values the true error may be twice as large."
     return f'<div class="plots">{figures}</div>{course_table(run.courses)}<p class="note">{words}</p>'
 
 
