@@ -13,4 +13,4 @@ PACKAGES = ("openmm", "packmol", "pdbfixer", "rdkit")
 def extra_is_installed() -> None:
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
-        pytest.skip(f"needs {', '.join(missing)}: pip install 'helio[build]'")
+        pytest.skip(f"needs {', '.join(missing)}: pip install '.[build]'")

@@ -17,7 +17,7 @@ from helio.system import System
 
 pytestmark = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("openmm", "packmol", "pdbfixer", "rdkit")),
-    reason="needs openmm, packmol, pdbfixer and rdkit: pip install 'helio[build]'",
+    reason="needs openmm, packmol, pdbfixer and rdkit: pip install '.[build]'",
 )
 
 

@@ -94,6 +94,6 @@ def test_convert_bad_files(tmp_path):
     weights, settings = tmp_path / "params.pkl", tmp_path / "hyperparameters.json"
     weights.write_bytes(b"\x80\x04nonsense")
     assert "needs its settings" in helio("convert", weights, status=1)
-    assert "cannot read" in helio("convert", weights, settings, status=1)
+    assert "there is no file" in helio("convert", weights, settings, status=1)
     settings.write_text(json.dumps({"model": {}}))
     assert "is no hyperparameters.json" in helio("convert", weights, settings, status=1)

@@ -86,7 +86,7 @@ def test_files_that_are_none(tmp_path: Path, content: str, message: str) -> None
     (tmp_path / "a.yaml").write_text(content)
     with pytest.raises(HelioError, match=message):
         SETTINGS_FILE.read(tmp_path / "a.yaml")
-    with pytest.raises(HelioError, match="cannot be read"):
+    with pytest.raises(HelioError, match="there is no settings file"):
         SETTINGS_FILE.read(tmp_path / "b.yaml")
 
 
