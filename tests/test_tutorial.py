@@ -62,4 +62,4 @@ def test_the_tutorial_runs(
             resumed |= arguments[1] == "resume"
     printed = capsys.readouterr().out
     assert "g/cm3" in printed and printed.count("radius of gyration") == 5
-    assert (tmp_path / "run" / "trajectory.xtc").stat().st_size > 0
+    assert (tmp_path / "run-water" / "trajectory.xtc").stat().st_size > 0

@@ -2,8 +2,7 @@
 
 In: `Frames`, which `open_frames` gives for a run folder or any trajectory that MDAnalysis opens, read one frame at a
 time. Out: an `Observable`, plain arrays in the units their labels name; `combine` joins several runs. `CATALOGUE`
-lists the analyses by name. Imports `simulate`, `files` and below, never plotting. Needs MDAnalysis (the extra
-`analysis`).
+lists the analyses by name. Imports `simulate`, `files` and below, never plotting.
 """
 
 from helio.analyse.analysis import Analysis
