@@ -19,9 +19,8 @@ _XTC_LONG = 2023  # the first number of files whose lengths have eight bytes
 def whole_frames(path: Path, universe: Any) -> tuple[int, str | None]:
     """Number of whole frames, and in one sentence what is wrong with a file that ends inside another; None if none."""
     frames = len(universe.trajectory)
-    left = {".xtc": _left_of_xtc, ".dcd": _left_of_dcd}.get(path.suffix.lower(), lambda *_: 0)(
-        path, universe.trajectory
-    )
+    reader = getattr(universe.trajectory, "reader", universe.trajectory)  # of all atoms, where some are left out
+    left = {".xtc": _left_of_xtc, ".dcd": _left_of_dcd}.get(path.suffix.lower(), lambda *_: 0)(path, reader)
     if left == 0:
         return frames, None
     frames -= left < 0  # the last one is counted by the reader

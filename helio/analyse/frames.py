@@ -41,6 +41,7 @@ class Frames:
     begin_ps: float | None = None
     end_ps: float | None = None
     attention: str | None = None  # what is wrong with the file
+    note: str | None = None  # what was left out of it
 
     def __len__(self) -> int:
         """Number of chosen frames."""
@@ -203,12 +204,12 @@ def open_frames(
         raise HelioError(f"every n-th frame needs n of at least 1, not {every}")
     folder = path if path.is_dir() else path.parent if _is_run_file(path) else None
     run = None if folder is None else RunFolder(folder)
-    attention = None
+    attention, note = None, None
     if run is not None:
         universe, periodic = open_run(run, None if topology is None else Path(topology))
         frames = len(universe.trajectory)
     else:
-        universe, periodic = open_universe(path, None if topology is None else Path(topology))
+        universe, periodic, note = open_universe(path, None if topology is None else Path(topology))
         frames, attention = whole_frames(path, universe)
     whole = Frames(universe, universe.atoms, range(frames), path, path.name, run, periodic)
     label = (folder or path).resolve().name
@@ -218,7 +219,7 @@ def open_frames(
     chosen = Frames(universe, universe.atoms, numbers, path, label, run, periodic, begin_ps, end_ps)
     chosen.first()
     atoms = _select(universe, selection)
-    return Frames(universe, atoms, numbers, path, label, run, periodic, begin_ps, end_ps, attention)
+    return Frames(universe, atoms, numbers, path, label, run, periodic, begin_ps, end_ps, attention, note)
 
 
 def open_all(

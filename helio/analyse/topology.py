@@ -11,6 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from helio.analyse.extended_xyz import is_extended_xyz, open_extended_xyz
+from helio.analyse.virtual_sites import virtual_sites, without_sites
 from helio.errors import HelioError
 from helio.files.run_folder import RunFolder
 from helio.files.trajectory import read_particles
@@ -61,8 +62,8 @@ def _check_format(path: Path) -> None:
         )
 
 
-def open_universe(path: Path, topology: Path | None) -> tuple[Any, Periodic]:
-    """Atoms and frames of any other trajectory; what the file does not say is guessed.
+def open_universe(path: Path, topology: Path | None) -> tuple[Any, Periodic, str | None]:
+    """Atoms and frames of any other trajectory, and a note on its virtual sites; what it does not say is guessed.
 
     Bonds are those of the topology, completed by what the distances in the first frame say.
     """
@@ -91,11 +92,16 @@ def open_universe(path: Path, topology: Path | None) -> tuple[Any, Periodic]:
             raise HelioError(f"{path} cannot be opened as a trajectory: {error}{advice}") from error
         if frames == 0:
             raise HelioError(f"{path} holds no frame")
+        sites, note = virtual_sites(universe), None
+        if sites.all():
+            raise HelioError(f"{path} holds virtual sites alone, and no atom")
+        if sites.any():
+            universe, note = without_sites(universe, sites)
         _guess(universe, path)
     dimensions = universe.trajectory[0].dimensions
     boxed = dimensions is not None and bool((dimensions[:3] > 0).all())
     _set_bonds(universe, _completed(universe, boxed))
-    return universe, periodic or (boxed, boxed, boxed)
+    return universe, periodic or (boxed, boxed, boxed), note
 
 
 def molecules_of(universe: Any) -> np.ndarray:
@@ -120,10 +126,13 @@ def _guess(universe: Any, path: Path) -> None:
     if not all(str(element).strip() for element in elements):
         universe.guess_TopologyAttrs(to_guess=["elements"], force_guess=["elements"])
     symbols = [str(element).capitalize() for element in universe.atoms.elements]
-    if unknown := sorted({symbol for symbol in symbols if symbol not in atomic_numbers}):
+    known = np.array([symbol in atomic_numbers and symbol != "X" for symbol in symbols])
+    if not known.all():
+        names = getattr(universe.atoms, "names", np.array(symbols))[~known]
+        listed = ", ".join(map(repr, dict.fromkeys(names.tolist()[:500])))
         raise HelioError(
-            f"{path}: the element of atoms named {', '.join(map(repr, unknown[:3]))} is not known; "
-            "give a --topology that names elements"
+            f"{path}: the elements of atoms named {listed[:200]} are not known; give a --topology that names elements "
+            "(a pdb file with columns 77 and 78, a psf or prmtop file)"
         )
     _set(universe, "elements", np.array(symbols, object))
     _set(universe, "masses", np.array([atomic_masses[atomic_numbers[symbol]] for symbol in symbols]))

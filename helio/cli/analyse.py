@@ -66,6 +66,8 @@ def analyse(
         raise HelioError(f"which runs? Give folders: helio analyse {name} DIR...")
     options = parsed_options(name, settings or [])
     opened = open_all(paths, topology, **chosen)  # pyright: ignore[reportArgumentType]
+    for note in dict.fromkeys(frames.note for frames in opened if frames.note):
+        typer.echo(f"Note: {note}.")
     for line in filter(None, (frames.attention for frames in opened)):
         typer.echo(f"Attention: {line}", err=True)
     results = [compute(name, opened, **options)] if together else [compute(name, one, **options) for one in opened]

@@ -24,7 +24,8 @@ def report(
         list[Path],
         typer.Argument(
             metavar="DIR...",
-            help="Run folder, or trajectory that says who its atoms are; several are compared on one page.",
+            help="Run folder, or trajectory (with --topology where it does not say who its atoms are); several are "
+            "compared on one page.",
         ),
     ],
     out: Annotated[
@@ -33,6 +34,9 @@ def report(
             help="HTML file; default: report.html in the folder, or comparison.html here for several.",
             show_default=False,
         ),
+    ] = None,
+    topology: Annotated[
+        Path | None, typer.Option(help="File with the atoms, for trajectories that do not say who they are.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the page if it exists.")] = False,
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
@@ -75,7 +79,7 @@ def report(
         from helio.report.run.page import write_run_report
 
         with _live() as tell:
-            write_run_report(folders, out, overwrite=overwrite, report=tell)
+            write_run_report(folders, out, topology=topology, overwrite=overwrite, report=tell)
     typer.echo(f"Report: {out}")
     if show:
         import webbrowser

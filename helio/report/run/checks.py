@@ -44,6 +44,8 @@ def checks(frames: Frames, courses: dict[str, Course]) -> list[Verdict]:
 
 
 def _ending(frames: Frames) -> list[Verdict]:
+    if frames.note is not None:
+        return [Verdict("open", "Atoms", f"{frames.note}.")]
     if frames.attention is not None:
         return [Verdict("bad", "End", f"{frames.attention}.")]
     if frames.run is None or not frames.log or frames.end_ps is not None:

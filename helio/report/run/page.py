@@ -20,13 +20,19 @@ _TRAJECTORY_BYTES = 6_000_000
 
 
 def write_run_report(
-    folders: Sequence[str | Path], out: str | Path, *, overwrite: bool = False, report: Report = lambda *_: None
+    folders: Sequence[str | Path],
+    out: str | Path,
+    *,
+    topology: str | Path | None = None,
+    overwrite: bool = False,
+    report: Report = lambda *_: None,
 ) -> Path:
     """Write the page of a run, or one that compares several runs or the replicas of one, whole or not at all.
 
     Args:
         folders: of runs, or trajectories that say who their atoms are.
         out: the HTML file.
+        topology: file with the atoms, where trajectories do not say who they are.
         overwrite: replace `out` if it exists.
         report: is told what is done, how many analyses are, and of how many.
 
@@ -38,7 +44,7 @@ def write_run_report(
     if out.exists() and not overwrite:
         raise HelioError(f"{out} exists; give another name with --out, or --overwrite")
     report("Reading trajectories", 0, 1)
-    runs = read_runs(folders, most_bytes=_TRAJECTORY_BYTES)
+    runs = read_runs(folders, topology, most_bytes=_TRAJECTORY_BYTES)
     found = results({run.label: run.frames for run in runs}, report=report)
     analysed = [section(CATALOGUE[name], by_run, alike=alike(runs)) for name, by_run in found.items()]
     first, own = runs[0], len(runs) == 1

@@ -32,9 +32,9 @@ class Run:
         return f"{len(self.shown.scene.numbers):,} atoms of {self.label}"
 
 
-def read_runs(folders: Sequence[str | Path], *, most_bytes: int) -> list[Run]:
-    """Runs, or the replicas of one; their views share `most_bytes`. Errors are those of `open_all`."""
-    opened = [frames for folder in folders for frames in open_all([folder])]
+def read_runs(folders: Sequence[str | Path], topology: str | Path | None = None, *, most_bytes: int) -> list[Run]:
+    """Runs, or the replicas of one; their views share `most_bytes`. Arguments and errors are those of `open_all`."""
+    opened = [frames for folder in folders for frames in open_all([folder], topology)]
     labels = _numbered([_label(frames) for frames in opened])
     each = most_bytes // len(opened)
     return [
