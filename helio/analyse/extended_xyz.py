@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from helio.errors import HelioError
+from helio.files.ase_formats import each_structure
 from helio.files.orientation import cell_for_images, standard_orientation
 from helio.units import FS
 
@@ -61,12 +62,7 @@ def open_extended_xyz(path: Path) -> tuple[Any, tuple[bool, bool, bool]]:
 
 
 def _read(path: Path) -> list[Any]:
-    from ase.io import iread
-
-    try:
-        frames = list(iread(path, index=":", format="extxyz"))
-    except (ValueError, KeyError, IndexError, OSError, AssertionError) as error:
-        raise HelioError(f"{path} cannot be read as extended xyz, it may be cut off: {error}") from error
+    frames = list(each_structure(path))
     if not frames:
         raise HelioError(f"{path} holds no frame")
     return frames

@@ -16,9 +16,9 @@ from helio.datasets.structure import LabelledStructure
 from helio.datasets.units import Units
 from helio.electrons import KEYS as ELECTRON_KEYS
 from helio.errors import HelioError
-from helio.files.ase_formats import each_structure, structure_count
+from helio.files.ase_formats import structure_count
 from helio.files.hdf5 import is_hdf5
-from helio.files.structure_reading import read_atoms
+from helio.files.structure_reading import each_atoms
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -29,8 +29,6 @@ _STRUCTURAL = (
     "numbers", "positions", "masses", "momenta", "tags", "initial_charges", "initial_magmoms", "spacegroup",
     "unit_cell", "occupancy", "Lattice", "comment",
 )  # fmt: skip
-# Formats that Helio reads itself, as for a simulation, or checks for alternatives; none has large sets.
-_OWN_READERS = (".pdb", ".ent", ".sdf", ".sd", ".mol", ".mol2", ".cif")
 # A stress of nine numbers, which ASE turns into six in its own order.
 _NINE = re.compile(rb'(?:^|\s)stress="\s*(?:[^\s"]+\s+){8}[^\s"]+\s*"')
 
@@ -121,10 +119,8 @@ def from_atoms(
 def _atoms(path: Path) -> Iterator[Atoms]:
     if path.suffix == ".db":
         yield from _rows(path)
-    elif path.suffix.lower() in _OWN_READERS:
-        yield from read_atoms(path, every=True)
     else:
-        yield from each_structure(path)
+        yield from each_atoms(path)
 
 
 def _one_tensor(raw: dict[str, tuple[str, Any]]) -> None:

@@ -139,7 +139,8 @@ def each_atoms(path: str | Path) -> Iterator[Atoms]:
     path = Path(path)
     check_readable(path)
     if _opener(path) is _open_by_ase:
-        yield from each_structure(path)
+        for atoms in each_structure(path):
+            yield without_alternatives(atoms, None)[0]
         return
     source = _opened(path)
     for number in range(source.count):
@@ -278,6 +279,8 @@ def _understood(
             atoms, notes, unused = source.take(number, altloc)
         if len(atoms) == 0:
             raise HelioError("it holds no atoms")
+        if path.suffix.lower() == ".gro" and atoms.has("momenta") and not atoms.get_momenta().any():
+            del atoms.arrays["momenta"]  # writers of this format put zeros where there are no velocities
         electrons = electrons_of(atoms, charge=charge, unpaired_electrons=unpaired_electrons)
     except HelioError as error:
         where = str(path) if source.count == 1 else f"structure {number + 1} of {path}"

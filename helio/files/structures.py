@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 # Formats that know a cell that is periodic in all directions, or none.
+_WITH_A_CELL = ("gromacs", "vasp")
 _ALL_OR_NO_DIRECTIONS = ("proteindatabank", "gromacs", "cif", "vasp")
 # What the writers of ASE raise for atoms that a format cannot hold.
 _WRITER_ERRORS = (
@@ -61,6 +62,8 @@ def write_structure(path: str | Path, atoms: Atoms | Sequence[Atoms], *, overwri
     images = list(atoms) if isinstance(atoms, Sequence) else [atoms]
     if kind in _ALL_OR_NO_DIRECTIONS and any(image.pbc.any() and not image.pbc.all() for image in images):
         raise HelioError(f"{path} cannot say that some directions alone are periodic; .extxyz can")
+    if kind in _WITH_A_CELL and any(not image.pbc.all() for image in images):
+        raise HelioError(f"{path} needs a cell, which the structure has not; .extxyz and .xyz do without")
     if kind == "extxyz":
         images = [_with_written_names(image) for image in images]
     with atomic_path(path) as temporary:
