@@ -28,13 +28,6 @@ ROUNDING = {
     "CIF": (2e-4, 0),
     "mol2": (6e-5, 0),
 }
-    "extended xyz": (1e-7, 1e-8),
-    "PDB": (6e-4, 0),
-    "gro": (6e-3, 2e-4),
-    "SD": (6e-5, 0),
-    "CIF": (2e-4, 0),
-    "mol2": (6e-5, 0),
-}
 FILES = {
     "extended xyz": "a.extxyz",
     "PDB": "a.pdb",
