@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -138,10 +138,14 @@ def evaluate(
 
 def _check_outputs(data: Path, out: Path | None, plot: Path | None, *, overwrite: bool) -> None:
     """Find out before the work whether its results can be written."""
+    from helio.files.atomic import disk_errors
+
     given = [path for path in (out, plot) if path is not None]
     if len({os.path.realpath(path) for path in [data, *given]}) <= len(given):
         raise HelioError("the data and the output files must have different names")
     for path in given:
+        with disk_errors(path), suppress(FileNotFoundError):
+            path.stat()
         if path.is_dir():
             raise HelioError(f"{path} is a folder; give the name of a file")
         if path.exists() and not overwrite:

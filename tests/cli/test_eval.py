@@ -87,6 +87,8 @@ def test_dimers(model, tmp_path):
         (("--out", "absent/result.json"), "does not exist"),
         (("--energy-unit", "erg"), "unknown energy unit"),
         (("--energy-key", "E", "--forces-key", "F"), "no structure has a label"),
+        (("--energy-key", "nothere"), "no structure has a label 'nothere', which was given for energy"),
+        (("--dimers",), "no dimer has a reference_Eint or benchmark_Eint"),
     ],
 )
 def test_mistakes_are_explained(model, data, options, message):
@@ -114,3 +116,93 @@ def test_output_is_not_the_data(model, data):
     result = run(data, "--model", model, "--out", data, "--overwrite")
     assert result.exit_code == 1
     assert data.read_text() == before
+
+
+def test_npz_has_the_units_of_its_layout_and_all_its_labels(model, tmp_path):
+    """Energies of MD17 are in kcal/mol, unless an option says otherwise; a store of the same gives the same errors."""
+    rng, water = np.random.default_rng(0), molecule("H2O")
+    positions = water.positions + 0.05 * rng.normal(size=(3, 3, 3))
+    np.savez(
+        tmp_path / "waters.npz", R=positions, z=water.numbers, E=1000 * np.arange(3.0), F=np.zeros((3, 3, 3)),
+        dipole=np.zeros((3, 3)), charges=np.zeros((3, 3)), old_indices=np.arange(3),
+    )  # fmt: skip
+    data, out = tmp_path / "waters.npz", tmp_path / "errors.json"
+    arguments = ("--model", model, "--atoms-per-block", 16, "--out", out, "--overwrite")
+    result = run(data, *arguments)
+    assert result.exit_code == 0, result.output
+    words = " ".join(result.output.split())
+    assert "energies in kcal/mol, forces in kcal/mol/A" in words and "as MD17 has them" in words
+    assert "Not used: old_indices" in words and "3 structures do not tell their charge" in words
+    numbers = json.loads(out.read_text())["properties"]
+    assert numbers["charges"]["structures"] == numbers["dipole"]["structures"] == 3
+
+    imported = CliRunner().invoke(app, ["data", "import", str(data), str(tmp_path / "waters.h5"), "--trust-units"])
+    assert imported.exit_code == 0, imported.output
+    assert run(tmp_path / "waters.h5", *arguments).exit_code == 0
+    of_store = json.loads(out.read_text())["properties"]
+    for name in ("energy", "forces", "charges"):
+        assert of_store[name]["mae"] == pytest.approx(numbers[name]["mae"], rel=1e-5)
+    assert "energy as chosen" in " ".join(run(data, *arguments, "--energy-unit", "eV").output.split())
+    in_ev = json.loads(out.read_text())["properties"]
+    assert in_ev["energy"]["mae"] > 5 * numbers["energy"]["mae"]
+
+
+def test_stress_from_virials_is_compared(model, tmp_path):
+    box = molecule("H2O", cell=[6.0, 6, 6], pbc=True)
+    box.info |= {"REF_virials": np.diag([1.0, 2.0, 3.0]).ravel(), "multiplicity": 1}
+    ase.io.write(tmp_path / "box.extxyz", box)
+    out = tmp_path / "errors.json"
+    result = run(tmp_path / "box.extxyz", "--model", model, "--out", out)
+    assert result.exit_code == 0, result.output
+    stress = json.loads(out.read_text())["properties"]["stress"]
+    assert stress["found_as"] == {"REF_virials": 1} and stress["count"] == 9
+
+
+def test_contradictions_are_refused_or_left_out(model, data):
+    frames = list(ase.io.iread(data))
+    frames[1].info |= {"charge": 0, "total_charge": 1}
+    frames[2].info |= {"multiplicity": 2}
+    ase.io.write(data, frames)
+    result = run(data, "--model", model, "--atoms-per-block", 16)
+    assert result.exit_code == 1 and "structure 1: the structure states different charges" in " ".join(
+        result.output.split()
+    )
+    result = run(data, "--model", model, "--atoms-per-block", 16, "--skip-unusable")
+    assert result.exit_code == 0 and "2 structures were left out" in " ".join(result.output.split())
+
+
+def test_dimers_of_a_collection(model, tmp_path):
+    """Numeric names, groups and scalings as in the NCI Atlas; a dimer with an unknown element is left out and named."""
+    frames = []
+    for number, (group, scaling) in enumerate((("HB", 1.0), ("HB", 0.85), ("D", 1.0))):
+        pair = molecule("H2O") + molecule("H2O")
+        pair.positions[3:] += [0, 3.0 * scaling, 0]
+        pair.info = {"name": 7.086085 + number, "group": group, "scaling": scaling, "benchmark_Eint": -5.0}
+        pair.info |= {"selection_a": "1-3", "selection_b": "4-6"}
+        frames.append(pair)
+    strange = frames[0].copy()
+    strange.numbers[0], strange.info["name"] = 52, "tellurium"
+    data, out = tmp_path / "atlas.extxyz", tmp_path / "dimers.json"
+    ase.io.write(data, [*frames, strange])
+    arguments = (data, "--dimers", "--model", model, "--atoms-per-block", 16, "--out", out)
+    result = run(*arguments)
+    assert result.exit_code == 1 and "dimer 3 (tellurium)" in " ".join(result.output.split())
+    result = run(*arguments, "--skip-unusable")
+    assert result.exit_code == 0, result.output
+    words = " ".join(result.output.split())
+    assert "1 dimers were left out (dimer 3 (tellurium))" in words and "Te" in words
+    numbers = json.loads(out.read_text())
+    assert set(numbers["by_distance"]) == {"0.85", "1"} and set(numbers["by_group"]) == {"HB", "D"}
+    assert numbers["by_group"]["HB"]["count"] == 2 and numbers["total"]["count"] == 3
+
+
+def test_output_that_is_a_circle_of_links(model, data):
+    loop = data.with_name("loop.json")
+    loop.symlink_to(loop)
+    result = run(data, "--model", model, "--out", loop, "--overwrite")
+    assert result.exit_code == 1 and "loop of links" in " ".join(result.output.split())
+
+
+def test_numbers_are_finite(model, data):
+    result = run(data, "--model", model, "--long-range-cutoff", "nan")
+    assert result.exit_code == 2 and "greater" in result.output

@@ -91,3 +91,22 @@ def test_mistakes_are_explained(force_field, change, message):
 def test_selections_are_needed(force_field):
     with pytest.raises(HelioError, match="selection_a is missing"):
         evaluate_dimers(force_field, [(0, molecule("H2O"))])
+
+
+@pytest.mark.parametrize(
+    ("info", "distance"),
+    [
+        ({"name": "Water-Water_0.90"}, 0.9),
+        ({"name": "Water-Water_0.90", "scaling": 1.25}, 1.25),
+        ({"name": 17}, None),
+        ({"name": 7.086085}, None),
+        ({"name": "7.086_085"}, None),
+        ({"name": "dimer_17"}, None),
+        ({"name": "0.90"}, None),
+    ],
+)
+def test_a_name_is_a_distance_only_where_it_says_so(force_field, info, distance):
+    pair = water_pair()
+    pair.info |= info
+    result = evaluate_dimers(force_field, [(0, pair)], atoms_per_block=8)
+    assert result.dimers[0].distance == distance
