@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import vesin
 
+from helio.neighbors import check_extent
+
 # In A. The cutoffs that networks have.
 CUTOFFS = (3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0)
 # A pair at the cutoff itself counts: sizes are upper bounds.
@@ -16,8 +18,10 @@ def most_within(
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Pairs within each cutoff (A), each named once; the most neighbours of an atom; the shortest distance in A.
 
-    The distance is infinite where no two atoms are within the longest cutoff. Images of an atom count.
+    The distance is infinite where no two atoms are within the longest cutoff. Images of an atom count. Raises
+    `HelioError` for atoms too far apart to be one system.
     """
+    check_extent(positions, pbc)
     box = np.asarray(cell, np.float64) * np.asarray(pbc)[:, None]
     first, second, distance = vesin.NeighborList(cutoff=max(cutoffs) + _MARGIN, full_list=False).compute(
         points=np.ascontiguousarray(positions, np.float64), box=box, periodic=list(pbc), quantities="ijd"

@@ -9,7 +9,7 @@ what uses them measures distances anew and cuts off itself. `host_list` makes a 
 
 from helio.neighbors.bins import cell_order
 from helio.neighbors.device import device_list
-from helio.neighbors.host import host_list, host_neighbors, round_up
+from helio.neighbors.host import check_extent, host_list, host_neighbors, round_up
 from helio.neighbors.padded import HalfPairs, NeighborList, Neighbors, half_pairs, trimmed
 from helio.neighbors.plan import Plan, most_pairs, plan_list
 from helio.neighbors.plans import NeighborPlans
@@ -24,6 +24,7 @@ __all__ = [
     "Plan",
     "Sizes",
     "cell_order",
+    "check_extent",
     "device_list",
     "half_pairs",
     "host_list",

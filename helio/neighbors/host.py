@@ -82,7 +82,7 @@ def _pairs(
     positions: np.ndarray, cell: np.ndarray, pbc: tuple[bool, bool, bool], cutoff: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Directed pairs i, j, S in an order that depends on the positions alone."""
-    _check_extent(positions, pbc)
+    check_extent(positions, pbc)
     box = cell * np.asarray(pbc)[:, None]
     calculator = vesin.NeighborList(cutoff=cutoff, full_list=True, sorted=True)
     first, second, shifts = calculator.compute(
@@ -92,7 +92,8 @@ def _pairs(
     return first[order].astype(np.int64), second[order].astype(np.int32), shifts[order]
 
 
-def _check_extent(positions: np.ndarray, pbc: tuple[bool, bool, bool]) -> None:
+def check_extent(positions: np.ndarray, pbc: tuple[bool, bool, bool]) -> None:
+    """Raise `HelioError` for atoms (N, 3) so far apart that vesin's grid would end the process by a signal."""
     if all(pbc) or len(positions) == 0:
         return
     with np.errstate(over="ignore"):
