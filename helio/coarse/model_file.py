@@ -7,23 +7,25 @@ and the SHA-256 of the weights. Tensors are named by their path in the `CoarseMo
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from helio.coarse.network.architecture import Architecture
 from helio.coarse.network.model import CoarseModel
 from helio.coarse.network.standardise import Scales
-from helio.errors import HelioError
+from helio.errors import HelioError, excerpt
 from helio.files.atomic import write_bytes
+from helio.files.safetensors_file import open_tensors
 from helio.force_field.model_file import weights_sha256
+from helio.network.template import TooManyParameters, template
+from helio.settings.checking import checked_record
 
 FORMAT = 1
 # In the package, by name.
@@ -69,28 +71,23 @@ def read_coarse(path: str | Path) -> tuple[CoarseModel, CoarseInfo]:
         HelioError: there is no such file, it is damaged, or it is something else.
     """
     path = model_path(path)
-    try:
-        with safe_open(path, framework="np") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except FileNotFoundError as error:
-        raise HelioError(f"there is no model file {path}") from error
-    except OSError as error:
-        raise HelioError(f"cannot read the model file {path}: {error.strerror or error}") from error
-    except SafetensorError as error:
-        raise HelioError(f"{path} is truncated, damaged or no model file ({error})") from error
-    if "helio_coarse" not in metadata:
-        raise HelioError(f"{path} is no coarse model: `helio coarse train` makes one")
-    record: dict[str, Any] = json.loads(metadata["helio_coarse"])
-    if record["format"] != FORMAT:
-        raise HelioError(f"{path} has format {record['format']}, this Helio reads format {FORMAT}")
-    if weights_sha256(tensors) != record["weights_sha256"]:
+    make, damaged = "`helio coarse train` makes one", "is truncated, damaged or no model file"
+    with open_tensors(path, "helio_coarse", missing=make, damaged=damaged, mend="copy it again") as file:
+        record = file.record
+        if record is None:
+            raise HelioError(f"{path} is no coarse model: {make}")
+        if record.get("format") != FORMAT:
+            raise HelioError(f"{path} has format {excerpt(record.get('format'))}, this Helio reads format {FORMAT}")
+        tensors = file.tensors()
+    if weights_sha256(tensors) != record.get("weights_sha256"):
         raise HelioError(f"{path} is damaged: its weights do not fit their checksum")
+    names = {name: record[name] for name in CoarseInfo.__dataclass_fields__ if name in record}
     try:
-        info = CoarseInfo(**{name: record[name] for name in CoarseInfo.__dataclass_fields__})
-        architecture, scales = Architecture.from_dict(record["architecture"]), Scales(**record["scales"])
-    except (KeyError, TypeError) as error:
-        raise HelioError(f"{path} is damaged: its header cannot be read ({error})") from error
+        info = checked_record(CoarseInfo, names, "the header")
+        architecture = Architecture.from_dict(record.get("architecture"))
+        scales = checked_record(Scales, record.get("scales"), "the scales of the model")
+    except HelioError as error:
+        raise HelioError(f"the header of {path} is damaged, or of another version of Helio: {error}") from None
     return _filled(architecture, scales, tensors, path), info
 
 
@@ -102,10 +99,12 @@ def _tensors(model: CoarseModel) -> dict[str, np.ndarray]:
 def _filled(
     architecture: Architecture, scales: Scales, tensors: dict[str, np.ndarray], path: str | Path
 ) -> CoarseModel:
-    template = eqx.filter_eval_shape(CoarseModel, architecture, scales, seed=0)
-    leaves, structure = jax.tree_util.tree_flatten_with_path(template)
-    shapes = {_name(place): leaf.shape for place, leaf in leaves}
-    if {name: tensor.shape for name, tensor in tensors.items()} != shapes:
+    parameters, shapes, structure = sum(tensor.size for tensor in tensors.values()), {}, None
+    with suppress(TooManyParameters):
+        shaped = template(lambda generator: CoarseModel(architecture, scales, seed=generator), parameters=parameters)
+        leaves, structure = jax.tree_util.tree_flatten_with_path(shaped)
+        shapes = {_name(place): leaf.shape for place, leaf in leaves}
+    if structure is None or {name: tensor.shape for name, tensor in tensors.items()} != shapes:
         raise HelioError(f"the weights in {path} do not fit its architecture: train it anew with this version of Helio")
     return jax.tree.unflatten(structure, [jnp.asarray(tensors[name]) for name in shapes])
 

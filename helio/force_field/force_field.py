@@ -84,7 +84,7 @@ class ForceField(eqx.Module):
     uncertainty: Uncertainty | None = None
 
     @classmethod
-    def initialise(cls, settings: ForceFieldSettings, seed: int) -> ForceField:
+    def initialise(cls, settings: ForceFieldSettings, seed: int | np.random.Generator) -> ForceField:
         """A force field with random float32 parameters, the same for the same seed."""
         rng = np.random.default_rng(seed)
         return cls(

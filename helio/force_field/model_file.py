@@ -16,21 +16,22 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from ase.data import chemical_symbols
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from helio.devices import check_platforms
-from helio.errors import HelioError
+from helio.errors import HelioError, excerpt
 from helio.files.atomic import write_bytes
+from helio.files.safetensors_file import open_tensors
 from helio.force_field.force_field import ForceField
 from helio.force_field.levels import ManyLevels
 from helio.force_field.settings import ForceFieldSettings
 from helio.force_field.uncertainty import Uncertainty
+from helio.network.template import TooManyParameters, template
+from helio.settings.checking import checked_record
 
 FORMAT = 1
 _FLOATS = ("float32", "float64")
@@ -100,7 +101,7 @@ class ModelInfo:
 
 
 _OPTIONAL = ("levels", "reference_energies")  # absent where there are none
-_WORDS = tuple(each.name for each in fields(ModelInfo) if each.name not in _OPTIONAL)
+_INFO = tuple(each.name for each in fields(ModelInfo))
 
 
 @dataclass(frozen=True)
@@ -185,8 +186,15 @@ def fill_force_field(settings: ForceFieldSettings, tensors: dict[str, np.ndarray
 
     Raises `HelioError` if a tensor is missing, unknown, of the wrong shape or not a floating-point number.
     """
-    template = eqx.filter_eval_shape(ForceField.initialise, settings, 0)
-    leaves, structure = jax.tree_util.tree_flatten_with_path(template)
+    parameters = sum(tensor.size for tensor in tensors.values())
+    try:
+        shaped = template(lambda generator: ForceField.initialise(settings, generator), parameters=parameters)
+    except TooManyParameters:
+        raise HelioError(
+            f"the weights in {path} do not fit its settings: these need more than the {parameters:,} parameters that "
+            "are there. Fetch or copy the file again"
+        ) from None
+    leaves, structure = jax.tree_util.tree_flatten_with_path(shaped)
     shapes = {_name(tree_path): leaf.shape for tree_path, leaf in leaves}
     missing, unknown = sorted(set(shapes) - set(tensors)), sorted(set(tensors) - set(shapes))
     if missing or unknown:
@@ -267,42 +275,54 @@ def _read_uncertainty(header: ModelHeader, tensors: dict[str, np.ndarray], path:
 
 
 def _read(path: str | Path, *, weights: bool = True) -> tuple[ModelHeader, dict[str, np.ndarray]]:
-    try:
-        with safe_open(path, framework="np") as file:
-            header = _header(file.metadata(), path)
-            tensors = {name: file.get_tensor(name) for name in file.keys()} if weights else {}
-    except FileNotFoundError as error:
-        raise HelioError(f"there is no model file {path}: check the name, or see `helio model list`") from error
-    except OSError as error:
-        raise HelioError(f"cannot read the model file {path}: {error.strerror or error}") from error
-    except SafetensorError as error:
-        raise HelioError(
-            f"{path} is truncated, damaged or not a model file ({error}): fetch or copy it again, or convert published "
-            "weights with `helio model convert`"
-        ) from error
-    return header, tensors
+    missing, mend = (
+        "check the name, or see `helio model list`",
+        "fetch or copy it again, or convert published weights with",
+    )
+    with open_tensors(path, "helio", missing=missing, mend=f"{mend} `helio model convert`") as file:
+        header = _header(file.record, path)
+        return header, file.tensors() if weights else {}
 
 
-def _header(metadata: dict[str, str] | None, path: str | Path) -> ModelHeader:
-    if not metadata or "helio" not in metadata:
+def _header(record: dict[str, Any] | None, path: str | Path) -> ModelHeader:
+    if record is None:
         raise HelioError(f"{path} is a safetensors file, but not a model of Helio: choose another file")
+    if "kind" in record:
+        raise HelioError(f"{path} holds a model of {excerpt(record['kind'])}, not a force field: choose another file")
+    if record.get("format", FORMAT) != FORMAT:
+        raise HelioError(
+            f"{path} has format {excerpt(record['format'])}, this Helio reads format {FORMAT}: use another version of "
+            "Helio"
+        )
     try:
-        record: dict[str, Any] = json.loads(metadata["helio"])
-        written = record["format"]
-        if written == FORMAT:
-            words = {name: record[name] for name in _WORDS}
-            info = ModelInfo(
-                **words,
-                levels=tuple(record.get("levels", ())),
-                reference_energies=dict(record.get("reference_energies", {})),
-            )
-            settings = ForceFieldSettings.from_dict(record["settings"])
-            known = record.get("uncertainty")
-            uncertainty = None if known is None else UncertaintyHeader(**known)
-            return ModelHeader(info, settings, record["weights_sha256"], record["num_parameters"], uncertainty)
-    except (KeyError, TypeError, ValueError) as error:
-        raise HelioError(f"{path} is damaged: its header cannot be read ({error}). Fetch or copy it again") from error
-    raise HelioError(f"{path} has format {written}, this Helio reads format {FORMAT}: use another version of Helio")
+        stated = checked_record(_Record, record, "it")
+        return ModelHeader(
+            ModelInfo(**{name: getattr(stated, name) for name in _INFO}),
+            ForceFieldSettings.from_dict(stated.settings),
+            stated.weights_sha256,
+            stated.num_parameters,
+            stated.uncertainty,
+        )
+    except HelioError as error:
+        raise HelioError(f"{path} is damaged: its header cannot be read ({error}). Fetch or copy it again") from None
+
+
+@dataclass(frozen=True)
+class _Record:
+    """All that the header holds."""
+
+    format: int
+    name: str
+    licence: str
+    citation: str
+    source: str
+    licence_text: str
+    settings: dict[str, Any]
+    weights_sha256: str
+    num_parameters: int
+    levels: tuple[str, ...] = ()
+    reference_energies: dict[str, dict[str, float]] = field(default_factory=dict)
+    uncertainty: UncertaintyHeader | None = None
 
 
 def _name(path: tuple[Any, ...]) -> str:

@@ -43,25 +43,30 @@ def checked(kind: type[Kind], values: dict[Any, Any], what: str = "settings") ->
         raise HelioError(f"{what} {verb} wrong: {_problems(error)}") from None
 
 
-def checked_record(kind: type[Record], values: Any, where: str) -> Record:
+def checked_record(kind: type[Record], values: Any, where: str, *, required: Collection[str] | None = None) -> Record:
     """A dataclass from the JSON values in a file, each of the type that its field says; what has a default may lack.
 
     Args:
         kind: the dataclass.
         values: by name, as JSON has them: lists for tuples.
         where: they stand, in messages: "the header of mine.safetensors".
+        required: names that may not lack; by default those without a default.
 
     Raises:
         HelioError: a value is missing, unknown or of another type; it is named.
     """
     known: Any = fields(kind)  # pyright: ignore[reportArgumentType]
-    needed = {field.name for field in known if field.default is MISSING and field.default_factory is MISSING}
+    bare = {field.name for field in known if field.default is MISSING and field.default_factory is MISSING}
+    needed = bare if required is None else set(required)
     names = set(values) if isinstance(values, dict) else set()
     unknown, missing = sorted(names - {field.name for field in known}), sorted(needed - names)
     if unknown or missing:
-        problems = [f"{excerpt(name)} is not known to this version of Helio" for name in unknown[:_LISTED]]
-        problems += [f"{name} is missing" for name in missing[:_LISTED]]
-        raise HelioError(f"{where} does not fit: {'; '.join(problems)}")
+        problems = [
+            f"{word} {', '.join(str(name)[:80] for name in listed[:_LISTED])}"
+            for word, listed in (("unknown", unknown), ("missing", missing))
+            if listed
+        ]
+        raise HelioError(f"{where} does not fit this version of Helio: {', '.join(problems)}")
     try:
         return TypeAdapter(kind).validate_json(json.dumps(values), strict=True)
     except ValidationError as error:

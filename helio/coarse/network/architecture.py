@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from helio.errors import HelioError, excerpt
+from helio.settings.checking import checked_record
+
 Form = Literal["published", "equivariant"]
 Target = Literal["acceleration", "displacement"]
 Noise = Literal["independent", "paired"]
@@ -28,6 +31,11 @@ class RefinementChoice:
     inner_steps: int = 10
     eta: float = 5e-5
     rule: EtaRule = "constant"
+
+    def __post_init__(self) -> None:
+        """Check that the numbers can be."""
+        _check(self, {"levels": (1, 1000), "inner_steps": (0, 10_000)})
+        _check(self, {"largest": (1e-9, 1e9), "smallest": (1e-9, 1e9), "eta": (0, 1e9)})
 
     @property
     def sigmas(self) -> tuple[float, ...]:
@@ -62,13 +70,45 @@ class Architecture:
     gyration_width: int | None = None  # of the head of radii of gyration; None: there is none
     refinement: RefinementChoice | None = None
 
+    def __post_init__(self) -> None:
+        """Check that the sizes can be."""
+        _check(self, _LIMITS)
+        if not 1 <= len(self.type_names) <= _MAX_WIDTH:
+            raise HelioError(f"a coarse model needs from 1 to {_MAX_WIDTH} types of beads, not {len(self.type_names)}")
+        if self.radius is not None:
+            _check(self, {"radius": (1e-9, 1e9)})
+        if self.gyration_width is not None:
+            _check(self, {"gyration_width": (1, _MAX_WIDTH)})
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Architecture:
-        """From plain values; raises `TypeError` for names that there are not."""
-        refinement = values["refinement"]
-        chosen = None if refinement is None else RefinementChoice(**refinement)
-        return cls(**values | {"type_names": tuple(values["type_names"]), "refinement": chosen})
+    def from_dict(cls, values: Any) -> Architecture:
+        """From plain values; raises `HelioError` for names that there are not, and values that cannot be."""
+        return checked_record(cls, values, "the architecture of the model")
+
+
+_MAX_WIDTH = 16_384
+# Least and most of each; far beyond what networks of this kind have.
+_LIMITS: dict[str, tuple[float, float]] = {
+    "bond_types": (0, 1000),
+    "history": (1, 100),
+    "layers": (1, 64),
+    "hidden_layers": (1, 16),
+    "embedding_layers": (1, 64),
+    "columns": (0, 10_000),
+    "separation": (1, 100),
+    "least_spread": (0, 1e9),
+    "width": (1, _MAX_WIDTH),
+    "embedding_width": (1, _MAX_WIDTH),
+    "embedding_size": (1, _MAX_WIDTH),
+    "type_size": (1, _MAX_WIDTH),
+}
+
+
+def _check(record: object, limits: dict[str, tuple[float, float]]) -> None:
+    for name, (least, most) in limits.items():
+        if not least <= getattr(record, name) <= most:
+            raise HelioError(f"{name} must be from {least:g} to {most:g}, not {excerpt(getattr(record, name))}")

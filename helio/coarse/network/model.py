@@ -42,7 +42,7 @@ class CoarseModel(eqx.Module):
     architecture: Architecture = eqx.field(static=True)
     scales: Scales = eqx.field(static=True)
 
-    def __init__(self, architecture: Architecture, scales: Scales, *, seed: int) -> None:
+    def __init__(self, architecture: Architecture, scales: Scales, *, seed: int | np.random.Generator) -> None:
         """Draw the weights."""
         rng = np.random.default_rng(seed)
         self.architecture, self.scales = architecture, scales

@@ -7,7 +7,7 @@ licence, citation and source of the model, and a SHA-256 of all tensors.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
@@ -17,20 +17,24 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from ase.data import chemical_symbols
 from safetensors.numpy import save
 
-from helio.errors import HelioError
+from helio.errors import HelioError, excerpt
 from helio.files.atomic import write_bytes
+from helio.files.safetensors_file import open_tensors
 from helio.force_field.model_file import weights_sha256
 from helio.frameworks.block import Block
 from helio.frameworks.library import Library
 from helio.frameworks.model.block_encoder import BlockEncoder
 from helio.frameworks.model.diffusion import GenerativeModel
+from helio.frameworks.model.heads import MOST_BLOCKS
 from helio.frameworks.model.known_sites import KnownSites
 from helio.frameworks.model.proportions import Proportions
 from helio.frameworks.model.scaling import Scales
 from helio.frameworks.model.settings import EncoderSettings, NetworkSettings, ScheduleSettings
+from helio.network.template import TooManyParameters, template
+from helio.settings.checking import checked, checked_record
 
 KIND, FORMAT = "frameworks", 2
 DEFAULT = "helio-frameworks"
@@ -41,6 +45,13 @@ _BEGINS = {
     "bonds": "bond",
     "connections": "connection",
     "docking": "connection",
+}
+_ROWS: dict[str, tuple[int, ...]] = {
+    "numbers": (),
+    "positions": (3,),
+    "bonds": (2,),
+    "connections": (3,),
+    "docking": (),
 }
 
 
@@ -74,14 +85,12 @@ class FrameworkModel:
 
 def new_encoder(settings: EncoderSettings, seed: int) -> BlockEncoder:
     """An encoder of blocks with random weights."""
-    rng = np.random.default_rng([seed, 3])
-    return BlockEncoder(features=settings.features, channels=settings.channels, layers=settings.layers, rng=rng)
+    return _encoder(settings, np.random.default_rng([seed, 3]))
 
 
 def new_generative(settings: NetworkSettings, channels: int, labels: int, seed: int) -> GenerativeModel:
     """A generative model with random weights."""
-    sizes = settings.model_dump()
-    return GenerativeModel(channels=channels, labels=labels, **sizes, rng=np.random.default_rng([seed, 4]))
+    return _generative(settings, channels, labels, np.random.default_rng([seed, 4]))
 
 
 def save_framework_model(model: FrameworkModel, path: str | Path) -> None:
@@ -122,24 +131,33 @@ def read_framework_model(path: str | Path) -> FrameworkModel:
     Raises:
         HelioError: there is no such file, it is damaged, or it is something else.
     """
-    record, tensors = _read(_located(path))
-    if weights_sha256(tensors) != record["sha256"]:
+    values, tensors = _read(_located(path))
+    if weights_sha256(tensors) != values.get("sha256"):
         raise HelioError(f"{path} is damaged: its weights do not fit their checksum. Fetch or copy it again")
-    settings = record["settings"]
-    encoder, network = EncoderSettings(**settings["encoder"]), NetworkSettings(**settings["network"])
-    names = tuple(record["labels"])
+    try:
+        known = {name: values[name] for name in _Record.__dataclass_fields__ if name in values}
+        record = checked_record(_Record, known, "its header")
+        encoder = checked(EncoderSettings, record.settings.get("encoder", {}), "settings of the encoder")
+        network = checked(NetworkSettings, record.settings.get("network", {}), "settings of the network")
+        schedule = checked(ScheduleSettings, record.settings.get("schedule", {}), "settings of the schedule")
+        _check_tensors(tensors, record, encoder, network)
+    except HelioError as error:
+        raise HelioError(f"{path} is damaged, or of another version of Helio: {error}") from None
+    names = record.labels
     scales = Scales(**{name: tensors[f"scales.{name}"] for name in ("lattice", "embedding", "labels")}, names=names)
     return FrameworkModel(
         encoder_settings=encoder,
         network_settings=network,
-        schedule_settings=ScheduleSettings(**settings["schedule"]),
+        schedule_settings=schedule,
         scales=scales,
-        library=_library(tensors, tuple(record["blocks"])),
+        library=_library(tensors, record.blocks),
         embeddings=tensors["library.embeddings"],
-        encoder=_filled("encoder", new_encoder(encoder, 0), tensors, path),
-        generative=_filled("generative", new_generative(network, encoder.channels, len(names), 0), tensors, path),
+        encoder=_filled("encoder", lambda rng: _encoder(encoder, rng), tensors, path),
+        generative=_filled(
+            "generative", lambda rng: _generative(network, encoder.channels, len(names), rng), tensors, path
+        ),
         latents=tensors["latents"],
-        info=FrameworkModelInfo(*(record[name] for name in ("name", "licence", "citation", "source"))),
+        info=FrameworkModelInfo(record.name, record.licence, record.citation, record.source),
         sites=_sites(tensors),
         proportions=Proportions(tensors["proportions"]) if "proportions" in tensors else None,
     )
@@ -152,24 +170,81 @@ def _located(path: str | Path) -> Path:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    try:
-        with safe_open(path, framework="np") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-        record = json.loads(metadata.get("helio", "{}"))
-    except FileNotFoundError:
-        raise HelioError(f"there is no model file {path}: `helio frameworks train` makes one") from None
-    except OSError as error:
-        raise HelioError(f"cannot read the model file {path}: {error.strerror or error}") from error
-    except (SafetensorError, ValueError) as error:
-        raise HelioError(
-            f"{path} is truncated, damaged or not a model file ({error}): fetch or copy it again"
-        ) from error
-    if record.get("kind") != KIND:
-        raise HelioError(f"{path} is no model of frameworks: `helio frameworks train` makes one")
-    if record["format"] != FORMAT:
-        raise HelioError(f"{path} has format {record['format']}, this Helio reads {FORMAT}: train it anew")
-    return record, tensors
+    make = "`helio frameworks train` makes one"
+    with open_tensors(path, "helio", missing=make, mend="fetch or copy it again") as file:
+        record = file.record or {}
+        if record.get("kind") != KIND:
+            raise HelioError(f"{path} is no model of frameworks: {make}")
+        if record.get("format") != FORMAT:
+            raise HelioError(
+                f"{path} has format {excerpt(record.get('format'))}, this Helio reads {FORMAT}: train it anew"
+            )
+        return record, file.tensors()
+
+
+@dataclass(frozen=True)
+class _Record:
+    """What the header holds, besides kind, format and checksum."""
+
+    name: str
+    settings: dict[str, dict[str, Any]]
+    labels: tuple[str, ...]
+    blocks: tuple[str, ...]
+    licence: str = "not stated"
+    citation: str = "not stated"
+    source: str = "not stated"
+
+
+def _check_tensors(
+    tensors: Mapping[str, np.ndarray], record: _Record, encoder: EncoderSettings, network: NetworkSettings
+) -> None:
+    """Raise `HelioError` unless all tensors but the weights are there and have rows that fit each other."""
+    counts = {kind: tensors.get(f"library.{kind}_counts") for kind in set(_BEGINS.values())}
+    sums = {kind: -1 if count is None else int(count.astype(np.int64).sum()) for kind, count in counts.items()}
+    blocks, free = len(record.blocks), -1
+    shapes = {
+        "scales.lattice": (2, 6),
+        "scales.embedding": (2, encoder.channels),
+        "scales.labels": (2, len(record.labels)),
+        "library.embeddings": (blocks, encoder.channels),
+        "library.node": (blocks,),
+        "latents": (free, network.latent),
+        **{f"library.{kind}_counts": (blocks,) for kind in sums},
+        **{f"library.{name}": (sums[kind], *_ROWS[name]) for name, kind in _BEGINS.items()},
+    }
+    if "proportions" in tensors:
+        shapes["proportions"] = (free, 5)
+    if any(name.startswith("sites.") for name in tensors):
+        sites = {
+            "fractional": (free, MOST_BLOCKS, 3),
+            "node": (free, MOST_BLOCKS),
+            "kinds": (free, 3),
+            "shapes": (free, 6),
+        }
+        shapes |= {f"sites.{name}": shape for name, shape in sites.items()}
+    for name, shape in shapes.items():
+        if name not in tensors:
+            raise HelioError(f"the tensor {name} is missing")
+        actual = tensors[name].shape
+        if len(actual) != len(shape) or any(want not in (free, size) for want, size in zip(shape, actual, strict=True)):
+            raise HelioError(f"the tensor {name} has the shape {actual}")
+    if blocks == 0 or any(count is None or (count < 0).any() for count in counts.values()):
+        raise HelioError("its library of blocks is empty or damaged")
+    if len({len(tensors[name]) for name in shapes if name.startswith("sites.")}) > 1 or len(tensors["latents"]) == 0:
+        raise HelioError("it has no latents, or different numbers of sites")
+    _check_library(tensors, counts)
+
+
+def _check_library(tensors: Mapping[str, np.ndarray], counts: Mapping[str, Any]) -> None:
+    """Raise `HelioError` for elements that there are not, and for bonds and connections of atoms that there are not."""
+    numbers = tensors["library.numbers"]
+    if numbers.size and not (1 <= numbers.min() and numbers.max() < len(chemical_symbols)):
+        raise HelioError("its library of blocks has elements that there are not")
+    for name, kind in (("bonds", "bond"), ("docking", "connection")):
+        atoms = np.repeat(counts["atom"], counts[kind])  # of the block that each row belongs to
+        rows = tensors[f"library.{name}"].reshape(len(atoms), -1)
+        if ((rows < 0) | (rows >= atoms[:, None])).any():
+            raise HelioError("its library of blocks has bonds of atoms that there are not")
 
 
 def _named(prefix: str, model: Any) -> dict[str, np.ndarray]:
@@ -177,8 +252,25 @@ def _named(prefix: str, model: Any) -> dict[str, np.ndarray]:
     return {f"{prefix}.{_name(path)}": np.asarray(leaf) for path, leaf in leaves}
 
 
-def _filled(prefix: str, template: Any, tensors: Mapping[str, np.ndarray], path: str | Path) -> Any:
-    leaves, structure = jax.tree_util.tree_flatten_with_path(template)
+def _encoder(settings: EncoderSettings, rng: np.random.Generator) -> BlockEncoder:
+    return BlockEncoder(features=settings.features, channels=settings.channels, layers=settings.layers, rng=rng)
+
+
+def _generative(settings: NetworkSettings, channels: int, labels: int, rng: np.random.Generator) -> GenerativeModel:
+    return GenerativeModel(channels=channels, labels=labels, **settings.model_dump(), rng=rng)
+
+
+def _filled(
+    prefix: str, build: Callable[[np.random.Generator], Any], tensors: Mapping[str, np.ndarray], path: str | Path
+) -> Any:
+    parameters = sum(tensor.size for tensor in tensors.values())
+    try:
+        leaves, structure = jax.tree_util.tree_flatten_with_path(template(build, parameters=parameters))
+    except TooManyParameters:
+        raise HelioError(
+            f"the weights in {path} do not fit its settings: these need more than the {parameters:,} parameters that "
+            "are there"
+        ) from None
     found = []
     for place, leaf in leaves:
         name = f"{prefix}.{_name(place)}"

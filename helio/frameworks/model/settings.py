@@ -13,9 +13,9 @@ from helio.settings.checking import Settings
 class EncoderSettings(Settings):
     """The network that turns building blocks into embeddings, and its training."""
 
-    channels: PositiveInt = Field(32, description="numbers of an embedding")
-    features: PositiveInt = Field(48, description="width of the network")
-    layers: PositiveInt = Field(3, description="rounds of messages along bonds")
+    channels: PositiveInt = Field(32, le=4096, description="numbers of an embedding")
+    features: PositiveInt = Field(48, le=4096, description="width of the network")
+    layers: PositiveInt = Field(3, le=64, description="rounds of messages along bonds")
     blocks_per_batch: int = Field(48, ge=2, description="different blocks, each seen twice")
     jitter: NonNegativeFloat = Field(0.05, description="A; how far atoms are moved, so that a block is seen anew")
     steps: PositiveInt = Field(1500, description="batches to take")
@@ -25,12 +25,14 @@ class EncoderSettings(Settings):
 class NetworkSettings(Settings):
     """The networks of the autoencoder and of the diffusion."""
 
-    latent: PositiveInt = Field(32, description="numbers of a latent")
-    features: PositiveInt = Field(64, description="numbers of a block; a multiple of 4")
-    pair: PositiveInt = Field(64, description="numbers of a pair of blocks")
-    reach: PositiveInt = Field(4, description="most waves along a cell vector, of those that pairs are seen with")
-    layers: PositiveInt = Field(3, description="of exchange between blocks, in the denoiser")
-    encoder_layers: PositiveInt = Field(2, description="likewise in the encoder")
+    latent: PositiveInt = Field(32, le=4096, description="numbers of a latent")
+    features: PositiveInt = Field(64, le=4096, description="numbers of a block; a multiple of 4")
+    pair: PositiveInt = Field(64, le=4096, description="numbers of a pair of blocks")
+    reach: PositiveInt = Field(
+        4, le=16, description="most waves along a cell vector, of those that pairs are seen with"
+    )
+    layers: PositiveInt = Field(3, le=64, description="of exchange between blocks, in the denoiser")
+    encoder_layers: PositiveInt = Field(2, le=64, description="likewise in the encoder")
 
     @model_validator(mode="after")
     def _consistent(self) -> NetworkSettings:
@@ -42,7 +44,7 @@ class NetworkSettings(Settings):
 class ScheduleSettings(Settings):
     """The noise of the diffusion; lengths in units of the cube root of the cell's volume."""
 
-    steps: PositiveInt = Field(300, description="from noise to a framework")
+    steps: PositiveInt = Field(300, le=100_000, description="from noise to a framework")
     sigma_min: float = Field(0.01, gt=0, description="least noise of places")
     sigma_max: float = Field(0.7, gt=0, description="most noise of places, which leaves nothing of them")
 
