@@ -35,6 +35,15 @@ os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_QUICK}".strip()
 
 keep_compiled_programs()
 
+
+@pytest.fixture(scope="session", autouse=True)
+def _state_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the user has agreed to is neither asked for nor changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 SHARED = Path(__file__).parents[2] / "shared"
 REFERENCE = Path(__file__).parent / "reference"
 CASES = json.loads((REFERENCE / "index.json").read_text())

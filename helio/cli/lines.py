@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from helio.cli.output import visible
-
 # Seconds between lines where the output is no terminal.
 _PLAIN_PERIOD = 20.0
 
@@ -21,8 +19,8 @@ def changing_line(first: str) -> Iterator[Callable[[str], None]]:
         from rich.live import Live
         from rich.text import Text
 
-        with Live(Text(visible(first)), refresh_per_second=4) as live:
-            yield lambda line: live.update(Text(visible(line)))
+        with Live(Text(first), refresh_per_second=4) as live:
+            yield lambda line: live.update(Text(line))
         return
     last = -_PLAIN_PERIOD
 

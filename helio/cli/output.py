@@ -1,8 +1,9 @@
 """Standard output and error of a command: what they show is harmless, and a reader that goes away ends no run badly.
 
 Texts of files (names, licences, comments, messages about them) may hold escape sequences, with which a stranger could
-rewrite what a terminal shows. All that commands print passes here and has its control characters made visible; only
-`rich`, whose own sequences draw live lines, tables and colors, writes beside it.
+rewrite what a terminal shows. All that commands print passes here and has its control characters made visible. `rich`,
+whose own sequences draw live lines, tables and colors, writes beside it; the texts that it draws are made visible where
+it takes them in.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
+
+import rich.text
+from rich.control import strip_control_codes
 
 from helio.files.interrupt import request_stop
 
@@ -45,6 +49,7 @@ def guarded_output() -> Iterator[None]:
     _fill_closed_descriptors()
     output, errors = _Unfailing(streams[0], stops=True), _Unfailing(streams[1], stops=False)
     sys.stdout, sys.stderr = _Visible(output), _Visible(errors)
+    strip, rich.text.strip_control_codes = rich.text.strip_control_codes, _visible_for_rich
     status: Any = None
     try:
         if streams[0] is None:
@@ -57,6 +62,7 @@ def guarded_output() -> Iterator[None]:
     finally:
         output.flush()
         sys.stdout, sys.stderr = streams
+        rich.text.strip_control_codes = strip
     if output.error is not None:
         _detach(streams[0])
         if output.error.errno in _READER_GONE:
@@ -116,6 +122,11 @@ class _Visible:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.rich_proxied_file, name)
+
+
+def _visible_for_rich(text: str) -> str:
+    """In the place of the function by which `rich` strips some control codes, though no escapes, off every text."""
+    return visible(strip_control_codes(text))
 
 
 def _fill_closed_descriptors() -> None:

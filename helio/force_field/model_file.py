@@ -208,6 +208,11 @@ def fill_force_field(settings: ForceFieldSettings, tensors: dict[str, np.ndarray
                 f"the weights in {path} do not fit its settings: {name} is {tensors[name].dtype.name} of shape "
                 f"{tensors[name].shape}, expected floating-point numbers of shape {shape}"
             )
+        if not np.isfinite(tensors[name].astype(np.float64)).all():
+            raise HelioError(
+                f"the model in {path} holds weights that are not finite ({name}): its training failed or the file is "
+                "damaged; choose another model"
+            )
     with jax.enable_x64(True):  # else float64 would lose its last digits
         arrays = [jnp.asarray(tensors[name]) for name in shapes]
     return jax.tree.unflatten(structure, arrays)

@@ -20,7 +20,7 @@ import jax
 import numpy as np
 
 from helio import __version__
-from helio.files.checkpoint import read_arrays, read_checkpoint, reading_info
+from helio.files.checkpoint import check_finite, read_arrays, read_checkpoint, reading_info
 from helio.files.interrupt import stop_signal
 from helio.files.run_folder import RunFolder, claim_existing, claim_new
 from helio.frameworks.model.block_encoder import BlockEncoder, BlockLoss
@@ -270,6 +270,7 @@ class _Stage:
                 position = Position.from_json(info["position"])
                 self.batches.restore(info["data"])
             state, _ = read_checkpoint(checkpoint, jax.device_get(state))
+            check_finite(checkpoint, state.model)
         work = Work(
             step=make_step(self.loss, optimiser, mesh=mesh, averaging=settings.averaging),
             batches=self.batches,
