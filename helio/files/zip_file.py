@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -77,27 +78,32 @@ class ZipArchive:
 
 
 @contextmanager
-def open_zip(file: str | Path, what: str) -> Iterator[ZipArchive]:
+def open_zip(file: str | Path | bytes, what: str, *, label: str = "") -> Iterator[ZipArchive]:
     """Open a zip file for reading.
 
     Args:
-        file: its path.
+        file: its path, or its content.
         what: it is, in messages: ".npz file".
+        label: stands for the file in messages where its content is given.
 
     Raises:
         HelioError: there is none, it is damaged, or what its members unpack to is out of proportion to its size.
     """
-    path = regular_file(file, what)
+    if isinstance(file, bytes):
+        source, size = io.BytesIO(file), len(file)
+    else:
+        source = regular_file(file, what)
+        label, size = str(file), source.stat().st_size
     try:
-        archive = zipfile.ZipFile(path)
+        archive = zipfile.ZipFile(source)
     except _ZIP_ERRORS as error:
-        raise HelioError(f"{path} is cut off, damaged or no {what} ({reason(error)})") from error
+        raise HelioError(f"{label} is cut off, damaged or no {what} ({reason(error)})") from error
     with archive:
-        size, unpacked = path.stat().st_size, sum(member.file_size for member in archive.infolist())
+        unpacked = sum(member.file_size for member in archive.infolist())
         if unpacked > max(SMALL, EXPANSION * size):
             raise HelioError(
-                f"{path} has {size:,} bytes and would unpack to {unpacked:,}: it is no {what} and was not unpacked"
+                f"{label} has {size:,} bytes and would unpack to {unpacked:,}: it is no {what} and was not unpacked"
             )
         if len(archive.NameToInfo) != len(archive.infolist()):
-            raise HelioError(f"{path} holds several members of one name: it is damaged or no {what}")
-        yield ZipArchive(archive, str(path), what)
+            raise HelioError(f"{label} holds several members of one name: it is damaged or no {what}")
+        yield ZipArchive(archive, label, what)

@@ -11,14 +11,14 @@ file of So3krates-torch (`so3lr.model`). Both give the same tensors, bit by bit,
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from helio.errors import HelioError
+from helio.errors import HelioError, excerpt, reason
+from helio.files.json_text import parse_json
 from helio.force_field.force_field import ForceField
 from helio.force_field.model_file import fill_force_field
 from helio.force_field.published_names import ELEMENT_TABLES, LAYER, ONCE, ZBL_PARAMETERS
@@ -54,10 +54,12 @@ def read_hyperparameters(content: str, path: str | Path) -> ForceFieldSettings:
     Raises `HelioError` if it is damaged or describes a functional form that Helio does not have.
     """
     try:
-        values = json.loads(content)
+        values = parse_json(content, "its content")
         values = {**values["model"], "avg_num_neighbors": values["data"]["avg_num_neighbors"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise HelioError(f"{path} is damaged or is no hyperparameters.json ({error}): choose another file") from error
+    except (HelioError, KeyError, TypeError) as error:
+        raise HelioError(
+            f"{path} is damaged or is no hyperparameters.json ({reason(error)}): choose another file"
+        ) from error
     return _settings(values, path)
 
 
@@ -100,8 +102,8 @@ def convert_torch(content: bytes, path: str | Path) -> ForceField:
     settings = _settings(values, path)
     try:
         published = published_layout(model)
-    except (KeyError, ValueError, IndexError) as error:
-        raise HelioError(f"{path} is not a complete SO3LR model ({error}): choose another file") from error
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+        raise HelioError(f"{path} is not a complete SO3LR model ({reason(error)}): choose another file") from error
     return _force_field(settings, published, path)
 
 
@@ -109,22 +111,26 @@ def _settings(values: dict[str, Any], path: str | Path) -> ForceFieldSettings:
     for name, value in _FIXED.items():
         if values.get(name) != value:
             raise HelioError(
-                f"{path} has {name} = {values.get(name)!r}: Helio's models have {value!r}, so it cannot be converted"
+                f"{path} has {name} = {excerpt(values.get(name))}: Helio's models have {value!r}, so it cannot be "
+                "converted"
             )
     try:
-        return ForceFieldSettings(
-            num_layers=values["num_layers"],
-            features=values["num_features"],
-            num_heads=values["num_heads"],
-            degrees=tuple(values["degrees"]),
-            num_radial=values["num_radial_basis_fn"],
-            cutoff=values["cutoff"],
-            average_neighbors=values["avg_num_neighbors"],
-            electrostatics_sigma=values["electrostatic_energy_scale"],
-            dispersion_scale=values["dispersion_energy_scale"],
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise HelioError(f"{path} does not state the settings of an SO3LR model ({error}): choose another") from error
+        stated = {
+            "num_layers": values["num_layers"],
+            "features": values["num_features"],
+            "num_heads": values["num_heads"],
+            "degrees": list(values["degrees"]),
+            "num_radial": values["num_radial_basis_fn"],
+            "cutoff": values["cutoff"],
+            "average_neighbors": values["avg_num_neighbors"],
+            "electrostatics_sigma": values["electrostatic_energy_scale"],
+            "dispersion_scale": values["dispersion_energy_scale"],
+        }
+        return ForceFieldSettings.from_dict(ForceFieldSettings().to_dict() | stated)
+    except (HelioError, KeyError, TypeError, ValueError) as error:
+        raise HelioError(
+            f"{path} does not state the settings of an SO3LR model ({reason(error)}): choose another"
+        ) from error
 
 
 def _force_field(settings: ForceFieldSettings, published: dict[str, np.ndarray], path: str | Path) -> ForceField:
@@ -135,8 +141,8 @@ def _force_field(settings: ForceFieldSettings, published: dict[str, np.ndarray],
             hirshfeld_width=len(published["observables_2/hirshfeld_ratios_dense_final/bias"]),
         )
         tensors = _tensors(published, settings.num_layers)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise HelioError(f"{path} is not a complete SO3LR model ({error}): choose another file") from error
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+        raise HelioError(f"{path} is not a complete SO3LR model ({reason(error)}): choose another file") from error
     return fill_force_field(settings, tensors, path)
 
 

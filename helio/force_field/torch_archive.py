@@ -9,17 +9,18 @@ from __future__ import annotations
 import io
 import math
 import pickle
-import zipfile
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from helio.errors import HelioError
-from helio.force_field.unpickle import UNPICKLING_ERRORS, ForbiddenName
+from helio.errors import HelioError, reason
+from helio.files.zip_file import ZipArchive, open_zip
+from helio.force_field.unpickle import UNPICKLING_ERRORS, ForbiddenName, check_pickle
 
 _STORAGES = {"FloatStorage": "f4", "DoubleStorage": "f8", "LongStorage": "i8"}
+_MAX_MODULES = 10_000  # the published model has some hundred
 _INERT_PREFIXES = ("so3krates_torch.", "torch.nn.modules.")
 
 
@@ -48,33 +49,39 @@ def read_torch_model(content: bytes, path: str) -> TorchModel:
     Raises `HelioError` if it is no such file, is damaged, or names anything that a model has no need for.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with open_zip(content, "model of So3krates-torch", label=path) as archive:
             model = _Unpickler(archive).load()
     except ForbiddenName as error:
         raise HelioError(
             f"{path} asks to run {error}, which a model has no need for: it was refused and nothing was run"
         ) from error
-    except (zipfile.BadZipFile, *UNPICKLING_ERRORS) as error:
+    except (*UNPICKLING_ERRORS, HelioError) as error:
         raise HelioError(
-            f"{path} is damaged or is not a model of So3krates-torch ({error}): fetch it again or choose another file"
+            f"{path} is damaged or is not a model of So3krates-torch ({reason(error)}): fetch it again or choose "
+            "another file"
         ) from error
     if not isinstance(model, _Record):
         raise HelioError(f"{path} holds no model of So3krates-torch: choose another file")
     values = {name: v for name, v in vars(model).items() if isinstance(v, int | float | str | list)}
-    return TorchModel(_tensors(model), values)
+    try:
+        return TorchModel(_tensors(model), values)
+    except UNPICKLING_ERRORS as error:
+        raise HelioError(f"{path} is damaged: it holds no model of So3krates-torch ({reason(error)})") from error
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, archive: zipfile.ZipFile):
-        pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+    def __init__(self, archive: ZipArchive):
+        pickles = [name for name in archive.sizes if name.endswith("/data.pkl")]
         if len(pickles) != 1:
             raise pickle.UnpicklingError("no data.pkl inside")
         self._archive = archive
         self._folder = pickles[0].removesuffix("/data.pkl")
         order = f"{self._folder}/byteorder"
-        if order in archive.namelist() and archive.read(order) != b"little":
+        if order in archive.sizes and archive.read(order) != b"little":
             raise pickle.UnpicklingError("numbers in big-endian order")
-        super().__init__(io.BytesIO(archive.read(pickles[0])))
+        instructions = archive.read(pickles[0])
+        check_pickle(instructions)
+        super().__init__(io.BytesIO(instructions))
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
         if module_name.startswith(_INERT_PREFIXES) or (module_name, global_name) == ("torch", "float32"):
@@ -112,14 +119,22 @@ def _rebuild_parameter(tensor: np.ndarray, *ignored: object) -> np.ndarray:
     return tensor
 
 
-def _tensors(module: _Record, prefix: str = "") -> dict[str, np.ndarray]:
-    found: dict[str, np.ndarray] = {}
-    state = vars(module)
-    for kind in ("_parameters", "_buffers"):
-        for name, value in dict(state.get(kind, {})).items():
-            if isinstance(value, np.ndarray):
-                found[prefix + name] = value
-    for name, child in dict(state.get("_modules", {})).items():
-        if isinstance(child, _Record):
-            found |= _tensors(child, f"{prefix}{name}.")
-    return found
+def _tensors(model: _Record) -> dict[str, np.ndarray]:
+    """Tensors by the path of their module.
+
+    A module may stand in several places, and a small file can so describe a tree that has no end.
+    """
+    tensors: dict[str, np.ndarray] = {}
+    waiting: list[tuple[str, _Record]] = [("", model)]
+    for _ in range(_MAX_MODULES):
+        if not waiting:
+            return tensors
+        prefix, module = waiting.pop()
+        state = vars(module)
+        for kind in ("_parameters", "_buffers"):
+            for name, value in dict(state.get(kind, {})).items():
+                if isinstance(value, np.ndarray):
+                    tensors[f"{prefix}{name}"] = value
+        children = dict(state.get("_modules", {})).items()
+        waiting += [(f"{prefix}{name}.", child) for name, child in children if isinstance(child, _Record)]
+    raise pickle.UnpicklingError(f"more than {_MAX_MODULES:,} modules")

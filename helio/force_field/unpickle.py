@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 import struct
 from typing import Any, Literal
 
 import numpy as np
 
-from helio.errors import HelioError
+from helio.errors import HelioError, reason
 
 # What damaged or hostile bytes can make an unpickler raise.
 UNPICKLING_ERRORS = (
@@ -27,8 +28,12 @@ UNPICKLING_ERRORS = (
     AttributeError,
     OverflowError,
     MemoryError,
+    RecursionError,
     struct.error,
 )
+
+_MAX_NESTING = 32  # of dicts in each other
+_MAX_INSTRUCTIONS = 1_000_000  # the published models have some thousand
 
 _NUMBERS = {"f4": "f4", "f8": "f8", "i4": "i4", "i8": "i8"}
 
@@ -100,24 +105,50 @@ def load_arrays(content: bytes, path: str) -> dict[str, np.ndarray]:
     Raises `HelioError` (about `path`) if the bytes are no pickle, are damaged, or name anything but numpy arrays.
     """
     try:
+        check_pickle(content)
         return _flat(_ArrayUnpickler(io.BytesIO(content)).load())
     except ForbiddenName as error:
         raise HelioError(
-            f"{path} asks to run {error}, which a file of weights has no need for: it was refused and nothing was run; "
-            "do not open this file with other programs unless you trust where it comes from"
+            f"{path} asks to run {reason(error)}, which a file of weights has no need for: it was refused and nothing was "
+            "run; do not open this file with other programs unless you trust where it comes from"
         ) from error
     except UNPICKLING_ERRORS as error:
         raise HelioError(
-            f"{path} is damaged or is not a pickle of numpy arrays ({error}): fetch it again or choose another file"
+            f"{path} is damaged or is not a pickle of numpy arrays ({reason(error)}): fetch it again or choose another "
+            "file"
         ) from error
 
 
-def _flat(tree: object, prefix: str = "") -> dict[str, np.ndarray]:
-    if isinstance(tree, _Array):
-        return {prefix: tree.value}
-    if not isinstance(tree, dict):
-        raise pickle.UnpicklingError(f"{prefix or 'the content'} is a {type(tree).__name__}, not a dict of arrays")
+def check_pickle(content: bytes | bytearray) -> None:
+    """Look through the instructions of a pickle before any of them is followed.
+
+    Raises:
+        pickle.UnpicklingError: they number things far beyond how many there are, for which memory would be taken, or
+            there are far more of them than a file of weights has.
+        ValueError: they are cut off or damaged.
+    """
+    for count, (instruction, argument, _) in enumerate(pickletools.genops(bytes(content))):
+        if count > _MAX_INSTRUCTIONS:
+            raise pickle.UnpicklingError(f"more than {_MAX_INSTRUCTIONS:,} instructions")
+        numbers = instruction.name in ("PUT", "BINPUT", "LONG_BINPUT") and isinstance(argument, int)
+        if numbers and not 0 <= int(argument or 0) <= len(content):
+            raise pickle.UnpicklingError("it numbers more things than it has bytes")
+
+
+def _flat(tree: object) -> dict[str, np.ndarray]:
+    """Arrays by their path; each dict is met once, since a file can name one dict in many places."""
     flat: dict[str, np.ndarray] = {}
-    for name, value in tree.items():
-        flat |= _flat(value, f"{prefix}/{name}" if prefix else str(name))
+    met: set[int] = set()
+    waiting: list[tuple[str, object, int]] = [("", tree, 0)]
+    while waiting:
+        name, value, depth = waiting.pop()
+        if isinstance(value, _Array):
+            flat[name] = value.value
+        elif not isinstance(value, dict):
+            raise pickle.UnpicklingError(f"{name or 'the content'} is a {type(value).__name__}, not a dict of arrays")
+        elif id(value) in met or depth > _MAX_NESTING:
+            raise pickle.UnpicklingError("dicts that stand in several places, or very deep in each other")
+        else:
+            met.add(id(value))
+            waiting += [(f"{name}/{key}" if name else str(key), inner, depth + 1) for key, inner in value.items()]
     return flat
