@@ -29,9 +29,11 @@ from helio.distillation.starts import Start, Starts, is_held_out, seed_of
 from helio.distillation.teacher import Described, Labelled, evaluate
 from helio.errors import HelioError
 from helio.files.atomic import make_folder, write_text
+from helio.files.json_text import read_json
 from helio.files.run_contents import LOCK, check_regular
 from helio.files.run_folder import locked
 from helio.force_field import ForceField, load_model
+from helio.settings.checking import checked
 from helio.system import System
 from helio.train.filters import FilterSettings
 from helio.train.importing import ImportSettings, import_files, write_store
@@ -142,8 +144,8 @@ def _check_folder(folder: Path, recipe: Recipe) -> None:
 def _is_that_of(known: Path, recipe: Recipe) -> bool:
     """Whether a file holds this recipe; settings that did not exist when it was written count as their defaults."""
     try:
-        return Recipe(**json.loads(known.read_text(encoding="utf-8"))) == recipe
-    except ValueError:
+        return checked(Recipe, read_json(known, "recipe")) == recipe
+    except HelioError:
         return False
 
 
@@ -154,11 +156,15 @@ def _block(maker: _PartMaker, starts: Starts, numbers: range, folder: Path, prog
     if fresh:
         counts = maker.make(starts, numbers, done.with_suffix(""))
         write_text(done, json.dumps(counts))
-    counts = json.loads(done.read_text(encoding="utf-8"))
-    progress.kept += counts["train"]
-    progress.held_out += counts["held-out"]
-    progress.fresh_kept += fresh * (counts["train"] + counts["held-out"])
-    progress.left_out.update(counts["left out"])
+    counts = read_json(done, "count of a block")
+    try:
+        kept, held_out, left_out = int(counts["train"]), int(counts["held-out"]), Counter(counts["left out"])
+    except (LookupError, TypeError, ValueError):
+        raise HelioError(f"{done} is damaged: remove it, and the block is made again") from None
+    progress.kept += kept
+    progress.held_out += held_out
+    progress.fresh_kept += fresh * (kept + held_out)
+    progress.left_out.update(left_out)
     return fresh
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from helio.train.devices import make_mesh
 from helio.train.loss import UNITS, Loss, Term
 from helio.train.reference_energies import Table, given_energies
 from helio.train.replay import renumbered
-from helio.train.run import REFERENCES
+from helio.train.run import REFERENCES, read_references
 from helio.train.settings import TrainSettings
 from helio.train.setup import chosen_structures, make_loader, replay_structures
 from helio.train.start import Start, all_levels, labelling, read_start, reference_table
@@ -68,7 +67,7 @@ def compare_with_start(path: str | Path) -> list[Change]:
         comparison = _Comparison(settings, start, before, after, make_measure(loss, mesh=make_mesh(1)))
         found: list[Change] = []
         if len(validation):
-            known = json.loads((folder.path / REFERENCES).read_text(encoding="utf-8"))
+            known = read_references(folder.path / REFERENCES)
             found += comparison.over(VALIDATION, others, validation, given_energies(others, known))
         if settings.replay is not None:
             found += comparison.over_replay(levels)

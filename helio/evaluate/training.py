@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -27,7 +26,7 @@ from helio.train.batches import Batch
 from helio.train.loader import Loader
 from helio.train.loss import UNITS, predictions, residuals
 from helio.train.reference_energies import given_energies
-from helio.train.run import MODEL, REFERENCES
+from helio.train.run import MODEL, REFERENCES, read_references
 from helio.train.settings import TrainSettings
 from helio.train.setup import chosen_structures
 
@@ -99,7 +98,7 @@ def trained_model(folder: Path, settings: TrainSettings, levels: tuple[str, ...]
 def _batches(
     folder: RunFolder, settings: TrainSettings, store: Store, validation: np.ndarray, cutoff: float
 ) -> Iterator[Batch]:
-    references = json.loads((folder.path / REFERENCES).read_text(encoding="utf-8"))
+    references = read_references(folder.path / REFERENCES)
     loader = Loader(
         store,
         validation,

@@ -109,8 +109,8 @@ def load_arrays(content: bytes, path: str) -> dict[str, np.ndarray]:
         return _flat(_ArrayUnpickler(io.BytesIO(content)).load())
     except ForbiddenName as error:
         raise HelioError(
-            f"{path} asks to run {reason(error)}, which a file of weights has no need for: it was refused and nothing was "
-            "run; do not open this file with other programs unless you trust where it comes from"
+            f"{path} asks to run {reason(error)}, which a file of weights has no need for: it was refused and nothing "
+            "was run; do not open this file with other programs unless you trust where it comes from"
         ) from error
     except UNPICKLING_ERRORS as error:
         raise HelioError(

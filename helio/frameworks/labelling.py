@@ -16,6 +16,8 @@ import numpy as np
 
 from helio.errors import HelioError
 from helio.files.atomic import disk_errors
+from helio.files.json_text import parse_object
+from helio.files.regular_file import read_text
 from helio.frameworks.adsorption import CHARGES, adsorption_labels
 from helio.frameworks.crystal import Crystal, crystal_of
 from helio.frameworks.henry import henry_labels
@@ -115,13 +117,16 @@ def _lines(record: Path) -> Iterator[dict[str, Any]]:
     """What the record holds. A last line that was cut off is taken away, so that the next begins on a new one."""
     if not record.is_file():
         return
-    whole, _, rest = record.read_text().rpartition("\n")
+    whole, _, rest = read_text(record, "record of labels", max_bytes=2**31).rpartition("\n")
     if rest:
         record.write_text(whole + "\n" if whole else "")
     for number, line in enumerate(whole.splitlines(), 1):
         try:
-            yield json.loads(line)
-        except json.JSONDecodeError as error:
+            values = parse_object(line, "the line")
+            if not isinstance(values.get("name"), str) or "settings" not in values:
+                raise HelioError("it names no framework and settings")
+            yield values
+        except HelioError as error:
             raise HelioError(f"{record} is damaged in line {number}; remove the line to go on") from error
 
 

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from helio.errors import HelioError
 from helio.files.atomic import write_text
 from helio.files.checkpoint import check_finite, read_arrays, read_checkpoint, reading_info
 from helio.files.interrupt import stop_signal
+from helio.files.json_text import read_json
 from helio.files.run_folder import RunFolder, claim_existing, claim_new, existing_run
 from helio.force_field import ManyLevels, ModelInfo, save_model
 from helio.precision import numerics
@@ -97,7 +99,7 @@ def resume_training(path: str | Path, *, report: Report, steps: int | None = Non
             with reading_info(folder.checkpoint):
                 check_unchanged(info["settings"], settings, str(path), may_change=MAY_CHANGE)
                 position = Position.from_json(info["position"])
-        setup = prepare(settings, reference_energies=_read_references(folder.path / REFERENCES))
+        setup = prepare(settings, reference_energies=read_references(folder.path / REFERENCES))
         if position.step > (setup.settings.steps or 0):
             raise HelioError(f"the run in {path} is already at step {position.step}, beyond {setup.settings.steps}")
         with reading_info(folder.checkpoint):
@@ -229,8 +231,16 @@ def _logs(setup: Setup, folder: RunFolder, step: int) -> Logs:
     return Logs(folder.path, list(setup.loss.weights), trackers, last_step=last)
 
 
-def _read_references(path: Path) -> dict[str, dict[str, float]]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise HelioError(f"{path} cannot be read ({error}); without it the run cannot be resumed") from None
+def read_references(path: Path) -> dict[str, dict[str, float]]:
+    """Energies of atoms in eV by level of theory and element, from a run folder.
+
+    Raises:
+        HelioError: there is no such file, or it holds something else.
+    """
+    values = read_json(path, "file of reference energies")
+    levels = values.values() if isinstance(values, dict) else [values]
+    if not all(isinstance(level, dict) for level in levels) or not all(
+        isinstance(energy, int | float) and math.isfinite(energy) for level in levels for energy in level.values()
+    ):
+        raise HelioError(f"{path} is damaged: it does not hold an energy for each element; copy it again")
+    return values

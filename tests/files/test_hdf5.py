@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 
@@ -78,3 +79,53 @@ def test_a_file_that_may_not_be_read(store: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(Path, "open", refuse)
     assert refusal(store) == f"{store} may not be read: check its permissions"
+
+
+def _huge(file: h5py.File) -> None:
+    file.create_dataset("more", shape=(10**11,), dtype="f8", chunks=(1000,))
+
+
+def _external_link(file: h5py.File) -> None:
+    file["more"] = h5py.ExternalLink("other.h5", "/loaves")
+
+
+def _loop(file: h5py.File) -> None:
+    file["again"] = file["/"]
+
+
+def _soft_loop(file: h5py.File) -> None:
+    file["more"] = h5py.SoftLink("/more")
+
+
+def _virtual(file: h5py.File) -> None:
+    layout = h5py.VirtualLayout(shape=(1000,), dtype="f8")
+    layout[:] = h5py.VirtualSource("/etc/other.h5", "loaves", shape=(1000,))
+    file.create_virtual_dataset("more", layout)
+
+
+def _outside(file: h5py.File) -> None:
+    file.create_dataset("more", shape=(8,), dtype="u1", external=[("/etc/hostname", 0, 8)])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_huge, r"claim 800,000,008,000 bytes, which the file cannot hold"),
+        (_external_link, r"more is a link to /loaves"),
+        (_soft_loop, r"more is a link to /more"),
+        (_loop, r"more than 32 deep in each other, or in a circle"),
+        (_virtual, r"/more refers to other files"),
+        (_outside, r"/more refers to other files"),
+    ],
+)
+def test_a_file_that_claims_what_it_does_not_hold(store: Path, change, message: str) -> None:
+    with h5py.File(store, "r+") as file:
+        change(file)
+    assert re.search(message, refusal(store))
+
+
+@pytest.mark.parametrize("value", [[1, 2], 7, np.nan])
+def test_formats_of_other_types(store: Path, value: object) -> None:
+    with h5py.File(store, "r+") as file:
+        file.attrs["format"] = value
+    assert refusal(store) == f"{store} is no store of bread: `bake` makes one"

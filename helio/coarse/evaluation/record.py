@@ -18,6 +18,7 @@ from helio.coarse.evaluation.scores import Scores, scores
 from helio.coarse.evaluation.speed import Speed
 from helio.errors import HelioError
 from helio.files.atomic import write_text
+from helio.files.json_text import read_json
 
 FORMAT, VERSION = "helio coarse evaluation", 1
 FILE = "evaluation.json"
@@ -57,10 +58,7 @@ def write_record(path: str | Path, record: dict[str, Any]) -> None:
 
 def read_record(path: str | Path) -> dict[str, Any]:
     """Read it; raises `HelioError` for another file."""
-    try:
-        record = json.loads(Path(path).read_text())
-    except (OSError, ValueError) as error:
-        raise HelioError(f"{path} cannot be read: {error}") from error
+    record = read_json(path, "evaluation")
     if not isinstance(record, dict) or record.get("format") != FORMAT or record.get("version") != VERSION:
         raise HelioError(f"{path} is no evaluation of this version of Helio: `helio coarse evaluate` makes one")
     return record

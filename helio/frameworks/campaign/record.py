@@ -8,9 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 from helio.errors import HelioError
+from helio.files.json_text import parse_json, parse_object
+from helio.files.sqlite_file import guarded, open_database, reading_database
+from helio.settings.checking import checked_record
 
 FORMAT, VERSION = "helio framework campaign", 1
 PASSED, REJECTED, FAILED = "passed", "rejected", "failed"
@@ -26,6 +29,14 @@ CREATE TABLE stages (
 CREATE TABLE known (identity TEXT PRIMARY KEY);
 CREATE TABLE known_labels (label TEXT PRIMARY KEY, numbers TEXT NOT NULL);
 """  # noqa: E501
+_COLUMNS = {
+    "about": ("key", "value"),
+    "batches": ("number", "store"),
+    "candidates": ("name", "number", "batch", "source"),
+    "stages": ("candidate", "stage", "outcome", "reason", "figures", "words", "seconds", "ended"),
+    "known": ("identity",),
+    "known_labels": ("label", "numbers"),
+}
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,8 @@ class Candidate:
 class Record:
     """Reads and writes a record; `create` makes one."""
 
+    WHAT: ClassVar = "record of a campaign"
+
     def __init__(self, path: str | Path) -> None:
         """Open a record.
 
@@ -73,14 +86,9 @@ class Record:
             HelioError: it does not exist, is damaged, or is something else.
         """
         self.path = Path(path)
-        if not self.path.is_file():
-            raise HelioError(f"there is no record of a campaign {path}")
-        self._base = sqlite3.connect(self.path, timeout=30)
-        try:
+        self._base = open_database(self.path, _COLUMNS, what=self.WHAT)
+        with reading_database(self.path, what=self.WHAT):
             self.about = dict(self._base.execute("SELECT key, value FROM about"))
-        except sqlite3.DatabaseError as error:
-            self._base.close()
-            raise HelioError(f"{path} is no record of a campaign, or is damaged: {error}") from error
         if (self.about.get("format"), self.about.get("version")) != (FORMAT, str(VERSION)):
             self._base.close()
             raise HelioError(f"{path} is no record of a campaign that this version of Helio reads")
@@ -95,12 +103,14 @@ class Record:
     @property
     def settings(self) -> dict[str, Any]:
         """Of the campaign, as they were given at its start."""
-        return json.loads(self.about["settings"])
+        return parse_object(self.about.get("settings", ""), f"the settings in {self.path}")
 
+    @guarded
     def batches(self) -> set[int]:
         """Numbers of the batches that have been sampled."""
         return {number for (number,) in self._base.execute("SELECT number FROM batches")}
 
+    @guarded
     def add_batch(self, number: int, store: str, candidates: Sequence[tuple[int, str]]) -> None:
         """Enter a batch with its candidates: the number of each in the campaign, and its name in the store."""
         rows = [(candidate_name(own), own, number, source) for own, source in candidates]
@@ -108,6 +118,7 @@ class Record:
             self._base.execute("INSERT INTO batches VALUES (?, ?)", (number, store))
             self._base.executemany("INSERT INTO candidates VALUES (?, ?, ?, ?)", rows)
 
+    @guarded
     def add(self, candidate: str, stage: str, outcome: Outcome) -> None:
         """Enter how a stage ended."""
         values = (json.dumps(outcome.figures), json.dumps(outcome.words), outcome.seconds)
@@ -117,31 +128,46 @@ class Record:
                 (candidate, stage, outcome.outcome, outcome.reason, *values),
             )
 
+    @guarded
     def forget_failures(self) -> int:
         """Remove the stages that broke, so that they are done again; says how many."""
         with self._base:
             return self._base.execute("DELETE FROM stages WHERE outcome = ?", (FAILED,)).rowcount
 
+    @guarded
     def candidates(self) -> list[Candidate]:
         """All, in their order."""
         stages: dict[str, dict[str, Outcome]] = {}
         rows = self._base.execute("SELECT candidate, stage, outcome, reason, figures, words, seconds FROM stages ORDER BY rowid")  # fmt: skip  # noqa: E501
         for candidate, stage, outcome, reason, figures, words, seconds in rows:
-            own = Outcome(outcome, reason, json.loads(figures), json.loads(words), seconds)
-            stages.setdefault(candidate, {})[stage] = own
+            figures, words = (parse_object(text, f"what {stage} says of {candidate}") for text in (figures, words))
+            values = {"outcome": outcome, "reason": reason, "figures": figures, "words": words, "seconds": seconds}
+            stages.setdefault(candidate, {})[stage] = checked_record(Outcome, values, f"{stage} of {candidate}")
         found = self._base.execute(
             "SELECT name, candidates.number, store, source FROM candidates JOIN batches ON batch = batches.number "
             "ORDER BY candidates.number"
         )
-        return [Candidate(name, number, store, place, stages.get(name, {})) for name, number, store, place in found]
+        candidates = [Candidate(name, number, store, at, stages.get(name, {})) for name, number, store, at in found]
+        for candidate in candidates:
+            if not (isinstance(candidate.number, int) and isinstance(candidate.source, str)):
+                raise ValueError(f"the candidate {candidate.name} has no number or no source")
+            store = Path(candidate.store)
+            if store.is_absolute() or ".." in store.parts:
+                raise ValueError(f"the candidate {candidate.name} is in {candidate.store}, outside of the campaign")
+        return candidates
 
+    @guarded
     def known(self) -> set[str]:
         """Identities of the known frameworks."""
         return {identity for (identity,) in self._base.execute("SELECT identity FROM known")}
 
+    @guarded
     def known_labels(self) -> dict[str, list[float]]:
         """Labels of the known frameworks."""
-        return {label: json.loads(numbers) for label, numbers in self._base.execute("SELECT * FROM known_labels")}
+        labels: dict[str, list[float]] = {}
+        for label, numbers in self._base.execute("SELECT * FROM known_labels"):
+            labels[str(label)] = [float(number) for number in parse_json(numbers, f"the known values of {label}")]
+        return labels
 
 
 def create(
