@@ -25,7 +25,7 @@ _BLOCK = 10  # steps between looks at the lists, which last longer
 BOXES = ((1, 1, 1), (2, 1, 1), (2, 2, 1), (2, 2, 2), (3, 3, 2), (4, 4, 2), (4, 4, 4), (5, 5, 5))
 
 
-def measure(box: tuple[int, int, int], electrostatics: str, steps: int, kernels: Any) -> dict[str, float | int | str]:
+def measure(box: tuple[int, int, int], electrostatics: Any, steps: int, kernels: Any) -> dict[str, float | int | str]:
     """One size, in this process."""
     import ase.io
     import equinox as eqx

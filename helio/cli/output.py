@@ -49,7 +49,8 @@ def guarded_output() -> Iterator[None]:
     _fill_closed_descriptors()
     output, errors = _Unfailing(streams[0], stops=True), _Unfailing(streams[1], stops=False)
     sys.stdout, sys.stderr = _Visible(output), _Visible(errors)
-    strip, rich.text.strip_control_codes = rich.text.strip_control_codes, _visible_for_rich
+    strip = strip_control_codes
+    setattr(rich.text, "strip_control_codes", _visible_for_rich)  # noqa: B010  # not a public name of that module
     status: Any = None
     try:
         if streams[0] is None:
@@ -62,7 +63,7 @@ def guarded_output() -> Iterator[None]:
     finally:
         output.flush()
         sys.stdout, sys.stderr = streams
-        rich.text.strip_control_codes = strip
+        setattr(rich.text, "strip_control_codes", strip)  # noqa: B010
     if output.error is not None:
         _detach(streams[0])
         if output.error.errno in _READER_GONE:

@@ -57,7 +57,10 @@ def read_log(path: str | Path) -> dict[str, list[float]]:
     lines = read_text(path, "log", max_bytes=_MAX_BYTES).splitlines(keepends=True)
     if not lines:
         return {}
-    names = next(csv.reader(lines[:1]), [])
+    try:
+        names = next(csv.reader(lines[:1]), [])
+    except csv.Error as error:
+        raise HelioError(f"the log {path} is damaged: its first line holds no names ({reason(error)})") from None
     rows: list[list[float]] = []
     for number, line in enumerate(lines[1:], start=2):
         if not line.endswith("\n") or not line.strip():

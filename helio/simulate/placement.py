@@ -103,7 +103,8 @@ def at_coordinates(energy: Energy, placement: Placement, rows: int) -> Any:
     """The energy for positions of a run with that many rows; itself where these are coordinates."""
     if placement.is_nowhere:
         return energy
-    images = np.pad(placement.images.astype(np.float64), ((0, rows - len(placement.images)), (0, 0)))
+    images = np.zeros((rows, 3))
+    images[: len(placement.images)] = placement.images
     return AtCoordinates(as_tree(energy), images, placement.origin)
 
 

@@ -124,4 +124,4 @@ def _write_campaign(folder: Path) -> None:
     from helio.frameworks.campaign.record import create
 
     folder.mkdir()
-    create(folder / "record.sqlite", {"count": 4}, known=["a"], known_labels={"density": [1.0, 2.0]})
+    create(folder / "record.sqlite", {"count": 4, "model": "none"}, known=["a"], known_labels={"density": [1.0, 2.0]})

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import IO, Literal, NamedTuple
+from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -94,7 +94,7 @@ def _topology(data: Path, box: np.ndarray | None) -> tuple[FineSystem, tuple[str
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about what the file does not say
         try:
-            atoms = MDAnalysis.Universe(str(data), format="DATA", topology_format="DATA").atoms
+            atoms: Any = MDAnalysis.Universe(str(data), format="DATA", topology_format="DATA").atoms
         except (ValueError, IndexError, KeyError, EOFError) as error:
             raise HelioError(f"{data} cannot be read as a data file of LAMMPS: {error}") from error
     if not hasattr(atoms, "bonds") or len(atoms.bonds) == 0:
