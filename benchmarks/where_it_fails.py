@@ -7,9 +7,10 @@ The folder holds the part of GSCDB138 (Liang and Head-Gordon, JCTC 2025; CC BY 4
 H C N O F P S Cl: `reactions.csv` with set, kind, reaction, reference_kcal_mol, coefficients and molecules;
 `molecules.extxyz` with name, charge and spin (unpaired electrons); `dft_mae_kcal_mol.csv` with the mean absolute errors
 of density functionals, one row for each set. Each molecule is evaluated alone, at the geometry of the file, with all
-pairs of its atoms in the long-range terms; an energy of reaction is the sum of coefficients and energies. Prints the
-mean absolute error of each set and class beside the mean size of the reference and the errors of two functionals, in
-kcal/mol, and writes the same, with the signed means, to a file.
+pairs of its atoms in the long-range terms; an energy of reaction is the sum of coefficients and energies. Complexes of
+two molecules are also evaluated as in `helio eval --dimers`: against the same atoms in one system, with the molecules
+10,000 A apart and a charge for each. Prints the mean absolute error of each set and class beside the mean size of the
+reference and the errors of two functionals, in kcal/mol, and writes the same, with the signed means, to a file.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from ase import Atoms
 
 from helio import System
 from helio.evaluate.batches import predict_many
+from helio.evaluate.dimers import evaluate_dimers
 from helio.force_field import ForceField, load_model
 from helio.units import KCAL_PER_MOL
 
@@ -121,6 +123,45 @@ def energies(force_field: ForceField, molecules: Mapping[str, Atoms], precision:
     }
 
 
+def as_dimer(reaction: Reaction, molecules: Mapping[str, Atoms]) -> Atoms | None:
+    """The complex of two molecules that it is made of, with what `helio eval --dimers` needs; None for all else."""
+    order = np.argsort([-len(molecules[name]) for name in reaction.molecules], kind="stable")
+    if reaction.kind != "Noncovalent" or len(order) != 3:
+        return None
+    whole, *parts = (molecules[reaction.molecules[i]] for i in order)
+    sign = reaction.coefficients[order[0]]
+    if [reaction.coefficients[i] for i in order] not in ([sign, -sign, -sign],) or abs(sign) != 1:
+        return None
+    for first, second in (parts, parts[::-1]):
+        numbers = np.concatenate([first.numbers, second.numbers])
+        if len(numbers) != len(whole) or (numbers != whole.numbers).any():
+            continue
+        dimer, count = whole.copy(), len(first)
+        if not _same_shape(whole.positions[:count], first) or not _same_shape(whole.positions[count:], second):
+            continue
+        dimer.info |= {
+            "selection_a": f"1-{count}",
+            "selection_b": f"{count + 1}-{len(whole)}",
+            "charge_a": first.info["charge"],
+            "charge_b": second.info["charge"],
+            "reference_Eint": sign * reaction.reference,
+        }
+        return dimer
+    return None
+
+
+def _same_shape(positions: np.ndarray, atoms: Atoms) -> bool:
+    """Whether the molecule was taken from the complex as it lies there, to 0.01 A."""
+    there = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
+    return bool(np.abs(there - atoms.get_all_distances()).max() < 0.01)
+
+
+def dimer_errors(force_field: ForceField, dimers: Sequence[Atoms], precision: str) -> list[float]:
+    """Errors of interaction energies in kcal/mol."""
+    found = evaluate_dimers(force_field, list(enumerate(dimers)), precision=precision)  # pyright: ignore[reportArgumentType]
+    return [dimer.predicted - (dimer.reference or 0.0) for dimer in found.dimers]
+
+
 def statistics(reactions: Sequence[Reaction], predicted: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     """Counts, mean size of the reference, and the errors of each model, in kcal/mol."""
     reference = np.array([reaction.reference for reaction in reactions])
@@ -158,12 +199,17 @@ def main() -> None:
     structures = ase.io.read(arguments.data / "molecules.extxyz", ":")
     molecules = {str(atoms.info["name"]): atoms for atoms in structures if isinstance(atoms, Atoms)}
 
-    predicted = {}
+    dimers = [(reaction, as_dimer(reaction, molecules)) for reaction in reactions]
+    complexes = [(reaction, dimer) for reaction, dimer in dimers if dimer is not None]
+    predicted, apart = {}, {}
     for model in models:
         begin = time.perf_counter()
         force_field = load_model(model, long_range_cutoff=1000.0)
         predicted[Path(model).stem] = energies(force_field, molecules, arguments.precision)
-        print(f"{Path(model).stem}: {len(molecules)} molecules in {time.perf_counter() - begin:.0f} s", flush=True)
+        errors = dimer_errors(force_field, [dimer for _, dimer in complexes], arguments.precision)
+        apart[Path(model).stem] = errors
+        took = time.perf_counter() - begin
+        print(f"{Path(model).stem}: {len(molecules)} molecules, {len(complexes)} complexes in {took:.0f} s", flush=True)
 
     sets: dict[str, dict[str, Any]] = {}
     for kind in dict.fromkeys(reaction.kind for reaction in reactions):
@@ -182,9 +228,24 @@ def main() -> None:
         ]
         classes[group.title] = statistics(members, predicted)
     print_rows("By molecules", classes, list(predicted))
+    far: dict[str, dict[str, Any]] = {}
+    for name in dict.fromkeys(reaction.set for reaction, _ in complexes):
+        places = [place for place, (reaction, _) in enumerate(complexes) if reaction.set == name]
+        far[name] = {
+            "count": len(places),
+            "mean_size": float(np.mean([abs(complexes[place][0].reference) for place in places])),
+            "models": {
+                model: {"mae": float(np.mean(np.abs(values))), "mean": float(np.mean(values))}
+                for model, errors in apart.items()
+                for values in [[errors[place] for place in places]]
+            },
+        }
+    print_rows("Complexes of two, molecules 10,000 A apart", far, list(predicted))
     if arguments.out:
         record = {"date": date.today().isoformat(), "unit": "kcal/mol", "precision": arguments.precision}
-        arguments.out.write_text(json.dumps(record | {"sets": sets, "classes": classes}, indent=1) + "\n")
+        arguments.out.write_text(
+            json.dumps(record | {"sets": sets, "classes": classes, "dimers": far}, indent=1) + "\n"
+        )
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from helio.cli.md_options import settings_command, with_settings
 from helio.cli.paths import check_inputs, check_new_run, is_run_folder
 from helio.cli.run_end import would_write
 from helio.cli.structure_options import ALTLOC_HELP, FRAME_HELP, frame_number
+from helio.cli.weak_classes import warn_of_weak_classes
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -102,6 +103,7 @@ def md(
     if not follows(distributed):
         for reading in dict.fromkeys(readings):
             typer.echo(reading.summary())
+        warn_of_weak_classes(settings.model, readings)
     structures = [reading.atoms for reading in readings] if before is None else list(before.structures)
     from helio.cli.compiled import keep_compiled_programs
 

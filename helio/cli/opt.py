@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from helio.cli.structure_options import ALTLOC_HELP, FRAME_HELP, frame_number
+from helio.cli.weak_classes import warn_of_weak_classes
 
 if TYPE_CHECKING:
     from helio.simulate.minimise import Relaxation
@@ -50,6 +51,7 @@ def opt(
     check_writable(out, overwrite=overwrite)
     reading = read(structure, frame=frame_number(frame), altloc=altloc, charge=charge, unpaired_electrons=spin)
     typer.echo(reading.summary())
+    warn_of_weak_classes(model, [reading])
     atoms = reading.atoms
     from helio.cli.compiled import keep_compiled_programs
 
@@ -67,6 +69,7 @@ def opt(
     last = minimise(atoms, optimizer=optimizer.value, cell=cell, fmax=fmax, steps=steps, report=_print)
     write_structure(out, atoms, overwrite=overwrite)
     typer.echo(f"Wrote {out}")
+    warn_of_weak_classes(model, [reading])
     if not last.converged:
         raise HelioError(
             f"not converged after {last.step} steps: the largest force is {last.largest_force:.4f} eV/A. Go on "

@@ -186,3 +186,13 @@ def test_atoms_that_the_file_fixes_do_not_move(kinds: list[str]) -> None:
     frames = list(read_frames(Path("run/trajectory.h5md")))
     moved = np.abs(frames[-1].arrays["position"] - water.positions).max(axis=1)
     assert len(frames) == 5 and moved[0] < 1e-6 and (moved[1:] > 1e-5).all()
+
+
+def test_radicals_are_warned_of(files: tuple[str, str]) -> None:
+    radical = molecule("CH3")
+    radical.info["spin"] = 1
+    write_structure("radical.extxyz", radical)
+    options = ["--steps", "1", "--dry-run"]
+    warned = run_of("radical.extxyz", "--model", "helio-s", *options)
+    assert warned.exit_code == 0 and "Warning: helio-s is poor for unpaired electrons" in warned.output, warned.output
+    assert "Warning" not in run_of(files[0], "--model", files[1], *options).output
