@@ -11,7 +11,6 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from helio.analyse.extended_xyz import is_extended_xyz, open_extended_xyz
-from helio.analyse.virtual_sites import virtual_sites, without_sites
 from helio.errors import HelioError
 from helio.files.run_folder import RunFolder
 from helio.files.trajectory import read_particles
@@ -68,6 +67,8 @@ def open_universe(path: Path, topology: Path | None) -> tuple[Any, Periodic, str
     Bonds are those of the topology, completed by what the distances in the first frame say.
     """
     import MDAnalysis
+
+    from helio.analyse.virtual_sites import virtual_sites, without_sites
 
     if topology is not None and not topology.exists():
         raise HelioError(f"there is no {topology}")
