@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 # Formats that know a cell that is periodic in all directions, or none.
-_WITH_A_CELL = ("gromacs", "vasp")
+_WITH_A_CELL = ("vasp",)
 _ALL_OR_NO_DIRECTIONS = ("proteindatabank", "gromacs", "cif", "vasp")
 # What the writers of ASE raise for atoms that a format cannot hold.
 _WRITER_ERRORS = (

@@ -68,7 +68,7 @@ def test_peptide_into_water() -> None:
 
 
 def test_a_format_without_charge_says_so() -> None:
-    status, said = build("peptide", "K", "--no-relax", "--out", "peptide.xyz")
+    status, said = build("peptide", "K", "--no-relax", "--out", "peptide.gro")
     assert status == 0 and "does not hold" in said and "--charge 1" in said
     status, said = build("smiles", "[CH3]", "--no-relax", "--out", "methyl.sdf")
     assert status == 0 and "--spin 1" in said and "--charge" not in said
