@@ -9,6 +9,7 @@ import numpy as np
 
 from helio.datasets.structure import LabelledStructure
 from helio.errors import HelioError
+from helio.neighbors import check_extent
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,10 @@ def reason_before_geometry(structure: LabelledStructure) -> str | None:
         return "no atoms"
     if not np.isfinite(structure.positions).all():
         return "positions that are not finite"
+    try:
+        check_extent(structure.positions, structure.pbc)
+    except HelioError:
+        return "atoms too far apart"
     if numbers.min() < 1 or numbers.max() > 118:
         return "unknown elements"
     cell = structure.cell[np.asarray(structure.pbc)]

@@ -82,6 +82,16 @@ def test_filters_are_counted(mixed, tmp_path):
     assert everything.kept == 9
 
 
+@pytest.mark.parametrize("position", [1e5, 1e30, 1e308])
+def test_atoms_too_far_apart_are_left_out(tmp_path, position):
+    far = rattled("H2O", 0)
+    far.positions[2] = position
+    path = tmp_path / "far.extxyz"
+    ase.io.write(path, [rattled("H2O", 1), far])
+    report = import_files([path], tmp_path / "store.h5", ImportSettings())
+    assert report.kept == 1 and report.files[0].dropped == {"atoms too far apart": 1}
+
+
 def test_structures_of_a_model(tmp_path):
     """What a teacher says goes into a store without a file between."""
     rng = np.random.default_rng(0)
