@@ -24,5 +24,5 @@ def test_platform_that_is_not_there_ends_in_a_sentence(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "helio", "opt", str(EXAMPLE), "--model", "helio-s", "--out", tmp_path / "o.xyz"]
     result = subprocess.run(command, env=os.environ | {"JAX_PLATFORMS": "cuda"}, capture_output=True, text=True)
     assert result.returncode == 1
-    assert "Traceback" not in result.stderr
+    assert "Traceback" not in result.stderr and "damaged" not in result.stderr
     assert "JAX_PLATFORMS=cuda asks JAX for what it cannot use here" in " ".join(result.stderr.split())

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
 
+from helio.devices import check_platforms
 from helio.errors import HelioError
 from helio.files.atomic import disk_errors, make_folder
 from helio.files.cache import cache_folder
@@ -136,6 +137,7 @@ def get_model(name: str, *, report: Report = print_report) -> Path:
     written. Nothing half-written is ever left.
     """
     model = known_model(name)
+    check_platforms()  # else a good file would seem damaged
     if cached_header(model, report=report):
         return model.path
     if model.packaged:
