@@ -9,7 +9,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from helio.errors import HelioError
@@ -19,6 +19,13 @@ from helio.packages import extra_command
 Result = tuple[Any, Any]  # a job, and what came of it
 
 _PARTING = 10.0  # s that are waited for workers at the end
+_LOCAL_START = 120  # s; on a busy machine it takes long until all processes have started and answer
+_LOCAL = {
+    "distributed.scheduler.allowed-failures": 0,  # a job that kills its worker would kill the next one, too
+    "distributed.comm.timeouts.connect": f"{_LOCAL_START}s",
+    "distributed.comm.timeouts.tcp": f"{_LOCAL_START}s",
+}
+_ATTEMPTS = 2  # at a job whose worker is lost: that may be the fault of the machine, or of the job before
 
 
 class Crew(Protocol):
@@ -90,10 +97,11 @@ def dask_crew(function: Callable[[Any], Any], *, scheduler: str, workers: int) -
         raise HelioError(f"this needs Dask ({error}); install the extra: {extra_command('dask')}") from error
     try:
         if scheduler == "local":
-            # A job that kills its worker would kill the next one, too.
-            with configure({"distributed.scheduler.allowed-failures": 0}):
-                cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0")
-            client = Client(cluster)
+            with configure(_LOCAL):
+                cluster = LocalCluster(
+                    n_workers=workers, threads_per_worker=1, dashboard_address=":0", memory_limit=None
+                )
+                client = Client(cluster, timeout=_LOCAL_START)
         else:
             cluster, client = None, Client(scheduler, timeout=20)
     except (OSError, TimeoutError, ValueError) as error:
@@ -101,37 +109,42 @@ def dask_crew(function: Callable[[Any], Any], *, scheduler: str, workers: int) -
     try:
         yield _DaskCrew(client, function)
     finally:
-        client.close()
-        if cluster is not None:
-            cluster.close()
+        for opened in (client, cluster):
+            if opened is not None:
+                with suppress(TimeoutError):  # all results are there; a worker that takes its time to end is ended
+                    opened.close()
 
 
 class _DaskCrew:
     def __init__(self, client: Any, function: Callable[[Any], Any]) -> None:
         self._client, self._function = client, function
-        self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
-        self._waiting: deque[Any] = deque()
+        self._results: queue.SimpleQueue[tuple[Any, int, Any]] = queue.SimpleQueue()
+        self._waiting: deque[tuple[Any, int]] = deque()  # jobs and the number of workers lost with them
         self._futures: set[Any] = set()  # a future that nobody holds is cancelled
 
     def submit(self, job: Any) -> None:
-        self._waiting.append(job)
+        self._waiting.append((job, 0))
         self._send()
 
     def _send(self) -> None:
         """No more jobs than workers are with them: one that waits behind another would be lost with its worker."""
         while self._waiting and len(self._futures) < max(1, sum(self._client.nthreads().values())):
-            job = self._waiting.popleft()
+            job, lost = self._waiting.popleft()
             future = self._client.submit(guarded, self._function, job, pure=False)
             self._futures.add(future)
-            future.add_done_callback(lambda done, job=job: self._results.put((job, done)))
+            future.add_done_callback(lambda done, job=job, lost=lost: self._results.put((job, lost, done)))
 
     def result(self, *, timeout: float) -> Result | None:
         try:
-            job, done = self._results.get(timeout=timeout)
+            job, lost, done = self._results.get(timeout=timeout)
         except queue.Empty:
             return None
         self._futures.discard(done)
+        finished = done.status == "finished"
+        last = finished or lost + 1 >= _ATTEMPTS
+        if not last:
+            self._waiting.append((job, lost + 1))
         self._send()
-        if done.status == "finished":
-            return job, done.result()
-        return job, Failure("its worker was lost")
+        if not last:
+            return None
+        return job, done.result() if finished else Failure("its worker was lost")
