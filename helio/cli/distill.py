@@ -32,8 +32,10 @@ def distill(
     from helio.cli.train import carry_out, resume_training_in
     from helio.distillation import held_out_store
     from helio.distillation.distil import check_student, compare_run
+    from helio.distillation.generation import is_unfinished
     from helio.distillation.tables import error_table, speed_table
     from helio.errors import HelioError
+    from helio.files.run_contents import is_run
     from helio.packages import need
 
     need("optax", extra="train")
@@ -49,14 +51,15 @@ def distill(
     settings = checked(TrainSettings, values)
     check_student(settings)
     store = Path(settings.data)
-    if not store.exists():
+    if not store.exists() or is_unfinished(store):
         if recipe is None:
             raise HelioError(f"there is no store {store}: make it by `helio data generate`, or give a --recipe")
         make_store(recipe, store, teacher=teacher, level=level)
     if (out / "checkpoint.npz").exists():
         resume_training_in(out, steps=None)
     else:
-        carry_out(partial(train_model, settings, out), out)
+        # A training that was cut off before its first checkpoint is begun anew.
+        carry_out(partial(train_model, settings, out, overwrite=is_run(out)), out)
     found = compare_run(out, teacher, held_out or held_out_store(store), level=level, report=typer.echo)
     console = Console()
     console.print(error_table(found))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,6 +38,7 @@ from helio.train.filters import FilterSettings
 from helio.train.importing import ImportSettings, import_files, write_store
 
 RECIPE = "recipe.json"
+JOINING = "joining.json"  # all blocks are there, and the stores are being written
 
 
 @dataclass
@@ -87,18 +87,25 @@ def generate(
     """
     store = Path(store)
     outputs = [store, *([held_out_store(store)] if recipe.held_out else [])]
+    folder = _blocks_of(store)
+    _check_folder(folder, recipe)
+    overwrite = overwrite or (folder / JOINING).exists()  # then what is there was written here
     for path in outputs:
         if path.exists() and not overwrite:
             raise HelioError(f"{path} exists; give another name or --overwrite")
-    folder = store.with_name(f"{store.name}.parts")
-    _check_folder(folder, recipe)
     make_folder(folder)
     with locked(folder):
         write_text(folder / RECIPE, json.dumps(recipe.model_dump(mode="json"), indent=1, sort_keys=True))
         progress = _blocks(recipe, folder, report)
+        write_text(folder / JOINING, "{}")
         _join(folder, outputs, overwrite=overwrite)
-        shutil.rmtree(folder)
+        _remove(folder)
     return progress
+
+
+def is_unfinished(store: Path) -> bool:
+    """Whether a generation of the store was cut off."""
+    return (_blocks_of(store) / RECIPE).exists()
 
 
 def _blocks(recipe: Recipe, folder: Path, report: Report) -> Progress:
@@ -124,6 +131,19 @@ def held_out_store(store: Path) -> Path:
     return store.with_name(f"{store.stem}-held-out{store.suffix}")
 
 
+def _blocks_of(store: Path) -> Path:
+    """The folder of the blocks of a store."""
+    return store.with_name(f"{store.name}.parts")
+
+
+def _remove(folder: Path) -> None:
+    """Remove the blocks; what says that the stores are theirs goes last, should this be cut off."""
+    last = {RECIPE: 1, JOINING: 2}
+    for entry in sorted(folder.iterdir(), key=lambda entry: last.get(entry.name, 0)):
+        entry.unlink()
+    folder.rmdir()
+
+
 def _check_folder(folder: Path, recipe: Recipe) -> None:
     """Raise `HelioError` if a folder of blocks is not that of this recipe or holds what is no block: it is removed."""
     check_regular(folder)
@@ -135,7 +155,7 @@ def _check_folder(folder: Path, recipe: Recipe) -> None:
             f"{folder} holds the unfinished work of another recipe: put that recipe back to go on, or remove the "
             "folder to begin anew"
         )
-    block = re.compile(rf"(\.?({names})-\d{{7}}\b.*(json|h5)|\.?recipe\b.*json|{LOCK})", re.DOTALL)
+    block = re.compile(rf"(\.?({names})-\d{{7}}\b.*(json|h5)|\.?recipe\b.*json|{re.escape(JOINING)}|{LOCK})", re.DOTALL)
     for entry in sorted(folder.iterdir()):
         if entry.is_dir() or not block.fullmatch(entry.name):
             raise HelioError(f"{folder} holds {entry.name}, which is none of its blocks: move it elsewhere")

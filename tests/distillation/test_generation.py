@@ -8,11 +8,14 @@ from typer.testing import CliRunner
 
 from helio.cli import app
 from helio.datasets.store import Store
-from helio.distillation import generate, held_out_store, read_recipe
+from helio.distillation import generate, generation, held_out_store, read_recipe
 from helio.distillation.comparison import compare
+from helio.distillation.generation import is_unfinished
 from helio.distillation.teacher import evaluate
 from helio.errors import HelioError
+from helio.files.checkpoint import read_arrays
 from helio.force_field import load_model
+from tests.kills import assert_same_datasets, finished, killed, launched, written
 
 RECIPE = """
 seed: 2
@@ -79,6 +82,53 @@ def test_an_interrupted_generation_goes_on(made, recipe, tmp_path):
     assert Store(again).content == Store(path).content
 
 
+def test_a_generation_that_was_cut_off_while_its_stores_are_written_goes_on(made, recipe, tmp_path, monkeypatch):
+    path, _ = made
+    again = tmp_path / "again.h5"
+    write = generation.import_files
+
+    def cut_off(blocks, out, *arguments, **options):
+        write(blocks, out, *arguments, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(generation, "import_files", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        generate(read_recipe(recipe), again)
+    assert again.exists() and not held_out_store(again).exists() and is_unfinished(again)
+    monkeypatch.undo()
+    assert generate(read_recipe(recipe), again).fresh == 0
+    assert held_out_store(again).exists() and not is_unfinished(again)
+    assert_same_datasets(again, path)
+    assert [entry.name for entry in tmp_path.iterdir() if entry.is_dir()] == []
+
+
+def test_blocks_of_a_store_lie_alone(recipe, tmp_path):
+    parts = tmp_path / "new.h5.parts"
+    parts.mkdir()
+    (parts / "notes.txt").write_text("mine")
+    with pytest.raises(HelioError, match=r"holds notes.txt, which is none of its blocks"):
+        generate(read_recipe(recipe), tmp_path / "new.h5")
+    assert (parts / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.slow
+def test_generation_killed_ten_times_ends_the_same(recipe, tmp_path):
+    text = recipe.read_text().replace("starts_per_block: 6", "starts_per_block: 1")
+    (tmp_path / "many.yaml").write_text(text)
+    whole, cut = tmp_path / "whole.h5", tmp_path / "cut.h5"
+    finished(launched("data", "generate", tmp_path / "many.yaml", whole))
+    parts = tmp_path / "cut.h5.parts"
+
+    def launch():
+        return launched("data", "generate", tmp_path / "many.yaml", cut, "--overwrite")
+
+    assert killed(launch, lambda: len(list(parts.glob("*.json"))), kills=10, pause_s=0.1) >= 5
+    finished(launch())
+    assert_same_datasets(whole, cut)
+    assert_same_datasets(held_out_store(whole), held_out_store(cut))
+    assert not parts.exists()
+
+
 def test_a_student_that_is_the_teacher_has_no_errors(made, teacher_file):
     model = load_model(teacher_file)
     found = compare(model, model, Store(made[0]), most=3)
@@ -115,6 +165,33 @@ def test_distill(made, teacher_file, tmp_path):
     assert "times faster" in result.output and "molecules" in result.output
     numbers = json.loads((tmp_path / "student" / "distillation.json").read_text())
     assert numbers["classes"]["molecules"]["forces"]["mae"] > 0
+
+
+@pytest.mark.slow
+def test_distillation_killed_ten_times_ends_the_same(recipe, teacher_file, tmp_path):
+    """Killed while data are made, while the student is trained, and between."""
+    pytest.importorskip("optax")
+    (tmp_path / "recipe.yaml").write_text(recipe.read_text().replace("starts_per_block: 6", "starts_per_block: 2"))
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+        values = STUDENT.format(store="train.h5").replace("steps: 2\n", "steps: 400\ncheckpoint_every: 20\n")
+        (tmp_path / name / "student.yaml").write_text(values.replace("validate_every: 2", "validate_every: 100"))
+
+    def launch(name):
+        arguments = ["--student", tmp_path / name / "student.yaml", "--teacher", teacher_file]
+        return launched("distill", *arguments, "--recipe", tmp_path / "recipe.yaml")
+
+    def progress():
+        folder = tmp_path / "cut"
+        return len(list(folder.glob("train.h5.parts/*.json"))), written(folder / "student" / "checkpoint.npz")
+
+    finished(launch("whole"))
+    assert killed(lambda: launch("cut"), progress, kills=10) >= 8
+    finished(launch("cut"))
+    for name in ("train.h5", "train-held-out.h5"):
+        assert_same_datasets(tmp_path / "whole" / name, tmp_path / "cut" / name)
+    one, two = (read_arrays(tmp_path / name / "student" / "checkpoint.npz")[0] for name in ("whole", "cut"))
+    assert one.keys() == two.keys() and all(np.array_equal(one[name], two[name]) for name in one)
 
 
 @pytest.mark.parametrize(

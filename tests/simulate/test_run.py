@@ -6,10 +6,8 @@ import csv
 import errno
 import fcntl
 import os
-import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -33,6 +31,7 @@ from helio.simulate.batch import make_batch
 from helio.simulate.run import Progress, resume_md, run_md
 from helio.simulate.settings import MDSettings
 from helio.units import FS
+from tests.kills import finished, killed, launched, written
 
 
 @pytest.fixture(scope="session")
@@ -231,37 +230,29 @@ def test_wrong_settings(model_file: Path, change: dict[str, Any], message: str) 
 def test_killed_at_any_moment(tmp_path: Path, model_file: Path, kills: int) -> None:
     """SIGKILL again and again and Ctrl-C, then to the end: as if nothing had happened. Ctrl-C says what to do."""
     write_structure(tmp_path / "start.xyz", ethanol())
-    environment = os.environ | {"HELIO_CACHE": str(tmp_path / "cache"), "PYTHONPATH": os.getcwd()}
-    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # JAX sets it in this process
-    command = [sys.executable, "-c", "from helio.cli import main; main()"]
     options = f"--model {model_file} --steps {200 * (kills + 1)} --save-every 10".split()
     options += "--log-every 10 --checkpoint-every 50".split()
-    begin = [*command, "md", str(tmp_path / "start.xyz"), *options]
+    cut, checkpoint = tmp_path / "cut", tmp_path / "cut" / "checkpoint.npz"
 
-    def launch(arguments: list[str]) -> subprocess.Popen[str]:
-        return subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    def command(*arguments: object) -> subprocess.Popen[str]:
+        return launched(*arguments, HELIO_CACHE=str(tmp_path / "cache"))
 
-    whole = launch([*begin, "--out", str(tmp_path / "whole")])
-    output, _ = whole.communicate()
-    assert whole.returncode == 0, output
-    cut, rng = tmp_path / "cut", random.Random(kills)
-    process = launch([*begin, "--out", str(cut)])
-    for kind in [*kills * [signal.SIGKILL], signal.SIGINT]:
-        before = (cut / "checkpoint.npz").stat().st_mtime_ns if (cut / "checkpoint.npz").exists() else 0
-        while process.poll() is None:
-            if (cut / "checkpoint.npz").exists() and (cut / "checkpoint.npz").stat().st_mtime_ns > before:
-                break
-            time.sleep(0.01)
-        time.sleep(rng.uniform(0, 0.3))
-        process.send_signal(kind)
-        output, _ = process.communicate()
-        if kind == signal.SIGINT and process.returncode != 0:
-            assert process.returncode == 130 and f"helio resume {cut}" in output, output
-        with h5py.File(cut / "trajectory.h5md") as file:
-            assert np.isfinite(np.asarray(file["particles/all/position/value"])).all()
-        process = launch([*command, "resume", str(cut)])
+    def launch() -> subprocess.Popen[str]:
+        if checkpoint.exists():
+            with h5py.File(cut / "trajectory.h5md") as file:
+                assert np.isfinite(np.asarray(file["particles/all/position/value"])).all()
+            return command("resume", cut)
+        return command("md", tmp_path / "start.xyz", *options, "--out", cut)
+
+    finished(command("md", tmp_path / "start.xyz", *options, "--out", tmp_path / "whole"))
+    assert killed(launch, lambda: written(checkpoint), kills=kills, seed=kills)
+    before, process = written(checkpoint), launch()
+    while process.poll() is None and written(checkpoint) == before:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
     output, _ = process.communicate()
-    assert process.returncode == 0, output
+    assert process.returncode == 0 or (process.returncode == 130 and f"helio resume {cut}" in output), output
+    output = finished(command("resume", cut))
     assert "cpu_aot_loader" not in output  # what XLA says of programs that it finds compiled
     assert_same(tmp_path / "whole", cut)
 

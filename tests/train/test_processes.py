@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import random
 import socket
 import subprocess
-import sys
-import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +14,7 @@ import yaml
 from helio.files.checkpoint import read_arrays
 from helio.files.log import read_log
 from helio.train.importing import import_files
+from tests.kills import finished, killed, launched, written
 
 NETWORK = {
     "num_layers": 1, "features": 8, "num_heads": 2, "degrees": [1], "num_radial": 4, "spherical_hidden": 4,
@@ -25,19 +23,7 @@ NETWORK = {
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
-    flags = "--xla_backend_optimization_level=0"
-    return subprocess.Popen(
-        [sys.executable, "-m", "helio", *map(str, arguments)],
-        env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def finished(process: subprocess.Popen[str]) -> None:
-    output, _ = process.communicate(timeout=500)
-    assert process.returncode == 0, output
+    return launched(*arguments, XLA_FLAGS="--xla_backend_optimization_level=0")
 
 
 @pytest.fixture
@@ -75,20 +61,18 @@ def test_two_processes_train_what_one_trains(settings: Path) -> None:
 
 
 @pytest.mark.slow
-def test_killed_process_goes_on_bit_for_bit(settings: Path) -> None:
-    folder, steps = settings.parent, ("--steps", 3000, "--no-report")
-    whole = start("train", settings, "--out", folder / "whole", *steps)
-    killed = start("train", settings, "--out", folder / "killed", *steps)
-    while not (folder / "killed" / "log.csv").exists() or len(read_log(folder / "killed" / "log.csv")["step"]) < 20:
-        assert killed.poll() is None, killed.communicate()[0]
-        time.sleep(0.05)
-    time.sleep(random.uniform(0, 1))
-    killed.kill()
-    killed.communicate()
-    assert 0 < read_arrays(folder / "killed" / "checkpoint.npz")[1]["position"]["step"] < 3000
-    finished(start("resume", folder / "killed"))
-    finished(whole)
-    one, two = (read_arrays(folder / name / "checkpoint.npz")[0] for name in ("whole", "killed"))
+def test_training_killed_ten_times_ends_bit_for_bit_the_same(settings: Path) -> None:
+    folder, steps = settings.parent, ("--steps", 1500, "--no-report")
+    whole, cut = folder / "whole", folder / "cut"
+    finished(start("train", settings, "--out", whole, *steps))
+    checkpoint = cut / "checkpoint.npz"
+
+    def launch() -> Any:
+        return start("resume", cut) if checkpoint.exists() else start("train", settings, "--out", cut, *steps)
+
+    assert killed(launch, lambda: written(checkpoint), kills=10) >= 5
+    assert 0 < read_arrays(checkpoint)[1]["position"]["step"]
+    finished(start("resume", cut))
+    one, two = (read_arrays(run / "checkpoint.npz")[0] for run in (whole, cut))
     assert one.keys() == two.keys() and all(np.array_equal(one[name], two[name]) for name in one)
-    files = [(folder / name / "model.safetensors").read_bytes() for name in ("whole", "killed")]
-    assert files[0] == files[1]
+    assert (whole / "model.safetensors").read_bytes() == (cut / "model.safetensors").read_bytes()

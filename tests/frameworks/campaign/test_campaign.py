@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import random
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +25,7 @@ from helio.frameworks.library import Library
 from helio.frameworks.store import Entry, StoreContent, read_content
 from helio.frameworks.store_writer import write_store
 from helio.settings.checking import checked
+from tests.kills import killed
 
 sys.path.insert(0, str(Path(__file__).parent))
 from doing import quick
@@ -129,19 +127,13 @@ def killed_and_resumed(tmp_path: Path, kills: int) -> None:
     whole = started(tmp_path / "a", count=30, batch=10)
     run(whole, workers=2, doer=quick)
     folder = started(tmp_path / "b", count=30, batch=10)
-    chance = random.Random(0)
-    stopped = 0
-    for _ in range(kills):
-        process = subprocess.Popen([sys.executable, str(Path(__file__).parent / "doing.py"), str(folder)])
-        deadline = time.monotonic() + 120
-        before = rows = len(stages(folder))
-        while process.poll() is None and rows <= before and time.monotonic() < deadline:
-            time.sleep(0.05)
-            rows = len(stages(folder))
-        time.sleep(chance.uniform(0, 0.15))
-        process.send_signal(signal.SIGKILL)
-        stopped += process.wait() == -signal.SIGKILL
-    assert stopped
+    command = [sys.executable, str(Path(__file__).parent / "doing.py"), str(folder)]
+    assert killed(
+        lambda: subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True),
+        lambda: len(stages(folder)),
+        kills=kills,
+        pause_s=0.15,
+    )
     run(folder, workers=2, doer=quick)
     once, again = content(whole), content(folder)
     assert [row[0] for row in again] == [f"c{number:06d}" for number in range(1, 31)]
