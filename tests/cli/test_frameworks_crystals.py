@@ -68,3 +68,15 @@ def test_mistakes(store, tmp_path):
     assert "holds no campaign" in call("campaign", tmp_path / "new")[1]
     assert "give one of the two" in call("campaign", tmp_path / "new", "--count", "3")[1]
     assert not (tmp_path / "new").exists()
+
+
+def test_what_is_refused_leaves_nothing_behind(store, tmp_path):
+    folder = tmp_path / "campaign"
+    status, output = call("campaign", folder, "--samples", store, "--relaxation", "nosuch")
+    assert status == 1 and "there is no model and no file called nosuch" in output
+    assert not folder.exists()
+    status, output = call("relax", tmp_path / "none.cif", "--force-field", "nosuch", "--out", tmp_path / "relaxed")
+    assert status != 0 and not (tmp_path / "relaxed").exists(), output
+    (tmp_path / "bad.cif").write_text("no crystal")
+    status, output = call("relax", tmp_path / "bad.cif", "--out", tmp_path / "relaxed")
+    assert status != 0 and not (tmp_path / "relaxed").exists(), output
