@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from helio.errors import HelioError
+from helio.errors import HelioError, excerpt
 from helio.files.atomic import atomic_path
+from helio.files.npz import open_npz
 from helio.packages import need
 
 # Directions with less than this share of the largest variance are noise that TICA must not divide by.
@@ -66,12 +67,29 @@ class Projection:
 def load_projection(path: str | Path) -> Projection:
     """Read what `Projection.save` wrote; `HelioError` for anything else."""
     try:
-        with np.load(path, allow_pickle=False) as content:
-            found = {f.name: content[f.name] for f in fields(Projection)}
-    except (OSError, ValueError, KeyError) as error:
+        with open_npz(path, "projection") as content:
+            arrays = {f.name: content[f.name] for f in fields(Projection)}
+        return _checked(arrays)
+    except (HelioError, TypeError, ValueError) as error:
         raise HelioError(f"{path} cannot be read as a projection that was kept: {error}") from error
-    texts = {"method": str(found["method"]), "kind": str(found["kind"]), "names": tuple(map(str, found["names"]))}
-    return Projection(**(found | texts | {"lag_ps": float(found["lag_ps"])}))  # pyright: ignore[reportArgumentType]
+
+
+def _checked(arrays: dict[str, np.ndarray]) -> Projection:
+    """The projection of these arrays; raises `ValueError` where their types and shapes do not fit each other."""
+    names = tuple(map(str, np.atleast_1d(arrays["names"])))
+    texts = {"method": str(arrays["method"]), "kind": str(arrays["kind"]), "names": names}
+    features, samples = len(names), len(np.atleast_1d(arrays["known"]))
+    if texts["method"] not in ("pca", "tica", "umap"):
+        raise ValueError(f"there is no method {excerpt(texts['method'])}")
+    shapes = {"strengths": (2,), "mean": (features,)}
+    if texts["method"] == "umap":
+        shapes |= {"known": (samples, features), "places": (samples, 2)}
+    else:
+        shapes["axes"] = features, 2
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape or arrays[name].dtype.kind not in "iuf":
+            raise ValueError(f"{name} has the shape {arrays[name].shape}")
+    return Projection(**(arrays | texts | {"lag_ps": float(arrays["lag_ps"])}))  # pyright: ignore[reportArgumentType]
 
 
 def fit_pca(series: Sequence[np.ndarray], *, kind: str, names: tuple[str, ...]) -> Projection:

@@ -19,7 +19,7 @@ from helio.distillation.recipe import Boxes, Chains, Clusters, Files, Fragments,
 from helio.distillation.sequences import random_sequence, smiles_of
 from helio.distillation.starts import Start, Starts, generator, seed_of
 from helio.errors import HelioError
-from helio.files.atomic import disk_errors
+from helio.files.regular_file import read_text
 from helio.packages import need
 
 WATER = "O"
@@ -58,8 +58,7 @@ def molecules_of(part: Molecules | Clusters, name: str, seed: int, elements: Seq
     """The SMILES of a part, canonical, each once."""
     listed = list(part.smiles)
     if part.smiles_file is not None:
-        with disk_errors(part.smiles_file, "read"):
-            lines = Path(part.smiles_file).read_text(encoding="utf-8").splitlines()
+        lines = read_text(part.smiles_file, "file of SMILES", max_bytes=2**28).splitlines()
         listed += [line.split()[0] for line in lines if line.strip()]
     known = {smiles: None for smiles in map(_canonical, listed) if _fits(smiles, part, elements)}
     if part.enumerated:

@@ -9,13 +9,15 @@ import numpy as np
 from ase.data import chemical_symbols
 from ase.geometry import cell_to_cellpar, cellpar_to_cell
 
-from helio.errors import HelioError
+from helio.errors import HelioError, reason
 from helio.files.atomic import write_text
+from helio.files.regular_file import regular_file
 from helio.frameworks.bonds import find_bonds
 from helio.frameworks.crystal import Crystal, wrapped
 from helio.packages import need
 
 _FULL = 0.999  # occupancy below which a site is partly occupied
+_MAX_EDGE = 500.0  # A; the largest known are below 200, and grids of pores take memory with the volume
 _SAME_SITE = 0.1  # A; closer atoms are one place given twice
 
 
@@ -38,13 +40,11 @@ def read_cif(path: str | Path) -> Crystal:
             occupied.
     """
     gemmi = need("gemmi", extra="frameworks")
-    path = Path(path)
-    if not path.is_file():
-        raise HelioError(f"there is no file {path}")
+    path = regular_file(path)
     try:
         document = gemmi.cif.read(str(path))
     except (ValueError, RuntimeError, OSError, UnicodeDecodeError) as error:
-        raise HelioError(f"{path} is no CIF, or is damaged: {str(error).splitlines()[0]}") from error
+        raise HelioError(f"{path} is no CIF, or is damaged: {reason(error)}") from error
     block = next((block for block in document if block.find_values("_atom_site_fract_x")), None)
     if block is None:
         raise HelioError(f"{path} holds no crystal structure (no _atom_site_fract_x)")
@@ -99,6 +99,11 @@ def _check_sites(path: Path, small: Any, block: Any) -> None:
         raise HelioError(f"{path} holds no atoms")
     if not np.isfinite(small.cell.parameters).all() or small.cell.volume < 1:
         raise HelioError(f"{path} gives no cell, or one without volume")
+    if max(small.cell.parameters[:3]) > _MAX_EDGE:
+        raise HelioError(
+            f"{path} gives a cell with an edge of {max(small.cell.parameters[:3]):g} A: frameworks have edges of "
+            f"{_MAX_EDGE:g} A at most; check the unit"
+        )
     tags = block.find_values("_atom_site_disorder_group")
     for site in small.sites:
         if site.element.atomic_number == 0:

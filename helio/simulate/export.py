@@ -143,7 +143,11 @@ def _writer(
         with path.open("w", encoding="utf-8") as file:
             yield lambda atoms, frame: ase.io.write(file, _with_all(atoms, frame, chosen, start), format="extxyz")
     elif kind == "pdb":
-        lines = [line for line in topology.read_text(encoding="utf-8").splitlines() if line[:6] in ("ATOM  ", "HETATM")]
+        lines = [
+            line
+            for line in read_text(topology, "topology", max_bytes=2**31).splitlines()
+            if line[:6] in ("ATOM  ", "HETATM")
+        ]
         with path.open("w", encoding="utf-8") as file:
             file.write(totals_remark({} if start is None else start.info))
             yield lambda atoms, frame: _write_model(file, atoms[chosen], frame, [lines[i] for i in chosen])

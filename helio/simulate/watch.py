@@ -17,6 +17,7 @@ from jaxtyping import Float
 
 from helio.errors import HelioError
 from helio.files.atomic import disk_errors, write_text
+from helio.files.regular_file import read_text
 from helio.force_field import ForceField
 from helio.force_field.sharded import Sharded
 from helio.simulate.lists import ActiveLists
@@ -117,8 +118,7 @@ def _entries(path: Path) -> list[tuple[int, str]]:
     """Step and text of each structure that is there in full; the end of one that was cut off is left out."""
     if not path.exists():
         return []
-    with disk_errors(path, "read"):
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = read_text(path, "file of uncertain structures", max_bytes=2**31).splitlines(keepends=True)
     found, place = [], 0
     while place < len(lines) and lines[place].endswith("\n"):
         count = lines[place].strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,6 +12,8 @@ from helio.errors import HelioError
 from helio.frameworks.model.heads import MOST_BLOCKS
 from helio.frameworks.model.scaling import Scales
 from helio.frameworks.model.torus import cell_matrix
+
+_MOST = (500.0, 500.0, 500.0, 180.0, 180.0, 180.0)  # edges in A, angles in degrees
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,9 @@ class Wishes:
 
 def check_wishes(wishes: Wishes, scales: Scales) -> None:
     """Raise `HelioError` for labels that the model does not know, and for cells and numbers that cannot be."""
+    for name, value in wishes.targets.items():
+        if not math.isfinite(value):
+            raise HelioError(f"the target of {name} must be a number that is finite, not {value}")
     named = [*wishes.targets, *wishes.most, *wishes.least]
     for name in named:
         if name not in scales.names:
@@ -49,6 +55,11 @@ def check_wishes(wishes: Wishes, scales: Scales) -> None:
     if wishes.cell is not None:
         if len(wishes.cell) != 6:
             raise HelioError(f"a cell is given by six numbers, a b c alpha beta gamma, not {len(wishes.cell)}")
+        if not all(0 < value <= limit for value, limit in zip(wishes.cell, _MOST, strict=True)):
+            raise HelioError(
+                f"a cell has edges of up to {_MOST[0]:g} A and angles below 180 degrees, not "
+                f"{', '.join(f'{value:g}' for value in wishes.cell)}"
+            )
         try:
             cell_matrix(wishes.cell)
         except ValueError as error:
