@@ -145,6 +145,7 @@ _atom_site_occupancy
         (CIF.format(rows="C1 C 0.1 0.2 0.3 0.5"), "is disordered: C1 has the occupancy 0.5"),
         (CIF.format(rows="C1 C 0.1 0.2 0.3 1\nN1 N 0.1 0.2 0.301 1"), "two atoms in the same place"),
         (CIF.format(rows="Q1 Qq 0.1 0.2 0.3 1"), "an atom of unknown element"),
+        (CIF.replace("_c 10", "_c 1e9").format(rows="C1 C 0.1 0.2 0.3 1"), "an edge of 1e\\+09 A"),
         (CIF.format(rows="C1 C ? 0.2 0.3 1"), "does not say where the atom C1 is"),
     ],
 )

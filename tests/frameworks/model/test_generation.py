@@ -260,6 +260,8 @@ def test_matched_connections_and_the_shuffled_baseline() -> None:
     ("arguments", "message"),
     [
         (["--target", "beauty=1"], "does not know the label 'beauty'"),
+        (["--target", "void_fraction=nan"], "the target of void_fraction must be a number that is finite"),
+        (["--most", "void_fraction", "--cell", "nan 9 9 90 90 90"], "a cell has edges of up to 500 A"),
         (["--target", "void_fraction"], "a target is LABEL=VALUE, not 'void_fraction'"),
         (["--most", "void_fraction", "--least", "void_fraction"], "void_fraction is wished for twice"),
         ([], "nothing to optimise"),
