@@ -98,6 +98,29 @@ def test_a_solute_stays_in_the_middle(make_run) -> None:
     np.testing.assert_allclose(scene.positions[3], scene.positions[0], atol=1e-4)
 
 
+@pytest.mark.parametrize("solute", [True, False])
+def test_a_slab_stays_about_its_plane(make_run, solute: bool) -> None:
+    """Far up in its vacuum, which is not drawn, a slab is in view, and its box with it."""
+    slab = molecule("C6H6" if solute else "H2O")
+    for x in (6.0, 9.0):
+        water = molecule("H2O")
+        water.translate([x, 2.0, 1.5])
+        slab += water
+    slab.cell, slab.pbc = np.diag([12.0, 12.0, 90.0]), (True, True, False)
+    drift = np.linspace(0, 2, 3)[:, None, None] * np.array([0, 0, 1.0])
+    frames = open_frames(make_run(atoms=slab, positions=slab.positions + np.array([0, 0, 60.0]) + drift))
+    scene = run_scene(frames, most_bytes=10**6).scene
+    np.testing.assert_allclose(scene.cells[0], np.diag([12.0, 12.0, 0]), atol=1e-4)
+    kept = scene.positions[0, :12] if solute else scene.positions[0]
+    assert kept[:, 2].mean() == pytest.approx(0, abs=1e-4)
+    rise = scene.positions[-1, :, 2] - scene.positions[0, :, 2]
+    np.testing.assert_allclose(rise, 0 if solute else 2, atol=1e-4)
+    center, radius = scene.sphere()
+    corners = np.array([[x, y, 0] for x in (0, 12) for y in (0, 12)])
+    for points in (scene.positions[0], corners):
+        assert np.linalg.norm(points - center, axis=1).max() < radius
+
+
 def test_what_is_left_out_is_said(make_run, monkeypatch: pytest.MonkeyPatch) -> None:
     both = molecule("C6H6")
     for i in range(4):

@@ -58,9 +58,10 @@ def read_run(folder: str | Path) -> FineTrajectory:
 
 
 def _edges(frame: Frame, path: Path) -> np.ndarray:
-    """Edges (3,) of an orthogonal cell along the axes."""
+    """Edges (3,) of an orthogonal cell along the axes; its vectors may come in any order and point either way."""
     cell = np.asarray(frame.arrays["edges"], float)
-    edges = np.diagonal(cell)
-    if np.abs(cell - np.diag(edges)).max() > 1e-6 * np.abs(cell).max():
+    edges = np.abs(cell).max(axis=0)
+    along = np.abs(cell) > 1e-6 * edges.max()
+    if not ((along.sum(axis=0) == 1) & (along.sum(axis=1) == 1)).all():
         raise HelioError(f"the cell of {path} at step {frame.step} is not orthogonal: {cell.round(3).tolist()}")
     return edges

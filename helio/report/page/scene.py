@@ -40,7 +40,9 @@ class Scene:
             ends = np.array([(i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1)])
             box = self.corners[0] + ends @ self.cells[0]
             center = box.mean(axis=0)
-            return center, 1.02 * float(np.linalg.norm(box - center, axis=1).max())
+            # A slab or wire stands out of its box, which is a plane or a line.
+            held = box if self.cells[0].any(axis=1).all() else np.concatenate([box, points])
+            return center, 1.02 * float(np.linalg.norm(held - center, axis=1).max())
         center = (points.min(axis=0) + points.max(axis=0)) / 2
         return center, float(np.linalg.norm(points - center, axis=1).max()) + 1.0
 

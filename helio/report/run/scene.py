@@ -44,10 +44,11 @@ def run_scene(frames: Frames, *, most_bytes: int) -> Shown:
     cells = []
     for i, number in enumerate(numbers):
         moment = frames.moment(number)
-        cell = moment.triclinic_dimensions if moment.dimensions is not None and any(frames.periodic) else None
+        cell = None
+        if moment.dimensions is not None and any(frames.periodic):
+            cell = moment.triclinic_dimensions * np.array(frames.periodic)[:, None]  # open directions have no vector
+            cells.append(cell)
         positions[i] = whole(moment.positions.astype(float), cell)[atoms]
-        if cell is not None:
-            cells.append(cell * np.array(frames.periodic)[:, None])  # of open directions no vector is drawn
     if cells and np.allclose(cells, cells[0], atol=1e-4):
         cells = cells[:1]
     place = np.full(len(frames.universe.atoms), -1)
@@ -89,7 +90,7 @@ def _atoms(frames: Frames) -> tuple[Int[np.ndarray, " n"], list[str]]:
 
 
 class _Whole:
-    """Molecules whole, in the box."""
+    """Molecules whole, in the box; along its open directions, about its plane or line."""
 
     def __init__(self, pairs: Int[np.ndarray, "P 2"], frames: Frames) -> None:
         self._molecules, self._periodic = frames.molecules, np.array(frames.periodic)
@@ -98,19 +99,25 @@ class _Whole:
         ranked = np.argsort(self._counts)
         single = len(self._counts) == 1 or self._counts[ranked[-1]] > 1.5 * self._counts[ranked[-2]]
         self._middle = self._molecules == ranked[-1] if single else None
+        self._height: np.ndarray | None = None  # (3,) of the first frame's middle above the plane or line of the box
 
     def __call__(self, positions: Float[np.ndarray, "N 3"], cell: np.ndarray | None) -> Float[np.ndarray, "N 3"]:
         if cell is None:
             kept = positions if self._middle is None else positions[self._middle]
             return positions - kept.mean(axis=0)
-        back = np.linalg.inv(cell)
+        back = np.linalg.pinv(cell)  # of open directions, whose vectors are zero, no part remains
         for parents, children in self._levels:
             bond = positions[children] - positions[parents]
-            positions[children] -= (np.rint(bond @ back) * self._periodic) @ cell
+            positions[children] -= np.rint(bond @ back) @ cell
         if self._middle is not None:
             positions += 0.5 * cell.sum(axis=0) - positions[self._middle].mean(axis=0)
+        elif not self._periodic.all():
+            if self._height is None:
+                mean = positions.mean(axis=0)
+                self._height = mean - mean @ back @ cell
+            positions -= self._height
         sums = np.stack([np.bincount(self._molecules, positions[:, k]) for k in range(3)], axis=1)
-        outside = np.floor(sums / self._counts[:, None] @ back) * self._periodic
+        outside = np.floor(sums / self._counts[:, None] @ back)
         return positions - (outside @ cell)[self._molecules]
 
 

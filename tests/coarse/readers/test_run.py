@@ -39,6 +39,20 @@ def test_periodic(tmp_path):
     assert np.allclose(block.positions[:, [0, 2, 3]], water(30)[:, [0, 2, 3]])
 
 
+def test_left_handed_cells_have_edges_of_the_same_box(tmp_path):
+    """Vectors in another order, or that point the other way, span the same box."""
+    box = np.diag([10.0, 11.0, 12.0])
+    usual = read_run(write(tmp_path / "usual", water(3), box, pbc=(True, True, True)))
+    (block,) = usual.frames()
+    for name, cell in (("exchanged", box[[1, 0, 2]]), ("reversed", box * [1, 1, -1])):
+        read = read_run(write(tmp_path / name, water(3), cell, pbc=(True, True, True)))
+        assert read.system.box == pytest.approx([10, 11, 12])
+        (other,) = read.frames()
+        np.testing.assert_allclose(other.positions, block.positions)
+        assert other.boxes is not None and block.boxes is not None
+        np.testing.assert_allclose(other.boxes, block.boxes)
+
+
 def test_without_box(tmp_path):
     read = read_run(write(tmp_path, water(3), None, pbc=(False, False, False)))
     assert is_run(tmp_path) and read.system.box is None
