@@ -42,6 +42,14 @@ def calibrate(
     validation: Annotated[
         float, typer.Option(min=0, help="What helio train kept of DATA: the setting validation of that training.")
     ] = 0.05,
+    weak: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=STORE",
+            help="Store of structures in which the model fails, with their name in messages: they raise the flag of "
+            "extrapolation. Without DATA the uncertainty that the model has stays as it is. Once for each kind.",
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Model file to write, with the uncertainty.")] = None,
     plot: Annotated[
         Path | None, typer.Option(help="Figure to draw (.png, .pdf, .svg); default: OUT with .png.", show_default=False)
@@ -69,12 +77,13 @@ def calibrate(
     The model is not trained: its last layer's rigidity follows from the data it was trained on.
     """
     plot = plot or (None if out is None else out.with_suffix(".png"))
-    _check_files(data, held_out, out, plot, overwrite=overwrite)
+    _check_files(data, held_out, weak, out, plot, overwrite=overwrite)
     from helio.cli.compiled import keep_compiled_programs
 
     keep_compiled_programs()
     from helio.evaluate.calibration import calibrate
     from helio.evaluate.uncertainty import check_uncertainty
+    from helio.evaluate.weak_spots import with_weak_spots
     from helio.force_field import load_model
     from helio.force_field.long_range_cutoff import PERIODIC
     from helio.precision import numerics
@@ -100,6 +109,11 @@ def calibrate(
                 seed=seed,
                 report=report,
             )
+        rates = None
+        if weak:
+            force_field, rates = with_weak_spots(
+                force_field, kept, _cases(weak), long_range_cutoff=cutoff, report=report
+            )
     assert force_field.uncertainty is not None
     from rich.console import Console
 
@@ -107,6 +121,9 @@ def calibrate(
     limit = force_field.uncertainty.limit
     beyond = int((check.largest > limit).sum())
     typer.echo(f"Limit for an atom: {limit:.3g} eV/A; {beyond} of {len(check.largest)} structures are beyond it")
+    if rates is not None:
+        shares = ", ".join(f"{100 * share:.3g} % of {name}" for name, share in rates.cases.items())
+        typer.echo(f"Known as weak: {shares}; taken for such: {100 * rates.held_out:.2g} % of the structures held out")
     if plot is not None:
         plot_reliability(plot, check, title=f"{Path(model).stem} on {kept.store.path.name}")
         typer.echo(f"Figure: {plot}")
@@ -155,6 +172,23 @@ def _chosen(
     return fitted, drawn(store, kept, held_out_structures)
 
 
+def _cases(words: list[str]) -> dict[str, Chosen]:
+    """Stores by name, from NAME=STORE."""
+    import numpy as np
+
+    from helio.datasets.store import Store
+    from helio.evaluate.uncertainty import Chosen
+
+    cases = {}
+    for word in words:
+        name, _, path = word.partition("=")
+        if not name.strip() or not path or name.strip() in cases:
+            raise HelioError(f"--weak is NAME=STORE, once for each name, as in nucleobases=stacks.h5, not {word}")
+        store = Store(path)
+        cases[name.strip()] = Chosen(store, np.arange(len(store)))
+    return cases
+
+
 def _weights(given: list[str]) -> dict[str, float]:
     from helio.uncertainty.rigidity import LABELS
 
@@ -173,12 +207,21 @@ def _weights(given: list[str]) -> dict[str, float]:
 
 
 def _check_files(
-    data: Path | None, held_out: Path | None, out: Path | None, plot: Path | None, *, overwrite: bool
+    data: Path | None,
+    held_out: Path | None,
+    weak: list[str] | None,
+    out: Path | None,
+    plot: Path | None,
+    *,
+    overwrite: bool,
 ) -> None:
     if data is None and held_out is None:
         raise HelioError("give --data, the store that the model was trained on, or --held-out to compare with")
-    if (data is None) != (out is None):
-        raise HelioError("--data and --out belong together: a fit is written to a model file, a comparison is not")
+    if (data is None and not weak) != (out is None):
+        raise HelioError(
+            "--data and --out belong together (or --weak and --out): a fit is written to a model file, a comparison "
+            "is not"
+        )
     for path in (out, plot):
         if path is not None and path.exists() and not overwrite:
             raise HelioError(f"{path} exists; give another name or --overwrite")

@@ -11,7 +11,7 @@ from helio.cli.md_options import settings_command, with_settings
 from helio.cli.paths import check_inputs, check_new_run, is_run_folder
 from helio.cli.run_end import would_write
 from helio.cli.structure_options import ALTLOC_HELP, FRAME_HELP, frame_number
-from helio.cli.weak_classes import warn_of_weak_classes
+from helio.cli.weak_classes import warn_before_run, warn_of_weak_classes
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -114,6 +114,8 @@ def md(
     if dry_run:
         _explain(structures, settings, out)
         return
+    if not follows(distributed):
+        warn_before_run(structures, settings.model, settings.level)
     with live_report(quiet=follows(distributed)) as report:
         outcome = run_md(structures, settings, out, report=report, overwrite=overwrite)
     say_how_it_ended(outcome, out, quiet=follows(distributed))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from helio.cli.structure_options import ALTLOC_HELP, FRAME_HELP, frame_number
-from helio.cli.weak_classes import warn_of_weak_classes
+from helio.cli.weak_classes import warn_of_resemblance, warn_of_weak_classes
 
 if TYPE_CHECKING:
     from helio.simulate.minimise import Relaxation
@@ -66,10 +66,12 @@ def opt(
         precision=precision,  # pyright: ignore[reportArgumentType]
         electrostatics=electrostatics,  # pyright: ignore[reportArgumentType]
     )
+    warn_of_resemblance(atoms.calc.force_field, [atoms])
     last = minimise(atoms, optimizer=optimizer.value, cell=cell, fmax=fmax, steps=steps, report=_print)
     write_structure(out, atoms, overwrite=overwrite)
     typer.echo(f"Wrote {out}")
     warn_of_weak_classes(model, [reading])
+    warn_of_resemblance(atoms.calc.force_field, [atoms])
     if not last.converged:
         raise HelioError(
             f"not converged after {last.step} steps: the largest force is {last.largest_force:.4f} eV/A. Go on "

@@ -29,13 +29,14 @@ from helio.files.safetensors_file import open_tensors
 from helio.force_field.force_field import ForceField
 from helio.force_field.levels import ManyLevels
 from helio.force_field.settings import ForceFieldSettings
-from helio.force_field.uncertainty import Uncertainty
+from helio.force_field.uncertainty import Uncertainty, WeakSpots
 from helio.network.template import TooManyParameters, template
 from helio.settings.checking import checked_record
 
 FORMAT = 1
 _FLOATS = ("float32", "float64")
 _UNCERTAINTY = "uncertainty."
+_DIRECTIONS = "weak_spots.directions"
 _HEADS = ("energy_head.", "charge_head.", "hirshfeld_head.")
 
 
@@ -123,6 +124,9 @@ class UncertaintyHeader:
     limit: float  # eV/A, as in `Uncertainty`
     members: int
     sha256: str
+    weak_spots: tuple[str, ...] = ()  # names, as in `WeakSpots`
+    weak_thresholds: tuple[float, ...] = ()
+    unpaired_electrons: tuple[int, ...] = ()  # as in `Uncertainty`
 
 
 def save_model(model: ForceField | ManyLevels, path: str | Path, info: ModelInfo) -> None:
@@ -257,8 +261,18 @@ def _read_whole(path: str | Path) -> tuple[ModelHeader, dict[str, np.ndarray], U
 
 def _uncertainty_tensors(uncertainty: Uncertainty) -> tuple[dict[str, np.ndarray], UncertaintyHeader]:
     tensors = {_UNCERTAINTY + name: np.asarray(getattr(uncertainty, name)) for name in ("factor", "members")}
-    size = len(uncertainty.members)
-    return tensors, UncertaintyHeader(uncertainty.about, uncertainty.limit, size, weights_sha256(tensors))
+    spots = uncertainty.weak_spots
+    if spots is not None:
+        tensors[_UNCERTAINTY + _DIRECTIONS] = np.ascontiguousarray(spots.directions)
+    return tensors, UncertaintyHeader(
+        about=uncertainty.about,
+        limit=uncertainty.limit,
+        members=len(uncertainty.members),
+        sha256=weights_sha256(tensors),
+        weak_spots=spots.names if spots else (),
+        weak_thresholds=spots.thresholds if spots else (),
+        unpaired_electrons=uncertainty.unpaired_electrons,
+    )
 
 
 def _read_uncertainty(header: ModelHeader, tensors: dict[str, np.ndarray], path: str | Path) -> Uncertainty | None:
@@ -266,9 +280,12 @@ def _read_uncertainty(header: ModelHeader, tensors: dict[str, np.ndarray], path:
     if known is None and not tensors:
         return None
     shapes = {name.removeprefix(_UNCERTAINTY): tensor.shape for name, tensor in tensors.items()}
+    count = len(known.weak_spots) if known else 0
+    directions = {_DIRECTIONS: (count, features)} if count else {}
     if (
         known is None
-        or shapes != {"factor": (features, features), "members": (known.members, features)}
+        or shapes != {"factor": (features, features), "members": (known.members, features)} | directions
+        or len(known.weak_thresholds) != count
         or weights_sha256(tensors) != known.sha256
     ):
         raise HelioError(
@@ -276,7 +293,14 @@ def _read_uncertainty(header: ModelHeader, tensors: dict[str, np.ndarray], path:
         )
     with jax.enable_x64(True):
         arrays = {name: jnp.asarray(tensors[_UNCERTAINTY + name]) for name in shapes}
-    return Uncertainty(**arrays, limit=known.limit, about=known.about)
+    spots = WeakSpots(arrays.pop(_DIRECTIONS), known.weak_thresholds, known.weak_spots) if count else None
+    return Uncertainty(
+        **arrays,
+        limit=known.limit,
+        about=known.about,
+        weak_spots=spots,
+        unpaired_electrons=known.unpaired_electrons,
+    )
 
 
 def _read(path: str | Path, *, weights: bool = True) -> tuple[ModelHeader, dict[str, np.ndarray]]:

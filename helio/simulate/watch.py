@@ -24,6 +24,7 @@ from helio.simulate.lists import ActiveLists
 from helio.simulate.state import State
 from helio.system import System
 from helio.uncertainty import UncertaintyEstimate, estimate_uncertainty
+from helio.uncertainty.failures import in_words, known_failures
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Seen:
     energy: float  # eV
     of_atoms: Float[np.ndarray, " N"]  # eV/A, of the forces
     limit: float  # eV/A
+    failures: tuple[str, ...] = ()  # what about the structure the model is known to fail at
 
     @property
     def largest(self) -> float:
@@ -42,7 +44,7 @@ class Seen:
     @property
     def extrapolates(self) -> bool:
         """Whether the structure is unlike what the model learned; also where the uncertainty is no number."""
-        return not self.largest <= self.limit
+        return bool(self.failures) or not self.largest <= self.limit
 
 
 def look(potential: ForceField | Sharded, state: State, lists: ActiveLists, *, limit: float) -> list[Seen]:
@@ -59,7 +61,18 @@ def look(potential: ForceField | Sharded, state: State, lists: ActiveLists, *, l
     if numbers.ndim == 1:
         numbers, found = numbers[None], jax.tree.map(lambda leaf: leaf[None], found)
     of_atoms = np.asarray(found.of_atoms, np.float64)
-    return [Seen(float(found.energy[i]), of_atoms[i][numbers[i] > 0], limit) for i in range(len(numbers))]
+    force_field = potential.force_field if isinstance(potential, Sharded) else potential
+    assert force_field.uncertainty is not None  # or `_estimate` had refused
+    unpaired = np.broadcast_to(np.asarray(state.system.unpaired_electrons), len(numbers))
+    return [
+        Seen(
+            float(found.energy[i]),
+            of_atoms[i][numbers[i] > 0],
+            limit,
+            known_failures(force_field.uncertainty, float(unpaired[i]), np.asarray(found.resemblance[i])),
+        )
+        for i in range(len(numbers))
+    ]
 
 
 @eqx.filter_jit
@@ -135,7 +148,9 @@ def _entries(path: Path) -> list[tuple[int, str]]:
 
 
 def least_certain(system: System, seen: Seen) -> str:
-    """The atom whose force is least certain, in words."""
+    """In words what the model is known to fail at about a structure, else the atom whose force is least certain."""
+    if seen.failures:
+        return f"the structure {in_words(seen.failures)}"
     atom = int(np.argmax(np.nan_to_num(seen.of_atoms, nan=np.inf)))
     symbol = system.to_ase().get_chemical_symbols()[atom]
     return (

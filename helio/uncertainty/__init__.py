@@ -17,7 +17,7 @@ depend on it are uncertain (Bigi, Chong, Ceriotti, Grasselli, Mach. Learn.: Sci.
 | alpha^2 mean of (dF/dw dw)^2 | `UncertaintyEstimate.forces` | squared; dw of the members |
 """
 
-from helio.force_field.uncertainty import Uncertainty
+from helio.force_field.uncertainty import Uncertainty, WeakSpots
 from helio.uncertainty.calibration import Reliability, rank_correlation, reliability, scale_of
 from helio.uncertainty.estimate import UncertaintyEstimate, estimate_uncertainty
 from helio.uncertainty.features import energy_features
@@ -30,6 +30,7 @@ __all__ = [
     "Slopes",
     "Uncertainty",
     "UncertaintyEstimate",
+    "WeakSpots",
     "energy_features",
     "estimate_uncertainty",
     "rank_correlation",

@@ -14,6 +14,7 @@ from helio.neighbors import Neighbors
 from helio.rows import ALL_ROWS, Rows
 from helio.system import System
 from helio.uncertainty.features import energy_features
+from helio.uncertainty.weak_spots import resemblance
 
 
 class UncertaintyEstimate(eqx.Module):
@@ -22,6 +23,9 @@ class UncertaintyEstimate(eqx.Module):
     energy: Float[Array, ""]  # eV
     atomic_energies: Float[Array, " N"]  # eV, of each alone: errors of atoms are correlated, so they do not just add up
     forces: Float[Array, "N 3"]  # eV/A, of each component
+    # How far the surroundings of each atom are on the side of those in which the model is known to fail, by kind: above
+    # zero they are of that kind; `WeakSpots`.
+    resemblance: Float[Array, "N W"]
 
     @property
     def of_atoms(self) -> Float[Array, " N"]:
@@ -66,12 +70,14 @@ def estimate_uncertainty(
     squares = jax.lax.map(lambda member: forces(member) ** 2, uncertainty.members)
     of_atoms = rows.gather(_length(own @ uncertainty.factor))
     of_forces = jnp.sqrt(jnp.mean(squares, axis=0))
+    resembles = rows.gather(resemblance(force_field, own, listed, neighbors, rows))
     if order is not None:
-        of_atoms, of_forces = (
+        of_atoms, of_forces, resembles = (
             jnp.zeros((len(system), *values.shape[1:]), values.dtype).at[order].set(values, mode="drop")
-            for values in (of_atoms, of_forces)
+            for values in (of_atoms, of_forces, resembles)
         )
-    return UncertaintyEstimate(_length(rows.sum(own.sum(axis=0)) @ uncertainty.factor), of_atoms, of_forces)
+    energy = _length(rows.sum(own.sum(axis=0)) @ uncertainty.factor)
+    return UncertaintyEstimate(energy, of_atoms, of_forces, resembles)
 
 
 def _length(vectors: Float[Array, "... F"]) -> Float[Array, "..."]:
