@@ -96,6 +96,16 @@ def test_fit_file_figure_and_comparison(folder: Path) -> None:
     assert row.split()[3] == "24" and -1 <= float(row.split()[-1]) <= 1  # values and rank correlation
     assert run("known.safetensors", "--held-out", "far.h5", "--plot", "far.svg").exit_code == 1  # exists
 
+    weak = ("--held-out", "train.h5", "--weak", "halides and phosphines=far.h5", "--out", "weak.safetensors")
+    done = run("known.safetensors", *weak)
+    assert done.exit_code == 0 and "Known as weak:" in done.output, done.output
+    spotted = load_model("weak.safetensors", kernels="plain").uncertainty
+    assert spotted is not None and spotted.weak_spots is not None
+    assert spotted.weak_spots.names == ("halides and phosphines",) and spotted.unpaired_electrons == (0,)
+    assert (spotted.factor == model.uncertainty.factor).all()
+    share = float(done.output.split("Known as weak: ")[1].split(" %")[0])
+    assert 0 <= share <= 100
+
     shown = CliRunner().invoke(app, ["model", "info", "known.safetensors"], env={"COLUMNS": "200"})
     assert "24 structures of train.h5" in shown.output and "limit" in shown.output
 
@@ -107,6 +117,10 @@ def test_fit_file_figure_and_comparison(folder: Path) -> None:
         (["tiny.safetensors", "--data", "train.h5"], "--data and --out belong together"),
         (["tiny.safetensors", "--held-out", "far.h5"], "tiny.safetensors has no uncertainty to compare: give --data"),
         (["tiny.safetensors", "--data", "absent.h5", "--out", "o.safetensors"], "there is no store absent.h5"),
+        (
+            ["tiny.safetensors", "--held-out", "far.h5", "--weak", "far.h5", "--out", "o.safetensors"],
+            "tiny.safetensors has no uncertainty",
+        ),
         (["absent", "--data", "train.h5", "--out", "o.safetensors"], "no model and no file called absent"),
         (["tiny.safetensors", "--data", "train.h5", "--out", "tiny.safetensors"], "tiny.safetensors exists"),
         (

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import molecule
+from typer.testing import CliRunner
 
 from helio import System
+from helio.cli import app
 from helio.errors import HelioError
-from helio.files.structures import read_structure
+from helio.files.structures import read_structure, write_structure
 from helio.force_field import ForceField, ModelInfo, load_model, save_model
 from helio.force_field.uncertainty import Uncertainty, WeakSpots
 from helio.uncertainty import energy_features, estimate_uncertainty
@@ -50,21 +52,32 @@ def test_mean_over_the_neighbours(float64, periodic: bool) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-def test_helio_s_knows_nucleobases_and_open_shells() -> None:
-    force_field = load_model("helio-s", kernels="plain")
-    stack = URACIL.copy()
+def stacked_uracil() -> Atoms:
     second = URACIL.copy()
     second.rotate(60, "z", center=(0, 0, 0))
     second.positions += (0.5, 0.3, 3.3)
-    stack += second
+    return URACIL + second
+
+
+def test_helio_s_knows_nucleobases_and_open_shells() -> None:
+    force_field = load_model("helio-s", kernels="plain")
     methyl = molecule("CH3")
     methyl.info["spin"] = 1
     root = Path(__file__).parents[2]
     usual = read_structure(root / "examples" / "alanine_dipeptide.xyz")
-    assert failures_of(force_field, System.from_ase(stack)) == ("resembles nucleobases",)
+    assert failures_of(force_field, System.from_ase(stacked_uracil())) == ("resembles nucleobases",)
     assert failures_of(force_field, System.from_ase(methyl)) == ("has unpaired electrons",)
     assert failures_of(force_field, System.from_ase(usual)) == ()
     assert "known to fail" in in_words(failures_of(force_field, System.from_ase(methyl)))
+
+
+def test_a_relaxation_warns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("helio.cli.compiled.keep_compiled_programs", lambda: None)
+    write_structure(tmp_path / "stack.extxyz", stacked_uracil())
+    command = ["opt", str(tmp_path / "stack.extxyz"), "--model", "helio-s", "--steps", "1", "--out"]
+    done = CliRunner().invoke(app, [*command, str(tmp_path / "out.extxyz")])
+    warning = "Warning: C8H8N4O4 resembles nucleobases, for which the model is known to fail"
+    assert done.output.count(warning) == 2
 
 
 def with_spots(force_field: ForceField) -> ForceField:
