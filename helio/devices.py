@@ -36,6 +36,6 @@ def check_platforms() -> None:
 
 
 def _first_line(error: Exception) -> str:
-    """What JAX says, if anything."""
+    """The message of JAX, if there is one."""
     lines = str(error).strip().splitlines()
     return f" ({lines[0].rstrip('.')})" if lines else ""

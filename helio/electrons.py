@@ -72,7 +72,7 @@ def electrons_of(
 
 
 def stated_electrons(atoms: Atoms) -> tuple[str, ...]:
-    """What `atoms` say about charge and spin, as text: two structures with the same text have the same electrons."""
+    """Charge and spin that `atoms` state, as text: two structures with the same text have the same electrons."""
     sums = _initial_sum(atoms)
     return (*(str(atoms.info.get(key)) for key in KEYS), str(sums))
 

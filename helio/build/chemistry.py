@@ -1,4 +1,4 @@
-"""What a residue is made of: bonds, hydrogens and charges, from SMILES or a file, for residues openmm does not know."""
+"""Chemistry of residues: bonds, hydrogens and charges, from SMILES or a file, for residues openmm does not know."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _VEIL = "?"
 
 @dataclass(frozen=True)
 class FormalCharges:
-    """What the chemistry of residues says about charge and spin; keys are indices of residues."""
+    """Charge and spin that follow from the chemistry of residues; keys are indices of residues."""
 
     by_residue: Mapping[int, Mapping[str, int]]  # charged atoms by name
     radicals: int

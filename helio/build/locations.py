@@ -102,7 +102,7 @@ def _chosen(
 
 
 def _letter(members: Sequence[_Site], altloc: str | None) -> str:
-    """Of the conformation to take; empty for a residue without."""
+    """The label of the conformation to take; empty for a residue without."""
     occupancies: dict[str, list[float]] = defaultdict(list)
     for site in members:
         if site.letter:

@@ -63,7 +63,7 @@ class MatchedResidue:
 
     @property
     def charge(self) -> int:
-        """Of the whole residue."""
+        """The sum over the residue."""
         return sum(self.charges)
 
 

@@ -35,7 +35,8 @@ def import_data(
     dipole_unit: Annotated[str | None, typer.Option(help="eA, debye or au.")] = None,
     stress_unit: Annotated[str | None, typer.Option(help="eV/A^3, GPa, kbar or hartree/bohr^3.")] = None,
     voigt_order: Annotated[
-        str, typer.Option(help="Of a stress of six numbers; VASP has xx,yy,zz,xy,yz,zx and LAMMPS xx,yy,zz,xy,xz,yz.")
+        str,
+        typer.Option(help="Order of a stress of six numbers; VASP has xx,yy,zz,xy,yz,zx and LAMMPS xx,yy,zz,xy,xz,yz."),
     ] = "xx,yy,zz,yz,xz,xy",
     gradients: Annotated[
         bool, typer.Option("--gradients", help="What stands for forces are gradients: change the sign.")
@@ -65,7 +66,7 @@ def import_data(
     group_by: Annotated[
         str | None,
         typer.Option(
-            help="What a training keeps on one side: a key of the files, file, or block:100 for so many neighbours."
+            help="Structures that a training keeps on one side: a key of the files, file, or block:100 for so many neighbours."
         ),
     ] = None,
     keep_duplicates: Annotated[bool, typer.Option("--keep-duplicates", help="Keep equal structures.")] = False,

@@ -41,9 +41,7 @@ def finetune(
     train: Annotated[int | None, typer.Option(min=1, help="Structures to train on; default: all but 10 %.")] = None,
     group_by: Annotated[
         str | None,
-        typer.Option(
-            help="What stays together when structures are divided: group, source, formula, none or block:100."
-        ),
+        typer.Option(help="Structures that stay together in the division: group, source, formula, none or block:100."),
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Batches to take.")] = 2000,
     learning_rate: Annotated[float, typer.Option(help="The highest.")] = 5e-4,

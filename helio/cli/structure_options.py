@@ -7,7 +7,7 @@ from helio.errors import HelioError
 FRAME_HELP = (
     "Structure of the file, from 1, -1 for the last; by default the first of pdb, cif, mol2 and sdf, else the last."
 )
-ALTLOC_HELP = "Of alternate locations the one to take: a letter, or largest for that of the largest occupancy."
+ALTLOC_HELP = "Alternate location to take: a letter, or largest for that of the largest occupancy."
 
 
 def frame_number(frame: str | int | None) -> int | None:

@@ -1,4 +1,4 @@
-"""What the known models are known to get wrong, told before a run rests on it."""
+"""Classes of systems that the known models get wrong, told before a run rests on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user may choose about the reading of a set."""
+"""Choices of a user about the reading of a set."""
 
 from __future__ import annotations
 

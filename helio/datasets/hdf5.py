@@ -1,4 +1,4 @@
-"""What the readers of HDF5 data sets have in common."""
+"""Reading of HDF5 data sets, for all their layouts."""
 
 from __future__ import annotations
 

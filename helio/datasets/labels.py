@@ -36,7 +36,7 @@ _ASYMMETRY = 0.02
 
 @dataclass(frozen=True)
 class LabelKind:
-    """What a label is: its unit inside Helio, whether each atom has one, the shape of one, its names in files."""
+    """A kind of label: its unit inside Helio, whether each atom has one, the shape of one, its names in files."""
 
     unit: str
     per_atom: bool

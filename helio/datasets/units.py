@@ -65,7 +65,7 @@ class Units:
         return f"{', '.join(f'{name} in {unit}' for name, unit in named.items())} ({self.origin}{chosen})"
 
     def factor(self, label: str) -> float:
-        """What a label is multiplied with to be in eV, A and e."""
+        """The factor that brings a label to eV, A and e."""
         if label in ("energy", "atomic_energies", "virial"):
             return ENERGY_UNITS[self.energy]
         if label == "forces":
@@ -76,7 +76,7 @@ class Units:
 
     @property
     def to_angstrom(self) -> float:
-        """What a length is multiplied with to be in A."""
+        """The factor that brings a length to A."""
         return LENGTH_UNITS[self.length]
 
 

@@ -25,7 +25,7 @@ NOT_COMPARABLE = (
 
 @dataclass(frozen=True)
 class FileEvaluation:
-    """What is compared with what, and how."""
+    """A comparison: model, data and how they are compared."""
 
     data: Path
     model: str = "so3lr"
@@ -146,7 +146,7 @@ class FileEvaluation:
         }
 
     def notes(self, settings: dict[str, Any]) -> list[str]:
-        """What must be known of the numbers, besides what they tell themselves."""
+        """Notes without which the numbers would be misread."""
         mixed = isinstance(settings["long_range_cutoff"], list) and self.electrostatics == "shifted"
         return [NOT_COMPARABLE] if mixed else []
 

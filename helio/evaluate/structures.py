@@ -218,7 +218,7 @@ class _Collected:
         self.force_products = np.zeros(2)  # sums of reference * prediction and of prediction^2
 
     def note(self, structure: LabelledStructure) -> None:
-        """What its file says besides labels."""
+        """Statements of the file besides labels."""
         self.unused.update(dict.fromkeys(structure.unused))
         self.assumed_charge += structure.charge is None and structure.problem is None
         self.units = structure.units

@@ -140,7 +140,7 @@ def ase_structures(path: str | Path, index: str = ":") -> list[Atoms]:
 
 @contextmanager
 def _source(path: Path) -> Iterator[tuple[IO[str] | str, str]]:
-    """What a parser of ASE is given, and its format: the open file where that will do, else the path.
+    """The input of a parser of ASE, and its format: the open file where that will do, else the path.
 
     Raises:
         HelioError: the file announces more than it has room for.

@@ -50,7 +50,7 @@ def disk_errors(path: str | Path, action: str = "write") -> Iterator[None]:
 
 
 def advice_on(error: OSError) -> str | None:
-    """What is wrong with a disk or a path, and what to do; None for other errors."""
+    """A sentence on what is wrong with a disk or a path and what to do; None for other errors."""
     return None if error.errno is None else _ADVICE.get(error.errno)
 
 

@@ -165,7 +165,7 @@ def check_content(file: h5py.File, *, parts: re.Pattern[str] | None = None, part
 
 
 def linked(group: h5py.Group, name: str) -> Any:
-    """What stands in a group under a name; raises `ValueError` for a link that leads elsewhere."""
+    """The entry of a group under a name; raises `ValueError` for a link that leads elsewhere."""
     link = group.get(name, getlink=True)
     if isinstance(link, h5py.SoftLink | h5py.ExternalLink):
         raise ValueError(f"{name} is a link to {link.path[:80]}")

@@ -34,7 +34,7 @@ _HEADER_ERRORS = (
 
 @dataclass(frozen=True)
 class ArrayHeader:
-    """What an array's header says, which fits the bytes that are there."""
+    """The header of an array, which fits the bytes that are there."""
 
     shape: tuple[int, ...]
     dtype: np.dtype

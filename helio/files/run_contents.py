@@ -1,4 +1,4 @@
-"""What a run folder may hold, and how a folder is known to be one.
+"""Contents of run folders, and the mark by which they are known.
 
 Each run folder has a mark, `.helio-run.json`. Folders of earlier versions have none: they are known by a
 `settings.yaml` beside a checkpoint that only Helio writes. Files that Helio writes are known by their names; whatever

@@ -1,4 +1,4 @@
-"""What a structure file says about its size, held against its size, before a parser believes it.
+"""Counts that a structure file states, held against its size, before a parser believes it.
 
 Parsers make room for as many atoms, grid points or columns as a file names in its first lines, and some read on beyond
 the end of a file for ever.

@@ -1,4 +1,4 @@
-"""What a model knows about its own errors: the rigidity of its last layer, and where it is known to fail."""
+"""Uncertainty of a model: the rigidity of its last layer, and where it is known to fail."""
 
 from __future__ import annotations
 

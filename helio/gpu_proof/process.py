@@ -11,7 +11,7 @@ from helio.errors import HelioError
 
 
 class StepFailure(Exception):
-    """What went wrong with a step, in one sentence."""
+    """The error of a step, in one sentence."""
 
 
 def in_process(function: Callable[..., Any], *arguments: Any, seconds: float) -> Any:

@@ -1,4 +1,4 @@
-"""What a proof consists of, in which order and in what time."""
+"""Steps of a proof, their order and their time."""
 
 from __future__ import annotations
 

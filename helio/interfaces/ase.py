@@ -229,7 +229,7 @@ def _force_field(model: str | Path | ForceField, level: str | None) -> ForceFiel
 
 
 def _results(prediction: Prediction) -> dict[str, Any]:
-    """What ASE calls the parts of a prediction, in float64."""
+    """The parts of a prediction under the names of ASE, in float64."""
 
     def array(values: Any) -> np.ndarray:
         return np.array(values, np.float64)

@@ -56,7 +56,7 @@ def element_table(evaluation: Evaluation) -> Table | None:
 
 
 def notes(evaluation: Evaluation) -> list[str]:
-    """What a reader of the tables must know."""
+    """Notes below the tables."""
     energy = evaluation.properties["energy"]
     found = [
         f"{_name(evaluation, name)} from {', '.join(f'{key} ({count:,})' for key, count in errors.found_as.items())}"
@@ -145,7 +145,7 @@ def dimer_group_table(evaluation: DimerEvaluation) -> Table | None:
 
 
 def dimer_notes(evaluation: DimerEvaluation) -> list[str]:
-    """What a reader of the tables must know."""
+    """Notes below the tables."""
     lines = []
     if evaluation.unlabelled:
         lines.append(f"{evaluation.unlabelled:,} dimers have no reference.")

@@ -37,7 +37,7 @@ _NEAR = 64.0
 
 @dataclass(frozen=True)
 class Placement:
-    """What is taken off the coordinates of N atoms."""
+    """Whole cells and an origin that are taken off the coordinates of N atoms."""
 
     images: Int[np.ndarray, "N 3"]
     origin: Float[np.ndarray, " 3"]  # A, in multiples of `_NEAR`

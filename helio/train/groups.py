@@ -1,4 +1,4 @@
-"""What keeps structures together when a set is divided: frames of one trajectory must not stand on both sides.
+"""Groups of structures that stay together when a set is divided: frames of one trajectory must not stand on both sides.
 
 | `group_by` of an import | structures of one group |
 |---|---|

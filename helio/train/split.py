@@ -48,7 +48,7 @@ def split(
 
 
 def division_line(store: Store, train: np.ndarray, kept: np.ndarray, group_by: str | None) -> str:
-    """What a user must know of a division: counts, what stays together, and whether neighbours leak."""
+    """Summary of a division: counts, what stays together, and whether neighbours leak."""
     groups, by = groups_in(store, group_by)
     counts = f"{len(train):,} structures to train on, {len(kept):,} to validate on"
     if not len(kept):

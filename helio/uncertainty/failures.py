@@ -21,7 +21,7 @@ OPEN_SHELL = "has unpaired electrons"
 
 
 def failures_of(force_field: ForceField, system: System) -> tuple[str, ...]:
-    """What a system (host arrays) has of them, as predicates; empty for a model whose file records none."""
+    """Weak classes that a system (host arrays) belongs to, as predicates; empty for a model whose file records none."""
     uncertainty = force_field.uncertainty
     if uncertainty is None or (uncertainty.weak_spots is None and not uncertainty.unpaired_electrons):
         return ()
@@ -38,7 +38,7 @@ def failures_of(force_field: ForceField, system: System) -> tuple[str, ...]:
 def known_failures(
     uncertainty: Uncertainty, unpaired_electrons: float, scores: Float[np.ndarray, "N W"]
 ) -> tuple[str, ...]:
-    """What a system has of them, as predicates: "has unpaired electrons", "resembles nucleobases".
+    """Weak classes that a system belongs to, as predicates: "has unpaired electrons", "resembles nucleobases".
 
     Args:
         uncertainty: of the model.

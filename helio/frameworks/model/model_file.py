@@ -184,7 +184,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 @dataclass(frozen=True)
 class _Record:
-    """What the header holds, besides kind, format and checksum."""
+    """Contents of the header, besides kind, format and checksum."""
 
     name: str
     settings: dict[str, dict[str, Any]]
