@@ -8,7 +8,7 @@ from helio.analyse.analysis import Analysis
 from helio.analyse.frames import Frames
 from helio.analyse.observable import Curve, Observable, Value
 from helio.analyse.segments import waters
-from helio.analyse.statistics import Blocks, mean_and_error
+from helio.analyse.statistics import Blocks, few_notes, mean_and_error
 from helio.errors import HelioError
 from helio.files.trajectory import ENERGY
 
@@ -54,8 +54,11 @@ def charges(frames: Frames) -> Observable:
         title="Charges, Hirshfeld ratios and energy terms",
         values=tuple(values + energy_values),
         curves=tuple(curves + energy_curves),
-        notes=(f"{len(frames)} frames; energies relative to their mean in the figure.",) if terms else
-        (f"{len(frames)} frames.",),
+        notes=(
+            f"{len(frames)} frames; energies relative to their mean in the figure." if terms else
+            f"{len(frames)} frames.",
+            *few_notes(column for array in [*series.values(), energies] for column in array.T),
+        ),
         method="As the model predicted them along the run; means over the atoms of an element, sums over a residue.",
         runs=(frames.label,),
     )  # fmt: skip

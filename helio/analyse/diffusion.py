@@ -15,6 +15,7 @@ from helio.analyse.analysis import Analysis
 from helio.analyse.frames import Frames
 from helio.analyse.molecule_kinds import MoleculeKind, molecule_kinds
 from helio.analyse.observable import Curve, Observable, Value
+from helio.analyse.statistics import spread_error
 from helio.analyse.unwrapping import Reader, centers, particle_series, whole_positions
 from helio.errors import HelioError
 
@@ -66,7 +67,9 @@ def diffusion(
             )
         estimate = _slope(times[inside], samples[:, inside])
         # A^2/ps is 1e-8 m^2/s.
-        values.append(Value(f"diffusion of {kind.formula}", 5 * estimate.mean(), 5 * _standard(estimate), "1e-9 m²/s"))
+        values.append(
+            Value(f"diffusion of {kind.formula}", 5 * estimate.mean(), 5 * float(spread_error(estimate)), "1e-9 m²/s")
+        )
         curves += _curves(kind, times, samples, inside, estimate.mean())
         notes.append(
             f"{kind.formula}: line fitted from {begin:.3g} to {end:.3g} ps"
@@ -179,15 +182,11 @@ def _slope(times: np.ndarray, samples: np.ndarray) -> np.ndarray:
     return samples @ centered / (centered @ centered)
 
 
-def _standard(estimates: np.ndarray) -> float:
-    return float(estimates.std(ddof=1) / np.sqrt(len(estimates)))
-
-
 def _curves(
     kind: MoleculeKind, times: np.ndarray, samples: np.ndarray, inside: np.ndarray, slope: float
 ) -> list[Curve]:
     labels = ("t (ps)", "mean squared displacement (Å²)")
-    mean, error = 3 * samples.mean(axis=0), 3 * samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
+    mean, error = 3 * samples.mean(axis=0), 3 * spread_error(samples)
     window = times[inside]
     line = mean[inside].mean() + 3 * slope * (window - window.mean())
     return [

@@ -7,6 +7,7 @@ import numpy as np
 from helio.analyse.analysis import Analysis
 from helio.analyse.frames import Frames
 from helio.analyse.observable import Curve, Observable, Value
+from helio.analyse.relaxation import relaxation_ps
 from helio.analyse.series import Equilibrated, drift, equilibrated, time_curves
 from helio.analyse.statistics import FEW, FEW_NOTE
 from helio.errors import HelioError
@@ -39,7 +40,7 @@ def energies(frames: Frames) -> Observable:
             f"the log of {frames.label} has too few rows for this analysis: {len(times)}, at least 10 are needed"
         )
     chosen = _chosen(log)
-    parts = {column: equilibrated(log[column]) for column in chosen}
+    parts = {column: equilibrated(log[column], times, relaxation=relaxation_ps(frames, column)) for column in chosen}
     values = [parts[column].value(words, unit, times) for column, (words, unit) in chosen.items()]
     curves = [
         c

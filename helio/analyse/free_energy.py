@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from helio.analyse.statistics import spread_error
+
 _PARTS = 10
 
 
@@ -35,4 +37,4 @@ def _error(x: np.ndarray, y: np.ndarray, x_edges: np.ndarray, y_edges: np.ndarra
         return np.full((len(y_edges) - 1, len(x_edges) - 1), np.nan)
     parts = zip(np.array_split(x, _PARTS), np.array_split(y, _PARTS), strict=True)
     shares = np.stack([_share(*part, x_edges, y_edges) for part in parts])
-    return shares.std(axis=0, ddof=1) / np.sqrt(_PARTS)
+    return spread_error(shares)

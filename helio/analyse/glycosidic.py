@@ -11,7 +11,7 @@ from helio.analyse.frames import Frames
 from helio.analyse.observable import Observable
 from helio.analyse.sugars import find_glycosidic_bonds, glycosidic_bonds
 from helio.analyse.temperature import common_temperature
-from helio.analyse.torsions import free_energy_map, populations, torsion_pairs
+from helio.analyse.torsions import free_energy_map, population_notes, populations, torsion_pairs
 
 # In degrees, of either torsion; trans goes on beyond 180.
 BASINS: dict[str, tuple[float, float]] = {"g+": (0.0, 120.0), "t": (120.0, 240.0), "g-": (-120.0, 0.0)}
@@ -53,6 +53,7 @@ def glycosidic(runs: Frames | Sequence[Frames], *, bins: int = 36, temperature_K
             note,
             f"{len(phi)} frames, bins of {360 / bins:g}°; zero is the lowest bin.",
             "Basins are thirds of the circle for phi and for psi: g+ 0 to 120°, t 120 to 240°, g- -120 to 0°.",
+            *population_notes(series),
         ),
         method="phi is O5-C1-O-Cx and psi is C1-O-Cx-C(x-1), as in IUPAC-IUB, Eur. J. Biochem. 131, 5 (1983).",
         runs=tuple(frames.label for frames in trajectories),

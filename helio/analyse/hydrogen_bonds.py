@@ -10,7 +10,7 @@ from helio.analyse.analysis import Analysis
 from helio.analyse.frames import Frames
 from helio.analyse.observable import Curve, Observable, Value
 from helio.analyse.segments import solute, waters
-from helio.analyse.statistics import mean_and_error
+from helio.analyse.statistics import few_notes, mean_and_error
 from helio.errors import HelioError
 
 # N, O, F, S, Cl carry hydrogens that are donated and take them up, but a nitrogen with four bonds does not.
@@ -70,6 +70,7 @@ def hydrogen_bonds(frames: Frames, *, distance_A: float = 3.5, angle_deg: float 
         notes=(
             f"{len(frames)} frames; the solute has {len(own.hydrogens)} polar hydrogens and {len(own.acceptors)} "
             f"acceptors, there are {len(water.acceptors)} waters.",
+            *few_notes(series.values()),
         ),
         method=f"D-H...A with D-A within {distance_A:g} Å and an angle at H of at least {angle_deg:g}°.",
         runs=(frames.label,),

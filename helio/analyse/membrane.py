@@ -18,7 +18,7 @@ from helio.analyse.frames import Frames
 from helio.analyse.lipids import Tail, tails
 from helio.analyse.observable import Curve, Observable, Value
 from helio.analyse.segments import waters
-from helio.analyse.statistics import Blocks, mean_and_error
+from helio.analyse.statistics import Blocks, few_notes, mean_and_error, spread_error
 from helio.errors import HelioError
 
 # The maximum of the density is that of a parabola through the bins within this distance (A) of the highest one.
@@ -84,7 +84,7 @@ def membrane(frames: Frames, *, width_A: float = 0.5) -> Observable:
         notes=(
             f"{len(frames)} frames; {bilayer.lipids} lipids with tails, {bilayer.upper} in the upper leaflet.",
             "Electrons are those of neutral atoms; errors of order parameters are from the spread between lipids.",
-            *density.notes(),
+            *dict.fromkeys((*density.notes(), *few_notes([per_lipid]))),
         ),
         method="Normal along z; -S_CD = -<3 cos²θ - 1>/2 of C-H bonds.",
         runs=(frames.label,),
@@ -202,9 +202,7 @@ def _formula(hydrogens: tuple[int, ...]) -> str:
 
 def _mean_of_lipids(each: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean over the first axis, and its error; NaN for one lipid."""
-    if len(each) < 2:
-        return each.mean(axis=0), np.full(each.shape[1:], np.nan)
-    return each.mean(axis=0), each.std(axis=0, ddof=1) / np.sqrt(len(each))
+    return each.mean(axis=0), spread_error(each)
 
 
 def _density_curves(names: list[str], density: Blocks, edges: np.ndarray) -> list[Curve]:

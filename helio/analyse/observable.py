@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from helio.analyse.statistics import spread_error
 from helio.errors import HelioError
 
 
@@ -84,7 +85,8 @@ class Observable:
 def combine(observables: Sequence[Observable]) -> Observable:
     """The mean of one observable over several runs, its errors from the spread between them.
 
-    With R runs the error is the standard deviation of the runs' results divided by sqrt(R). Numbers, curves and maps
+    With R runs the error is the standard deviation of the runs' results divided by sqrt(R), times Student's factor for
+    so few (`spread_error`). Numbers, curves and maps
     that not all of the runs have are left out. Curves are brought to the x of the first run where all have it.
 
     Raises:
@@ -123,7 +125,7 @@ def _has(items: tuple[Value, ...] | tuple[Curve, ...], item: Value | Curve) -> b
 
 def _mean(results: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     array = np.stack(results)
-    return array.mean(axis=0), array.std(axis=0, ddof=1) / np.sqrt(len(array))
+    return array.mean(axis=0), spread_error(array)
 
 
 def _mean_value(same: list[Value]) -> Value:

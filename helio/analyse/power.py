@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from helio.analyse.statistics import spread_error
 from helio.errors import HelioError
 
 SPEED_OF_LIGHT = 0.0299792458  # cm/ps, exact
@@ -85,7 +86,4 @@ def window_error(spectra: np.ndarray) -> np.ndarray:
 
     Hann windows that overlap by half are nearly independent: their spectra have a correlation of 1/36 (Welch).
     """
-    count = len(spectra)
-    if count < 2:
-        return np.full(spectra.shape[1], np.nan)
-    return spectra.std(axis=0, ddof=1) * np.sqrt((1 + 2 / 36) / count)
+    return spread_error(spectra) * np.sqrt(1 + 2 / 36)

@@ -11,7 +11,7 @@ from helio.analyse.backbone import backbone, find_backbone
 from helio.analyse.frames import Frames
 from helio.analyse.observable import Observable
 from helio.analyse.temperature import common_temperature
-from helio.analyse.torsions import free_energy_map, populations, torsion_pairs
+from helio.analyse.torsions import free_energy_map, population_notes, populations, torsion_pairs
 from helio.errors import HelioError
 
 # In degrees: phi from, to, psi from, to, going on beyond 180. Those of Best, Buchete and Hummer, Biophys. J. 95, L07
@@ -61,7 +61,11 @@ def ramachandran(
         title="Ramachandran maps",
         values=populations(series),
         maps=tuple(maps),
-        notes=(note, f"{len(phi)} frames, {len(torsions)} residues, bins of {360 / bins:g}°; zero is the lowest bin."),
+        notes=(
+            note,
+            f"{len(phi)} frames, {len(torsions)} residues, bins of {360 / bins:g}°; zero is the lowest bin.",
+            *population_notes(series),
+        ),
         method="Torsions C-N-CA-C and N-CA-C-N; basins after Best, Buchete and Hummer, Biophys. J. 95, L07 (2008).",
         runs=tuple(frames.label for frames in trajectories),
     )

@@ -10,7 +10,7 @@ from helio.analyse.analysis import Analysis
 from helio.analyse.frames import Frames, open_frames
 from helio.analyse.observable import Curve, Observable, Value
 from helio.analyse.segments import has_solute, segments, series_of
-from helio.analyse.statistics import blocked_error, mean_and_error
+from helio.analyse.statistics import correlated_error, few_notes, mean_and_error
 from helio.analyse.superposition import mean_structure, rmsd, superposed
 from helio.errors import HelioError
 
@@ -52,6 +52,7 @@ def structural_change(frames: Frames, *, reference: str | None = None) -> Observ
         notes=(
             f"{len(frames)} frames; RMSD from {whence}; heavy atoms: {counts}.",
             f"RMSD(t, t + dt): up to {_STARTS} start times for each delay, delays of up to half the time.",
+            *few_notes(curve.y for curve in curves if curve.x_label == "time (ps)"),
         ),
         method="Superposition as in Kabsch, Acta Cryst. A 32, 922 (1976); RMSF about the mean structure.",
         runs=(frames.label,),
@@ -73,7 +74,7 @@ def rmsd_between_times(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
         found = rmsd(positions[:-delay:every], positions[delay::every])
         means[i] = found.mean()
         if len(found) >= 4:
-            errors[i] = blocked_error(found)
+            errors[i] = correlated_error(found)
     return delays, means, errors
 
 
@@ -129,7 +130,7 @@ def _root_mean(squared: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     found = np.sqrt(squared.mean(axis=0))
     if len(squared) < 4:
         return found, np.full(np.shape(found), np.nan)
-    return found, blocked_error(squared) / np.maximum(2 * found, 1e-12)
+    return found, correlated_error(squared) / np.maximum(2 * found, 1e-12)
 
 
 def _by_residue(

@@ -17,7 +17,7 @@ from helio.analyse.analysis import Analysis
 from helio.analyse.backbone import BackboneResidue, backbone, find_backbone
 from helio.analyse.frames import Frames
 from helio.analyse.observable import Curve, Map, Observable, Value
-from helio.analyse.statistics import mean_and_error
+from helio.analyse.statistics import few_notes, mean_and_error
 from helio.errors import HelioError
 
 # Kabsch and Sander, Biopolymers 22, 2577 (1983): E = q1 q2 f (1/r_ON + 1/r_CH - 1/r_OH - 1/r_CN) below -0.5 kcal/mol.
@@ -81,7 +81,7 @@ def secondary_structure(frames: Frames) -> Observable:
         values=tuple(values),
         curves=tuple(curves),
         maps=tuple(maps),
-        notes=tuple(notes),
+        notes=(*notes, *few_notes(curve.y for curve in curves if curve.x_label == "time (ps)")),
         method="DSSP and hydrogen bonds as in Kabsch and Sander, Biopolymers 22, 2577 (1983), with MDAnalysis.",
         runs=(frames.label,),
     )

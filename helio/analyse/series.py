@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from helio.analyse.observable import Curve, Value
+from helio.analyse.relaxation import most_samples
 from helio.analyse.statistics import equilibration, mean_and_error
 
 _POINTS = 1_000  # drawn of one curve
 _SAMPLES = 10_000  # looked at for equilibrium
+DRIFTING = "The mean rests on less than the last half of the run, which drifts before: it means little."
 
 
 @dataclass(frozen=True)
@@ -24,16 +26,22 @@ class Equilibrated:
 
     def value(self, name: str, unit: str, times_ps: np.ndarray) -> Value:
         """As a number of an observable, with a note on the part; `times_ps` are those of the series."""
-        note = f"from {times_ps[self.begin]:.4g} ps on, {self.samples:.0f} independent samples"
+        samples = f"{self.samples:.0f} independent samples" if self.samples >= 2 else "no two independent samples"
+        note = f"from {times_ps[self.begin]:.4g} ps on, {samples}"
         return Value(name, self.mean, self.error, unit, note)
 
 
-def equilibrated(series: np.ndarray) -> Equilibrated:
-    """Average over the part of a series (T,) that is in equilibrium (`statistics.equilibration`)."""
+def equilibrated(series: np.ndarray, times_ps: np.ndarray, *, relaxation: float = 0.0) -> Equilibrated:
+    """Average over the part of a series (T,) at times (T,) that is in equilibrium (`statistics.equilibration`).
+
+    `relaxation` is the time in ps in which thermostat or barostat bring the quantity to its mean (`relaxation_ps`).
+    """
     few = thinned(series, _SAMPLES)
-    begin, g = equilibration(few)
-    mean, error = mean_and_error(few[begin:])
-    return Equilibrated(begin * len(series) // len(few), mean, error, (len(few) - begin) / g)
+    start, g = equilibration(few)
+    begin = start * len(series) // len(few)
+    most = most_samples(float(times_ps[-1] - times_ps[begin]), relaxation)
+    mean, error = mean_and_error(few[start:], most_samples=most)
+    return Equilibrated(begin, mean, error, min((len(few) - start) / g, most))
 
 
 def thinned(series: np.ndarray, most: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from helio.analyse.frames import Frames
 from helio.analyse.free_energy import free_energy
 from helio.analyse.observable import Map, Value
-from helio.analyse.statistics import mean_and_error
+from helio.analyse.statistics import few_notes, mean_and_error, spread_error
 from helio.errors import HelioError
 from helio.units import BOLTZMANN, KCAL_PER_MOL
 
@@ -55,6 +55,11 @@ def populations(series: Mapping[str, Sequence[np.ndarray]]) -> tuple[Value, ...]
     for name, runs in series.items():
         means = np.array([run.mean() for run in runs])
         mean = float(means.mean())
-        error = mean_and_error(runs[0])[1] if len(runs) == 1 else float(means.std(ddof=1) / np.sqrt(len(runs)))
+        error = mean_and_error(runs[0])[1] if len(runs) == 1 else float(spread_error(means))
         values.append(Value(name, mean, error if 0 < mean < 1 else float("nan"), note="population"))
     return tuple(values)
+
+
+def population_notes(series: Mapping[str, Sequence[np.ndarray]]) -> tuple[str, ...]:
+    """A sentence where a population of one run rests on few changes."""
+    return few_notes(runs[0] for runs in series.values() if len(runs) == 1)

@@ -15,7 +15,7 @@ import numpy as np
 from helio.analyse.analysis import Analysis
 from helio.analyse.frames import Frames
 from helio.analyse.observable import Curve, Observable, Value
-from helio.analyse.statistics import equilibration
+from helio.analyse.statistics import equilibration, spread_error
 from helio.errors import HelioError
 
 _BOLTZMANN_J = 1.380649e-23  # J/K, exact in the SI
@@ -102,7 +102,7 @@ def _traceless(log: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _mean(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return samples.mean(axis=0), samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
+    return samples.mean(axis=0), spread_error(samples)
 
 
 def _curves(times: np.ndarray, samples: np.ndarray, mean: np.ndarray, error: np.ndarray) -> tuple[Curve, ...]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import norm
+from scipy.stats import t as student_t
 
 from helio.analyse import Curve, Map, Observable, Value, combine
 from helio.analyse.reference import read_reference, with_reference
@@ -34,7 +36,7 @@ def result(shift: float, label: str = "a") -> Observable:
 def test_runs_are_averaged() -> None:
     shifts = np.array([0.0, 1.0, 5.0])
     found = combine([result(shift, name) for shift, name in zip(shifts, "abc", strict=True)])
-    error = shifts.std(ddof=1) / np.sqrt(3)
+    error = shifts.std(ddof=1) / np.sqrt(3) * student_t.ppf(norm.cdf(1), 2)
     assert found.value("size").value == pytest.approx(7) and found.value("size").error == pytest.approx(error)
     np.testing.assert_allclose(found.curve("line").y, X + 2)
     np.testing.assert_allclose(np.asarray(found.curve("line").error), error)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from helio.analyse.statistics import Blocks, blocked_error, bootstrap, equilibration, inefficiency, mean_and_error
+from helio.analyse.statistics import Blocks, bootstrap, correlated_error, equilibration, inefficiency, mean_and_error
 
 RHO = 0.9  # x' = RHO x + noise: g = (1 + RHO) / (1 - RHO) = 19
 
@@ -36,7 +36,7 @@ def test_errors_are_those_of_the_means(count: int) -> None:
     np.testing.assert_allclose(blocks.mean(), series.mean(axis=0), atol=1e-12)
     assert single[:, 1].mean() == pytest.approx(exact, rel=0.1)
     assert blocks.error().mean() == pytest.approx(exact, rel=0.15)
-    assert blocked_error(series).mean() == pytest.approx(exact, rel=0.15)
+    assert correlated_error(series).mean() == pytest.approx(exact, rel=0.15)
     assert np.std(single[:, 0] / single[:, 1]) == pytest.approx(1, abs=0.2)
 
 

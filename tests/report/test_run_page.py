@@ -189,7 +189,7 @@ def test_several_runs_are_compared(page: Callable[..., Page], make_run, monkeypa
     cells = [html.unescape(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", made.text)]
     at = cells.index("mean of the runs")
     assert cells[at - 2 : at] == ["first", "second"]
-    assert cells[at + 2 : at + 6] == ["slope", "1.00 ± 0.10", "3.00 ± 0.10", "2.0 ± 1.0"]
+    assert cells[at + 2 : at + 6] == ["slope", "1.00 ± 0.10", "3.00 ± 0.10", "2.0 ± 1.8"]
     assert len(made.all("canvas")) == 2 and "first and second" in made.text
     assert made.saved("temperature_K-second.csv") and made.saved("slope-1-second.csv")
     other = page(make_run("third", water), make_run("fourth", water, temperature=500.0))

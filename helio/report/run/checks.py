@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,17 +11,18 @@ import numpy as np
 from ase.data import chemical_symbols, covalent_radii
 
 from helio.analyse import Frames
+from helio.analyse.run_settings import settings_of
+from helio.analyse.statistics import student
 from helio.report.page.scene import REACH
 from helio.report.run.course import Course
-from helio.report.run.settings import settings_of
-from helio.report.run.words import time, with_error
+from helio.report.run.words import listed, time, with_error
 from helio.units import BOLTZMANN
 
 Level = Literal["good", "open", "bad"]
 # A drift of the conserved quantity that would heat the atoms, were it not for a thermostat, by this many K in a ns.
 _HEATING = 10.0
 _FELT = 0.5  # K in all, below which a slope of a short run is not told from slow fluctuations
-_SIGNIFICANT = 3.0  # standard errors
+_SIGNIFICANT = 3.0  # standard errors of many samples, and as rare a chance with few
 _OFF_TEMPERATURE = 0.01  # share of the temperature asked for, besides being significant
 _ENOUGH = 20  # independent samples, below which a mean has no trustworthy error
 _SETTLED = ("potential_eV", "total_eV", "density_g_per_cm3", "volume_A3", "temperature_K")
@@ -38,14 +40,22 @@ class Verdict:
 
 def checks(frames: Frames, courses: dict[str, Course]) -> list[Verdict]:
     """All checks that the run allows, the worst first."""
-    found = [*_ending(frames), *_drift(frames, courses), *_temperature(courses), *_equilibrium(courses)]
+    found = [
+        *_left_out(frames),
+        *_ending(frames),
+        *_drift(frames, courses),
+        *_temperature(courses),
+        *_equilibrium(courses),
+    ]
     found += [*_bonds(frames), *_certainty(frames)]
     return sorted(found, key=lambda verdict: ("bad", "open", "good").index(verdict.level))
 
 
+def _left_out(frames: Frames) -> list[Verdict]:
+    return [] if frames.note is None else [Verdict("open", "Atoms", f"{frames.note}.")]
+
+
 def _ending(frames: Frames) -> list[Verdict]:
-    if frames.note is not None:
-        return [Verdict("open", "Atoms", f"{frames.note}.")]
     if frames.attention is not None:
         return [Verdict("bad", "End", f"{frames.attention}.")]
     if frames.run is None or not frames.log or frames.end_ps is not None:
@@ -66,16 +76,16 @@ def _drift(frames: Frames, courses: dict[str, Course]) -> list[Verdict]:
         return []
     # While the temperature changes, so does the error of a time step, which is no drift.
     begin = courses["temperature_K"].settled if "temperature_K" in courses else 0
-    slope, error = course.slope(begin)
-    if not np.isfinite(slope):
+    slope, error, samples = course.slope(begin)
+    if not np.isfinite(error):
         return [Verdict("open", "Drift", "The log is too short to see a drift of the conserved quantity.")]
     atoms = len(frames.universe.atoms)
     per_atom = f"{with_error(1e6 * slope / atoms, 1e6 * error / atoms)} meV per atom and ns"
     kelvin = 1000 / (3 * atoms * BOLTZMANN)  # per ns, of a slope in eV/ps: harmonic atoms hold 3 k T each
-    heating, unsure = abs(slope) * kelvin, _SIGNIFICANT * error * kelvin
+    heating, unsure = abs(slope) * kelvin, _surely(samples) * error * kelvin
     felt = heating * (course.times[-1] - course.times[begin]) / 1000 >= _FELT
     text = f"The conserved quantity drifts by {per_atom}, worth {heating:.0f} K per ns"
-    if heating > max(_HEATING, unsure) and felt:
+    if heating > max(_HEATING, unsure) and felt and course.goes_on(begin):
         return [Verdict("bad", "Drift", f"{text}: take a shorter time step.")]
     if max(heating, unsure) > _HEATING:
         return [Verdict("open", "Drift", f"{text}; in equilibrium the run is too short to tell this from chance.")]
@@ -88,20 +98,29 @@ def _temperature(courses: dict[str, Course]) -> list[Verdict]:
         return []
     asked, (mean, error) = float(course.target[0]), course.mean
     text = f"The mean temperature is {with_error(mean, error)} K, asked for were {asked:g} K."
+    if np.isfinite(error) and abs(mean - asked) > max(error * _surely(course.independent), _OFF_TEMPERATURE * asked):
+        return [Verdict("bad", "Temperature", text)]
     if course.independent < _ENOUGH or not np.isfinite(error):
-        return [Verdict("open", "Temperature", f"{text} The run is too short to judge it{_for(course)}.")]
-    off = abs(mean - asked) > max(_SIGNIFICANT * error, _OFF_TEMPERATURE * asked)
-    return [Verdict("bad" if off else "good", "Temperature", text)]
+        return [Verdict("open", "Temperature", f"{text} The run is too short to judge it{_needs([course])}.")]
+    return [Verdict("good", "Temperature", text)]
 
 
-def _for(course: Course) -> str:
-    return f" (the thermostat needs about {time(course.memory_ps)})" if course.memory_ps > 0 else ""
+def _surely(samples: float) -> float:
+    """How many of its errors a mean of so many independent samples is off by in 3 of 1,000 cases."""
+    return float(student(samples, _SIGNIFICANT) / student(samples))
+
+
+def _needs(courses: Iterable[Course]) -> str:
+    """How long thermostat and barostat of some quantities take, in brackets; empty where nothing is known."""
+    times = {"barostat" if course.boxed else "thermostat": course.relaxation_ps for course in courses}
+    words = [f"the {name} needs about {time(value)}" for name, value in sorted(times.items()) if value > 0]
+    return f" ({', '.join(words)})" if words else ""
 
 
 def _equilibrium(courses: dict[str, Course]) -> list[Verdict]:
     shown = [course for name in _SETTLED if (course := courses.get(name)) is not None]
     # Without a thermostat the total energy is conserved and settles nowhere.
-    shown = [course for course in shown if course.quantity.column != "total_eV" or course.memory_ps > 0]
+    shown = [course for course in shown if course.quantity.column != "total_eV" or course.relaxation_ps > 0]
     shown = [course for course in shown if course.target is None or np.ptp(course.target) == 0]
     if not shown:
         return []
@@ -109,16 +128,18 @@ def _equilibrium(courses: dict[str, Course]) -> list[Verdict]:
     for course in shown:
         begin = course.times[course.settled] - course.times[0]
         first = max(first, begin)
-        long_enough = course.times[-1] - course.times[0] >= 2 * _ENOUGH * course.memory_ps
+        long_enough = course.times[-1] - course.times[0] >= 2 * _ENOUGH * course.relaxation_ps
         if course.settled > len(course.values) / 2 and long_enough:
             late.append(f"{course.quantity.title.lower()} (from {time(begin)})")
         elif course.independent < _ENOUGH:
-            few.append(f"{course.quantity.title.lower()} (worth {course.independent:.0f} independent values)")
+            few.append(course)
     if late:
-        text = f"Not reached in the first half of the run by {', '.join(late)}: means of these mean little."
+        text = f"Not reached in the first half of the run by {listed(late)}: means of these mean little."
         return [Verdict("bad", "Equilibrium", text)]
     if few:
-        return [Verdict("open", "Equilibrium", f"The run is too short to tell for {', '.join(few)}.")]
+        names = listed([course.quantity.title.lower() for course in few])
+        text = f"The run is too short to tell: it holds fewer than {_ENOUGH} independent values of {names}"
+        return [Verdict("open", "Equilibrium", f"{text}{_needs(few)}.")]
     text = f"Reached: the first {time(first)} are left out of means." if first else "Reached from the start."
     return [Verdict("good", "Equilibrium", text)]
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
 from helio.analyse import Frames
-from helio.analyse.statistics import equilibration, inefficiency, mean_and_error
-from helio.report.run.settings import settings_of
+from helio.analyse.relaxation import most_samples, relaxation_ps
+from helio.analyse.run_settings import settings_of
+from helio.analyse.series import Equilibrated, equilibrated
+from helio.analyse.statistics import inefficiency, student
+
+_LINE = 2  # numbers that a line takes from a series
 
 
 @dataclass(frozen=True)
@@ -46,49 +51,63 @@ class Course:
     times: np.ndarray  # (T,) ps
     values: np.ndarray  # (T,)
     target: np.ndarray | None  # (T,), what was asked for
-    memory_ps: float = 0.0  # time in which the thermostat or barostat brings the quantity to its mean
+    relaxation_ps: float = 0.0  # time in which thermostat or barostat bring the quantity to its mean
 
     @cached_property
+    def _part(self) -> Equilibrated:
+        return equilibrated(self.values, self.times, relaxation=self.relaxation_ps)
+
+    @property
+    def boxed(self) -> bool:
+        """Whether it is the box, which the barostat moves."""
+        return self.quantity.unit in ("g/cm³", "Å³", "Å")
+
+    @property
     def settled(self) -> int:
         """The row from which the quantity is taken to be in equilibrium."""
-        return equilibration(self.values)[0] if len(self.values) >= 20 else 0
+        return self._part.begin
 
-    @cached_property
+    @property
     def mean(self) -> tuple[float, float]:
-        """Mean and standard error from there on, which is that of the independent samples."""
-        rest = self.values[self.settled :]
-        mean, error = mean_and_error(rest)
-        by_rows = len(rest) / inefficiency(rest)
-        return mean, error * float(np.sqrt(by_rows / self.independent)) if self.independent > 0 else float("nan")
+        """Mean and standard error from there on; the error is NaN where there are no two independent samples."""
+        return self._part.mean, self._part.error
 
     @property
     def fluctuation(self) -> float:
         """Standard deviation from there on."""
         return float(np.std(self.values[self.settled :]))
 
-    @cached_property
+    @property
     def independent(self) -> float:
-        """How many independent samples the rows from there on are worth.
+        """How many independent samples the rows from there on are worth."""
+        return self._part.samples
 
-        A run that is not many times longer than the time of its thermostat or barostat shows too little of how slowly
-        the quantity changes: it holds one sample for each two of those times at most.
+    def slope(self, begin: int) -> tuple[float, float, float]:
+        """Per ps, by least squares, from row `begin` on, its standard error, and how many samples that rests on.
+
+        The error is NaN where the rows are not worth more than two independent samples beyond the two of the line.
         """
-        rest = self.values[self.settled :]
-        samples = len(rest) / inefficiency(rest)
-        if self.memory_ps <= 0:
-            return samples
-        return min(samples, float(self.times[-1] - self.times[self.settled]) / (2 * self.memory_ps))
-
-    def slope(self, begin: int) -> tuple[float, float]:
-        """Per ps, by least squares, from row `begin` on, and its standard error for correlated rows."""
         times, values = self.times[begin:], self.values[begin:]
         if len(values) < 4 or np.ptp(times) == 0:
-            return float("nan"), float("nan")
+            return float("nan"), float("nan"), 0.0
         times = times - times.mean()
         spread = float(times @ times)
         slope = float(times @ values) / spread
         rest = values - values.mean() - slope * times
-        return slope, float(np.sqrt(inefficiency(rest) * (rest @ rest) / (len(rest) - 2) / spread))
+        g = inefficiency(rest)
+        samples = min(len(rest) / g, most_samples(float(np.ptp(times)), self.relaxation_ps))
+        if samples <= _LINE + 1:
+            return slope, float("nan"), 0.0
+        variance = (rest @ rest) / len(rest) * samples / (samples - _LINE)
+        own = samples - _LINE + 1  # as of a mean, which takes one number
+        return slope, float(np.sqrt(len(rest) / samples * variance / spread) * student(own)), own
+
+    def goes_on(self, begin: int) -> bool:
+        """Whether the slope from row `begin` on has one sign in each third: a slow wander has not, a drift has."""
+        edges = np.linspace(begin, len(self.values), 4).astype(int)
+        thirds = [replace(self, times=self.times[i:j], values=self.values[i:j]) for i, j in pairwise(edges)]
+        signs = {np.sign(third.slope(0)[0]) for third in thirds}
+        return signs in ({1.0}, {-1.0})
 
     def running_mean(self, share: float = 0.05) -> np.ndarray:
         """Means over windows of that share of the run about each row, shorter at the ends (T,)."""
@@ -120,8 +139,8 @@ def courses(frames: Frames) -> dict[str, Course]:
         ):
             continue
         target = _target(asked, quantity, times[known])
-        memory = _memory(asked, quantity.column)
-        found[quantity.column] = Course(quantity, times[known], values[known], target, memory)
+        relaxation = relaxation_ps(frames, quantity.column)
+        found[quantity.column] = Course(quantity, times[known], values[known], target, relaxation)
     return found
 
 
@@ -130,23 +149,6 @@ def _terms(log: dict[str, np.ndarray]) -> list[Quantity]:
     known = {quantity.column for quantity in QUANTITIES}
     columns = [name for name in log if name.endswith("_eV") and name not in known and "uncertainty" not in name]
     return [Quantity(name, f"{name.removesuffix('_eV').capitalize()} energy", "eV", drawn=False) for name in columns]
-
-
-def _memory(asked: dict, column: str) -> float:
-    """Time in ps in which the surroundings bring a quantity back to its mean; 0 where nothing is known.
-
-    A thermostat acts on the kinetic energy, which holds about half of the energy that it has to change: Langevin's of
-    friction gamma in 1 / gamma, the others in twice their relaxation time.
-    """
-    ensemble = asked.get("ensemble")
-    if column in ("density_g_per_cm3", "volume_A3") or column.startswith("cell_"):
-        return asked.get("pressure_relaxation_time", 0.0) / 1000 if ensemble == "npt" else 0.0
-    heat = column.endswith("_eV") and column != "conserved_eV"
-    if ensemble not in ("nvt", "npt") or not (heat or column == "temperature_K"):
-        return 0.0
-    if asked.get("thermostat", "langevin") == "langevin":
-        return 1 / asked.get("friction", 1.0)
-    return 2 * asked.get("relaxation_time", 0.0) / 1000
 
 
 def _target(asked: dict, quantity: Quantity, times: np.ndarray) -> np.ndarray | None:

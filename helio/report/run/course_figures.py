@@ -95,7 +95,7 @@ def course_table(courses: Mapping[str, Course]) -> str:
     """HTML of the numbers of one run."""
     rows = []
     for course in courses.values():
-        quantity, (slope, error) = course.quantity, course.slope(course.settled)
+        quantity, (slope, error, _) = course.quantity, course.slope(course.settled)
         rows.append([
             quantity.title,
             quantity.unit,

@@ -9,8 +9,8 @@ import numpy as np
 
 from helio import __version__
 from helio.analyse import Frames
+from helio.analyse.run_settings import settings_of
 from helio.files.trajectory import open_trajectory
-from helio.report.run.settings import settings_of
 from helio.report.run.words import composition, composition_html, time
 
 _ENSEMBLES = {"nve": "NVE", "nvt": "NVT", "npt": "NpT"}

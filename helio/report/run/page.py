@@ -14,6 +14,7 @@ from helio.report.run.comparison import about_all
 from helio.report.run.facts import foot, lead
 from helio.report.run.reading import alike, read_runs
 from helio.report.run.single import about, settings_section
+from helio.report.run.words import listed
 
 # Of trajectories in a page; figures and tables come on top.
 _TRAJECTORY_BYTES = 6_000_000
@@ -60,4 +61,4 @@ def write_run_report(
 
 
 def _title(labels: list[str]) -> str:
-    return " and ".join([", ".join(labels[:-1]), labels[-1]]) if len(labels) <= 4 else f"{len(labels)} runs"
+    return listed(labels) if len(labels) <= 4 else f"{len(labels)} runs"

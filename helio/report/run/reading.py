@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from helio.analyse import Frames, open_all
+from helio.analyse.run_settings import settings_of
 from helio.report.run.course import Course, courses
 from helio.report.run.scene import Shown, run_scene
-from helio.report.run.settings import settings_of
 
 # In settings of runs that differ by chance and in length alone.
 _IGNORED = ("seed", "steps", "save", "save_every", "log_every", "checkpoint_every", "devices", "kernels")

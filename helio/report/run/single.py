@@ -9,6 +9,7 @@ import ase.io
 import numpy as np
 from ase import Atoms
 
+from helio.analyse.run_settings import settings_of
 from helio.report.page.document import Section, facts
 from helio.report.page.figures import download, image, saving
 from helio.report.page.picture import painted
@@ -17,7 +18,6 @@ from helio.report.run.checks import checks
 from helio.report.run.course_figures import course_figure, course_table
 from helio.report.run.facts import run_facts
 from helio.report.run.reading import Run
-from helio.report.run.settings import settings_of
 
 _STILLS = 6
 _MOST_SAVED = 50_000  # atoms of sampled structures that can be saved from a page

@@ -33,6 +33,11 @@ def time(picoseconds: float) -> str:
     return f"{1000 * picoseconds:.4g} fs"
 
 
+def listed(words: list[str]) -> str:
+    """Words with commas and an "and"."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
 def composition(frames: Frames) -> list[tuple[str, int]]:
     """Formula and number of each kind of molecule, the largest molecules first."""
     atoms = frames.atoms.indices

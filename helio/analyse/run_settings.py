@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from helio.analyse import Frames
+from helio.analyse.frames import Frames
 from helio.files.run_folder import RunFolder
 
 
