@@ -52,6 +52,7 @@ def test_band_of_velocities(dimers: Frames) -> None:
     found = spectrum(dimers, resolution_per_cm=30)
     assert len(found.values) == 1
     assert found.values[0].value == pytest.approx(BAND, abs=1)
+    assert found.values[0].error == pytest.approx(15, rel=0.01)  # half of the resolution
     whole = found.curve("all")
     step = whole.x[1] - whole.x[0]
     assert whole.y.sum() * step == pytest.approx(1, rel=1e-3)

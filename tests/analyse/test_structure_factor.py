@@ -59,6 +59,19 @@ def test_free_molecules_follow_debye(make_frames: Callable[..., Frames]) -> None
         assert np.abs(curve.y - expected).mean() < 0.03
 
 
+def test_lengths_that_cancel_are_not_divided_by(make_frames: Callable[..., Frames]) -> None:
+    """Free atoms as in light water: 1 everywhere over the mean square, on an axis of its own; heavy water as usual."""
+    random = np.random.default_rng(0)
+    atoms = Atoms("H40O20", random.uniform(size=(60, 3)) * 14, cell=[14] * 3, pbc=True)
+    frames = make_frames(atoms, random.uniform(size=(60, 60, 3)) * 14, pairs=NONE)
+    light = structure_factor(frames, highest_per_A=4.0, width_per_A=0.2)
+    assert np.abs(light.curve("neutron").y - 1).max() < 0.2
+    assert light.curve("neutron").y_label != light.curve("X-ray").y_label
+    assert any("deuterated=yes" in note for note in light.notes)
+    heavy = structure_factor(frames, highest_per_A=4.0, width_per_A=0.2, deuterated=True)
+    assert heavy.curve("neutron").y_label == "S(q)" and np.abs(heavy.curve("neutron").y - 1).max() < 0.2
+
+
 def test_needs_a_box_that_is_large_enough(make_frames: Callable[..., Frames]) -> None:
     atoms = Atoms("Ne2", [[0, 0, 0], [0, 0, 1.5]], cell=[3.0] * 3, pbc=True)
     frames = make_frames(atoms, np.repeat(atoms.positions[None], 3, axis=0), pairs=NONE)

@@ -123,6 +123,18 @@ def test_a_run_shorter_than_its_thermostat_raises_no_alarm(make_run) -> None:
     assert found["Equilibrium"][0] == "open"
 
 
+def test_a_short_run_that_is_far_off_raises_one(make_run) -> None:
+    """Twelve picoseconds at twice the temperature: six independent values are enough for that."""
+    hot = ou_temperature(241, 12.0, 1.0, 600, 3)
+    assert verdicts(make_run("hot", molecule("H2O"), log=hot, friction=1.0))["Temperature"][0] == "bad"
+
+
+def test_a_slow_wander_of_the_conserved_quantity_is_no_drift(make_run) -> None:
+    times = np.linspace(0, 200, 2000)
+    log = noisy_log(conserved_eV=1e-2 * np.sin(2 * np.pi * times / 150))
+    assert verdicts(make_run(atoms=molecule("H2O"), log=log))["Drift"][0] == "open"
+
+
 def test_a_long_run_at_the_wrong_temperature_does(make_run) -> None:
     wrong = ou_temperature(4001, 400.0, 1.0, 340, 1)
     assert verdicts(make_run("wrong", molecule("H2O"), log=wrong, friction=1.0))["Temperature"][0] == "bad"

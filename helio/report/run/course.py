@@ -14,6 +14,7 @@ from helio.analyse.run_settings import settings_of
 from helio.analyse.series import Equilibrated, equilibrated
 from helio.analyse.statistics import inefficiency, student
 
+_TERMS = {"zbl_eV": "ZBL"}
 _LINE = 2  # numbers that a line takes from a series
 
 
@@ -148,7 +149,10 @@ def _terms(log: dict[str, np.ndarray]) -> list[Quantity]:
     """The terms of the potential energy, and the kinetic energy."""
     known = {quantity.column for quantity in QUANTITIES}
     columns = [name for name in log if name.endswith("_eV") and name not in known and "uncertainty" not in name]
-    return [Quantity(name, f"{name.removesuffix('_eV').capitalize()} energy", "eV", drawn=False) for name in columns]
+    return [
+        Quantity(name, f"{_TERMS.get(name, name.removesuffix('_eV').capitalize())} energy", "eV", drawn=False)
+        for name in columns
+    ]
 
 
 def _target(asked: dict, quantity: Quantity, times: np.ndarray) -> np.ndarray | None:

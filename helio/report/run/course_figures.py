@@ -94,18 +94,28 @@ def _csv(course: Course) -> str:
 def course_table(courses: Mapping[str, Course]) -> str:
     """HTML of the numbers of one run."""
     rows = []
+    longest = max(course.times[-1] - course.times[0] for course in courses.values())
+    size, unit = (1000.0, "ns") if longest >= 1000 else (1.0, "ps")
     for course in courses.values():
         quantity, (slope, error, _) = course.quantity, course.slope(course.settled)
         rows.append([
             quantity.title,
             quantity.unit,
             with_error(*course.mean),
-            f"{course.fluctuation:.3g}",
-            f"{with_error(1000 * slope, 1000 * error)}",
+            f"{course.fluctuation:.3g}" if course.fluctuation < 1000 else f"{course.fluctuation:.0f}",
+            with_error(size * slope, size * error),
             f"{course.times[course.settled]:.4g}",
-            f"{course.independent:.0f}",
+            f"{course.independent:.0f}" if course.independent >= 2 else "< 2",
         ])  # fmt: skip
-    headings = ["", "unit", "mean ± standard error", "fluctuation", "slope per ns", "settled after (ps)", "independent"]
+    headings = [
+        "",
+        "unit",
+        "mean ± standard error",
+        "fluctuation",
+        f"slope per {unit}",
+        "settled after (ps)",
+        "independent",
+    ]
     return table(headings, rows, numbers=range(2, 7))
 
 

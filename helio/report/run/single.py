@@ -73,7 +73,7 @@ def _course(run: Run) -> str:
         "values). Errors take the correlation of the rows into account."
     )
     if any(course.independent < 10 for course in run.courses.values()):
-        words += " Of fewer than 10 independent values the true error may be twice as large."
+        words += " Of fewer than 10 independent values errors are rough, and of fewer than 2 there are none."
     return f'<div class="plots">{figures}</div>{course_table(run.courses)}<p class="note">{words}</p>'
 
 
