@@ -66,7 +66,7 @@ def import_data(
     group_by: Annotated[
         str | None,
         typer.Option(
-            help="Structures that a training keeps on one side: a key of the files, file, or block:100 for so many neighbours."
+            help="Structures to keep on one side: a key of the files, file, or block:100 for so many neighbours."
         ),
     ] = None,
     keep_duplicates: Annotated[bool, typer.Option("--keep-duplicates", help="Keep equal structures.")] = False,

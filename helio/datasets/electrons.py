@@ -27,7 +27,7 @@ class StatedElectrons:
 
 
 def stated_electrons(atoms: Atoms, charge: float | None = None) -> StatedElectrons:
-    """Charge and spin that `atoms` state; `charge` is that of structures that do not tell, which decides how their spin is read."""
+    """Charge and spin that `atoms` state; `charge` is that of structures that state none, and decides on their spin."""
     try:
         electrons = electrons_of(atoms, check_parity=False)
         told = electrons.charge_source != _UNSTATED

@@ -103,7 +103,7 @@ def _discriminant(cases: Float[np.ndarray, "n F"], usual: Float[np.ndarray, "m F
 def _local_means(
     force_field: ForceField, chosen: Chosen, long_range_cutoff: float, report: Report
 ) -> list[Float[np.ndarray, "n F"]]:
-    """Features of the atoms other than hydrogen of each structure, in the order of the store (those without are left out)."""
+    """Features of the heavy atoms of each structure, in the order of the store; those without any are left out."""
     found: dict[int, np.ndarray] = {}
     for batch, placed in batches(force_field, chosen, long_range_cutoff, LOOKING, report):
         means = np.asarray(jax.device_get(_means(force_field, placed)), np.float64)

@@ -50,7 +50,7 @@ def test_errors_are_those_of_the_means(count: int) -> None:
 
 @pytest.mark.parametrize(("samples", "least"), [(3, 0.54), (5, 0.59), (10, 0.62), (50, 0.63)])
 def test_errors_cover_the_truth_however_few_samples_there_are(samples: int, least: float) -> None:
-    """A mean is within its error in 68 of 100 cases; without Student's factor and the mean's own part it is 40 to 55."""
+    """A mean is within its error in 68 of 100 cases; without Student's factor and the mean's own part, 40 to 55."""
     series = correlated(samples * 19, 5, width=1500)
     blocks = Blocks()
     for row in series:
