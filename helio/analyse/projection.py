@@ -81,7 +81,7 @@ def _checked(arrays: dict[str, np.ndarray]) -> Projection:
     features, samples = len(names), len(np.atleast_1d(arrays["known"]))
     if texts["method"] not in ("pca", "tica", "umap"):
         raise ValueError(f"there is no method {excerpt(texts['method'])}")
-    shapes = {"strengths": (2,), "mean": (features,)}
+    shapes: dict[str, tuple[int, ...]] = {"strengths": (2,), "mean": (features,)}
     if texts["method"] == "umap":
         shapes |= {"known": (samples, features), "places": (samples, 2)}
     else:
