@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Sequence
 
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 3, 80, 80, 40
-_REASON = 200  # characters
+_REASON, _NAME = 200, 60  # characters
 
 
 class HelioError(Exception):
@@ -19,6 +20,12 @@ class HelioError(Exception):
 def excerpt(value: object) -> str:
     """A value as a message quotes it: its `repr`, in which long strings, lists and deep nesting are cut."""
     return _SHORT.repr(value)
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """The first `most` names that a file gives, each cut, and how many more there are."""
+    shown = [name if len(name) <= _NAME else f"{name[:_NAME]}..." for name in names[:most]]
+    return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def reason(error: BaseException) -> str:

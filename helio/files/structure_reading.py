@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from helio.electrons import KEYS, Electrons, electrons_of
-from helio.errors import HelioError
+from helio.errors import HelioError, listed
 from helio.files.ase_formats import (
     ase_structures,
     check_readable,
@@ -71,8 +71,7 @@ class Reading:
             *self.notes,
         ]  # fmt: skip
         if self.unused:
-            more = f" and {len(self.unused) - _LISTED} more" if len(self.unused) > _LISTED else ""
-            parts.append(f"not used: {', '.join(self.unused[:_LISTED])}{more}")
+            parts.append(f"not used: {listed(self.unused, _LISTED)}")
         return f"{self.path.name}: {'; '.join(parts)}"
 
 

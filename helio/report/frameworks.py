@@ -45,8 +45,8 @@ def write_campaign_report(folder: str | Path, out: str | Path) -> Path:
         candidates, known, steps = record.candidates(), record.known_labels(), funnel(record)
         settings, identities = record.settings, record.known()
     valid = passed(candidates, "check")
-    best = _best(valid, identities, settings["rank_by"])
-    stage = "assemble" if settings["relaxation"] == "none" else "relax"
+    best = _best(valid, identities, settings.rank_by)
+    stage = "assemble" if settings.relaxation == "none" else "relax"
     labels = _labels(valid, known)
     sections = [Section("funnel", "What came through", _funnel(steps))]
     if best:
@@ -55,7 +55,7 @@ def write_campaign_report(folder: str | Path, out: str | Path) -> Path:
     if valid:
         sections.append(Section("figures", "Against known frameworks", _distributions(valid, known, labels)))
         sections.append(Section("crystals", "Crystals to save", _crystals(folder, valid, stage)))
-    sections.append(Section("settings", "Settings", facts([(key, html.escape(str(value))) for key, value in settings.items()])))  # fmt: skip  # noqa: E501
+    sections.append(Section("settings", "Settings", facts([(key, html.escape(str(value))) for key, value in settings.model_dump().items()])))  # fmt: skip  # noqa: E501
     lead = f"{len(candidates):,} candidates, {len(valid):,} of them valid"
     write_text(out, document(folder.resolve().name, kind="Campaign for frameworks", lead=lead, sections=sections, foot=foot()))  # fmt: skip  # noqa: E501
     return out

@@ -9,6 +9,7 @@ from ase.data import chemical_symbols
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from helio.errors import listed
 from helio.files.atomic import atomic_path
 from helio.report.parity import check_format
 from helio.train.importing import ImportReport
@@ -27,9 +28,7 @@ def import_notes(report: ImportReport) -> list[str]:
         if file.units is not None:
             lines.append(f"{file.path.name}: {file.units}")
         if file.unused:
-            names = list(file.unused)
-            more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-            lines.append(f"{file.path.name}: not used: {', '.join(names[:_MOST_NAMES])}{more}")
+            lines.append(f"{file.path.name}: not used: {listed(list(file.unused), _MOST_NAMES)}")
         lines += [f"{file.path.name}: left out, the first is {example}" for example in file.problems.values()]
     groups = set().union(*(file.groups for file in report.files))
     if groups:

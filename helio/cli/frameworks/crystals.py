@@ -202,7 +202,7 @@ def campaign(
     if not (folder / "record.sqlite").is_file():
         raise HelioError(f"{folder} holds no campaign: give --samples or --model to start one")
     with Record(folder / "record.sqlite") as record:
-        field = record.settings["relaxation"]
+        field = record.settings.relaxation
     make = None if field == "none" else _calculator(field)
     ended = run(folder, workers=workers, scheduler=dask, retry=retry, calculator=make, report=_Progress())
     _tell_funnel(folder)

@@ -24,14 +24,14 @@ def funnel(record: Record) -> list[Step]:
     steps = [Step("sampled", len(candidates), ())]
     names = {"assemble": "assembled", "relax": "relaxed", "check": "valid"}
     for stage, name in names.items():
-        if stage == "relax" and settings["relaxation"] == "none":
+        if stage == "relax" and settings.relaxation == "none":
             continue
         ended = [candidate.stages[stage] for candidate in candidates if stage in candidate.stages]
         steps.append(Step(name, sum(outcome.outcome == PASSED for outcome in ended), _reasons(ended)))
     valid = passed(candidates, "check")
     new = [candidate for candidate in valid if candidate.identity not in record.known()]
     steps += [Step("new", len(new), ()), Step("unique", len(unique(new)), ())]
-    if settings["screen"]:
+    if settings.screen:
         ended = [candidate.stages["screen"] for candidate in candidates if "screen" in candidate.stages]
         steps.append(Step("screened", sum(outcome.outcome == PASSED for outcome in ended), _reasons(ended)))
     return steps

@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 from helio.errors import HelioError
 from helio.files.json_text import parse_json, parse_object
 from helio.files.sqlite_file import guarded, open_database, reading_database
-from helio.settings.checking import checked_record
+from helio.frameworks.campaign.settings import CampaignSettings
+from helio.settings.checking import checked, checked_record
 
 FORMAT, VERSION = "helio framework campaign", 1
 PASSED, REJECTED, FAILED = "passed", "rejected", "failed"
@@ -101,9 +102,10 @@ class Record:
         self._base.close()
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> CampaignSettings:
         """Of the campaign, as they were given at its start."""
-        return parse_object(self.about.get("settings", ""), f"the settings in {self.path}")
+        values = parse_object(self.about.get("settings", ""), f"the settings in {self.path}")
+        return checked(CampaignSettings, values, f"{self.path}: settings")
 
     @guarded
     def batches(self) -> set[int]:

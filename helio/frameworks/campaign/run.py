@@ -25,7 +25,6 @@ from helio.frameworks.novelty import identities
 from helio.frameworks.store import FrameworkStore
 from helio.frameworks.workers import Failure
 from helio.packages import need
-from helio.settings.checking import checked
 
 # Is told a stage, how many of its candidates are done, and of how many.
 Report = Callable[[str, int, int], None]
@@ -85,7 +84,7 @@ def run(
     if not (folder / "record.sqlite").is_file():
         raise HelioError(f"{folder} holds no campaign: give a store of samples or a model to start one")
     with locked(folder), Record(folder / "record.sqlite") as record, stop_signal() as stop:
-        settings = checked(CampaignSettings, record.settings)
+        settings = record.settings
         _check_packages(settings)
         if retry:
             record.forget_failures()
