@@ -22,6 +22,15 @@ def excerpt(value: object) -> str:
     return _SHORT.repr(value)
 
 
+_SINGULAR = {"": "", "are": "is", "do": "does", "have": "has", "were": "was"}
+
+
+def counted(count: int, noun: str, verb: str = "") -> str:
+    """A number, its noun and perhaps a verb: `counted(n, "dimer", "were")` is "1 dimer was" or "1,200 dimers were"."""
+    words = (noun, _SINGULAR[verb]) if count == 1 else (f"{noun}s", verb)
+    return f"{count:,} {' '.join(words)}".rstrip()
+
+
 def listed(names: Sequence[str], most: int) -> str:
     """The first `most` names that a file gives, each cut, and how many more there are."""
     shown = [name if len(name) <= _NAME else f"{name[:_NAME]}..." for name in names[:most]]

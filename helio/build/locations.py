@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from helio.errors import HelioError
+from helio.errors import HelioError, counted
 from helio.files.disorder import LARGEST
 
 # A word of a CIF file: in quotes, which end before a blank, or without blanks.
@@ -119,15 +119,16 @@ def _described(taken: Sequence[_Site], letters: dict[tuple[str, str, str], str])
         shares = ", ".join(f"{letter} of {count}" for letter, count in sorted(counts.items()))
         names = dict.fromkeys(site.place for site in taken if site.residue in letters)
         said.append(
-            f"{len(letters)} residues have alternate locations: took {shares} (the largest occupancy, or --altloc): "
-            f"{_some(list(names))}"
+            f"{counted(len(letters), 'residue', 'have')} alternate locations: took {shares} "
+            f"(the largest occupancy, or --altloc): {_some(list(names))}"
         )
     # Programs that know no occupancy write 0.
     partial = [site for site in taken if site.residue not in letters and 0 < site.occupancy < 1]
     if partial:
         names = dict.fromkeys(site.place for site in partial)
         said.append(
-            f"{len(partial)} atoms are occupied in part and have no alternative: all were taken: {_some(list(names))}"
+            f"{counted(len(partial), 'atom', 'are')} occupied in part, without an alternative: all were taken: "
+            f"{_some(list(names))}"
         )
     return said
 

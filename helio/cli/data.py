@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from helio.cli.paths import check_inputs
-from helio.errors import HelioError
+from helio.errors import HelioError, counted
 
 if TYPE_CHECKING:
     from helio.train.importing import ImportReport, ImportSettings
@@ -194,7 +194,7 @@ def _report(report: ImportReport, store: Path) -> None:
     assumed = sum(file.assumed_charge for file in report.files)
     if assumed:
         console.print(
-            f"{assumed:,} structures do not tell their charge: 0 was assumed (--charge says otherwise).",
+            f"{counted(assumed, 'structure', 'do')} not tell the charge: 0 was assumed (--charge says otherwise).",
             soft_wrap=True,
             highlight=False,
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from helio.errors import HelioError
+from helio.errors import HelioError, counted
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -34,8 +34,8 @@ def refusal(sites: Sequence[Site], remedy: str) -> HelioError:
     listed = [f"{s.name}{f' (location {s.altloc})' if s.altloc else ''} {s.occupancy:g}" for s in sites[:_LISTED]]
     more = f" and {len(sites) - _LISTED} more" if len(sites) > _LISTED else ""
     return HelioError(
-        f"{len(sites)} atoms are alternatives or occupied only in part: {', '.join(listed)}{more}. A simulation holds "
-        f"each atom once: {remedy}"
+        f"{counted(len(sites), 'atom', 'are')} alternative or occupied only in part: "
+        f"{', '.join(listed)}{more}. A simulation holds each atom once: {remedy}"
     )
 
 

@@ -38,6 +38,7 @@ def split_gro(text: str) -> list[GroFrame]:
         HelioError: a frame has no count, or fewer lines than it announces.
     """
     lines = text.splitlines()
+    written = len(lines)
     while lines and not lines[-1].strip():
         lines.pop()
     frames: list[GroFrame] = []
@@ -47,10 +48,12 @@ def split_gro(text: str) -> list[GroFrame]:
         if not count.isdigit() or len(count) > 12:
             raise HelioError(f"line 2 of frame {len(frames) + 1} holds no number of atoms: {count[:40]!r}")
         end = begin + 2 + int(count)
-        if len(lines) <= end:
+        without_box = len(lines) == end < written  # as ASE writes what has no cell: an empty line
+        if len(lines) <= end and not without_box:
             left = len(lines) - begin - 2
             raise HelioError(f"it is cut off: {count} atoms and a box are announced, {left} lines follow")
-        frames.append(GroFrame(lines[begin].strip(), tuple(lines[begin + 2 : end]), lines[end]))
+        box = "0 0 0" if without_box else lines[end]
+        frames.append(GroFrame(lines[begin].strip(), tuple(lines[begin + 2 : end]), box))
         begin = end + 1
     return frames
 

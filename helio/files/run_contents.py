@@ -13,12 +13,12 @@ import os
 import re
 import shutil
 import stat
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from helio.errors import HelioError
 from helio.files.atomic import disk_errors, write_text
+from helio.files.zip_file import open_zip
 
 MARK = ".helio-run.json"
 LOCK = "lock"
@@ -153,9 +153,9 @@ def _is_earlier_run(folder: Path) -> bool:
         regular = all(stat.S_ISREG(path.lstat().st_mode) for path in (folder / "settings.yaml", checkpoint))
         if not regular:
             return False
-        with zipfile.ZipFile(checkpoint) as archive:
-            return "header.npy" in archive.namelist()
-    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        with open_zip(checkpoint, "checkpoint") as archive:
+            return "header.npy" in archive.sizes
+    except (OSError, HelioError):
         return False
 
 

@@ -69,7 +69,7 @@ def write_structure(path: str | Path, atoms: Atoms | Sequence[Atoms], *, overwri
     with atomic_path(path) as temporary:
         try:
             content = images if len(images) > 1 else images[0]
-            if kind in ("proteindatabank", "sdf"):
+            if kind in ("proteindatabank", "sdf", "gromacs"):
                 temporary.write_text(_text(images, kind), encoding="utf-8")
             else:
                 ase.io.write(temporary, content, format=kind)
@@ -96,10 +96,17 @@ def check_writable(path: str | Path, *, overwrite: bool = False) -> str:
 
 
 def _text(images: Sequence[Atoms], kind: str) -> str:
-    """The content of a PDB or SD file, with the charge and the unpaired electrons, which ASE leaves out."""
+    """The content of a PDB or SD file with the charge and the unpaired electrons, or of a gro file with a box.
+
+    ASE leaves these out.
+    """
     import ase.io
 
     text = io.StringIO()
+    if kind == "gromacs":
+        ase.io.write(text, images, format=kind)
+        # ASE leaves the box out where there is no cell; GROMACS writes one of zeros.
+        return text.getvalue() if images[-1].pbc.any() else text.getvalue().rstrip() + "\n" + 3 * "   0.00000" + "\n"
     if kind == "proteindatabank":
         if any(((image.positions < -999) | (image.positions > 9999)).any() for image in images):
             raise ValueError("positions are beyond its columns")

@@ -8,6 +8,7 @@ import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from helio.errors import counted
 from helio.evaluate import DimerEvaluation, Evaluation
 from helio.evaluate.dimers import DimerErrors
 from helio.evaluate.metrics import ErrorSums
@@ -69,7 +70,7 @@ def notes(evaluation: Evaluation) -> list[str]:
     if evaluation.unused:
         lines.append(f"Not used: {_listed(evaluation.unused)}.")
     if evaluation.assumed_charge:
-        lines.append(f"{evaluation.assumed_charge:,} structures do not tell their charge: 0 was assumed.")
+        lines.append(f"{counted(evaluation.assumed_charge, 'structure', 'do')} not tell the charge: 0 was assumed.")
     if evaluation.total_energies:
         lines.append("Energies are total: those of the model and of its atoms, compared as they are.")
     elif energy.structures:
@@ -79,17 +80,17 @@ def notes(evaluation: Evaluation) -> list[str]:
         )
     if evaluation.alone:
         lines.append(
-            f"{evaluation.alone:,} structures with an energy are alone in their composition, charge and spin; "
-            "they have no relative energy and do not enter."
+            f"Alone in composition, charge and spin: {counted(evaluation.alone, 'structure')} with an energy, without "
+            "a relative one, left out."
         )
     for name, errors in evaluation.properties.items():
         if errors.not_finite:
             named = _name(evaluation, name)
-            lines.append(f"{errors.not_finite:,} labels of {named} are not finite numbers and count as missing.")
+            lines.append(f"{counted(errors.not_finite, 'label', 'are')} no finite number, of {named}, and left out.")
     if evaluation.unusable:
         index, reason = evaluation.unusable[0]
         lines.append(
-            f"{len(evaluation.unusable):,} structures were left out, the first is structure {index}: "
+            f"{counted(len(evaluation.unusable), 'structure', 'were')} left out, the first is structure {index}: "
             f"{reason.rstrip('.')}."
         )
     if hint := evaluation.unit_hint():
@@ -148,10 +149,10 @@ def dimer_notes(evaluation: DimerEvaluation) -> list[str]:
     """Notes below the tables."""
     lines = []
     if evaluation.unlabelled:
-        lines.append(f"{evaluation.unlabelled:,} dimers have no reference.")
+        lines.append(f"{counted(evaluation.unlabelled, 'dimer', 'have')} no reference.")
     if evaluation.unusable:
         names, reason = [name for name, _ in evaluation.unusable], evaluation.unusable[0][1].rstrip(".")
-        lines.append(f"{len(names):,} dimers were left out ({_listed(names)}); the first: {reason}.")
+        lines.append(f"{counted(len(names), 'dimer', 'were')} left out ({_listed(names)}); the first: {reason}.")
     return lines
 
 

@@ -297,7 +297,7 @@ ATOM CA B ALA A 1 0.2 0.6
 def test_locations(text: str, cif: bool) -> None:
     taken, said = single_locations(text, cif=cif, source="x")
     assert "CA B" in taken.replace("  ", " ") and "CA A" not in taken.replace("  ", " ")
-    assert "1 residues have alternate locations: took B of 1" in said[0] and "ALA A 1" in said[0]
+    assert "1 residue has alternate locations: took B of 1" in said[0] and "ALA A 1" in said[0]
     first, _ = single_locations(text, cif=cif, source="x", altloc="A")
     assert "CA A" in first.replace("  ", " ") and "CA B" not in first.replace("  ", " ")
     with pytest.raises(HelioError, match="no locations C: there are A B"):

@@ -36,7 +36,7 @@ def test_import_and_info(files):
     result = run("import", files / "good.extxyz", files / "cut.xyz", store, "--licence", "MIT", "--level", "PBE0")
     assert result.exit_code == 0, result.output
     words = " ".join(result.output.split())
-    for word in ("1 duplicates", "energy 4", "4 structures do not tell their charge", "Skipped", "cut.xyz", "cut off"):
+    for word in ("1 duplicates", "energy 4", "4 structures do not tell the charge", "Skipped", "cut.xyz", "cut off"):
         assert word in words
     assert "Skipped" in result.stderr
 

@@ -132,7 +132,7 @@ def test_npz_has_the_units_of_its_layout_and_all_its_labels(model, tmp_path):
     assert result.exit_code == 0, result.output
     words = " ".join(result.output.split())
     assert "energies in kcal/mol, forces in kcal/mol/A" in words and "as MD17 has them" in words
-    assert "Not used: old_indices" in words and "3 structures do not tell their charge" in words
+    assert "Not used: old_indices" in words and "3 structures do not tell the charge" in words
     numbers = json.loads(out.read_text())["properties"]
     assert numbers["charges"]["structures"] == numbers["dipole"]["structures"] == 3
 
@@ -190,7 +190,7 @@ def test_dimers_of_a_collection(model, tmp_path):
     result = run(*arguments, "--skip-unusable")
     assert result.exit_code == 0, result.output
     words = " ".join(result.output.split())
-    assert "1 dimers were left out (dimer 3 (tellurium))" in words and "Te" in words
+    assert "1 dimer was left out (dimer 3 (tellurium))" in words and "Te" in words
     numbers = json.loads(out.read_text())
     assert set(numbers["by_distance"]) == {"0.85", "1"} and set(numbers["by_group"]) == {"HB", "D"}
     assert numbers["by_group"]["HB"]["count"] == 2 and numbers["total"]["count"] == 3

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import molecule
 from ase.cell import Cell
 from ase.constraints import FixAtoms
 
@@ -156,3 +158,16 @@ def test_the_page_names_every_key() -> None:
     from helio.electrons import KEYS
 
     assert set(re.findall(r"`(\w+)`", PAGE.read_text(encoding="utf-8"))) >= set(KEYS)
+
+
+def test_a_molecule_without_a_cell_comes_back_from_gro(tmp_path: Path) -> None:
+    atoms = molecule("CH3CH2OH")
+    path = tmp_path / "ethanol.gro"
+    write_structure(path, atoms)
+    assert path.read_text().splitlines()[-1].split() == ["0.00000"] * 3
+    without_box = tmp_path / "ase.gro"
+    ase.io.write(without_box, atoms)
+    for file in (path, without_box):
+        again = read(file).atoms
+        assert not again.pbc.any() and not again.cell.any()
+        np.testing.assert_allclose(again.positions, atoms.positions, atol=5.1e-3)
