@@ -18,7 +18,7 @@ class Prediction(eqx.Module):
     """
 
     energy: Float[Array, ""]  # eV
-    energy_terms: dict[str, Float[Array, ""]]  # eV: network, zbl, electrostatics, dispersion
+    energy_terms: dict[str, Float[Array, ""]]  # eV: network, zbl, electrostatics, electrostatics_self, dispersion
     atomic_energies: Float[Array, " N"]  # eV, sum to the energy; half of each pair term
     forces: Float[Array, "N 3"]  # eV/A
     stress: Float[Array, "3 3"] | None  # eV/A^3

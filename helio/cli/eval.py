@@ -12,6 +12,7 @@ import typer
 
 from helio.cli.paths import check_inputs
 from helio.errors import HelioError
+from helio.long_range import DISPERSION_TAIL_HELP, ELECTROSTATICS_HELP
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,9 +73,8 @@ def evaluate(
     long_range_cutoff: Annotated[
         float | None, typer.Option(help="In A; by default 12 with periodicity, 1000 (all pairs) without.", min=0.1)
     ] = None,
-    electrostatics: Annotated[
-        str, typer.Option(help="shifted, or ewald or pme for the exact periodic sum.")
-    ] = "shifted",
+    electrostatics: Annotated[str, typer.Option(help=ELECTROSTATICS_HELP)] = "shifted",
+    dispersion_tail: Annotated[str, typer.Option(help=DISPERSION_TAIL_HELP)] = "none",
     precision: Annotated[
         str | None, typer.Option(help="float32 or float64; float64 with --dimers, else float32.")
     ] = None,
@@ -114,6 +114,7 @@ def evaluate(
         reference_key=reference_key,
         long_range_cutoff=long_range_cutoff,
         electrostatics=electrostatics,
+        dispersion_tail=dispersion_tail,
         precision=precision,
         atoms_per_block=atoms_per_block,
         skip_unusable=skip_unusable,

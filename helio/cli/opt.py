@@ -10,6 +10,7 @@ import typer
 
 from helio.cli.structure_options import ALTLOC_HELP, FRAME_HELP, frame_number
 from helio.cli.weak_classes import warn_of_resemblance, warn_of_weak_classes
+from helio.long_range import DISPERSION_TAIL_HELP, ELECTROSTATICS_HELP
 
 if TYPE_CHECKING:
     from helio.simulate.minimise import Relaxation
@@ -35,7 +36,8 @@ def opt(
     long_range_cutoff: Annotated[
         float | None, typer.Option(help="In A; by default 12 with periodicity, 1000 (all pairs) without.")
     ] = None,
-    electrostatics: Annotated[str, typer.Option(help="shifted (as published), ewald or pme.")] = "shifted",
+    electrostatics: Annotated[str, typer.Option(help=ELECTROSTATICS_HELP)] = "shifted",
+    dispersion_tail: Annotated[str, typer.Option(help=DISPERSION_TAIL_HELP)] = "none",
     charge: Annotated[int | None, typer.Option(help="Total charge; by default from the file, else 0.")] = None,
     spin: Annotated[int | None, typer.Option(help="Unpaired electrons; by default from the file, else 0.")] = None,
     frame: Annotated[str | None, typer.Option(help=FRAME_HELP)] = None,
@@ -65,6 +67,7 @@ def opt(
         long_range_cutoff=long_range_cutoff,
         precision=precision,  # pyright: ignore[reportArgumentType]
         electrostatics=electrostatics,  # pyright: ignore[reportArgumentType]
+        dispersion_tail=dispersion_tail,  # pyright: ignore[reportArgumentType]
     )
     warn_of_resemblance(atoms.calc.force_field, [atoms])
     last = minimise(atoms, optimizer=optimizer.value, cell=cell, fmax=fmax, steps=steps, report=_print)

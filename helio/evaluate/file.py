@@ -12,15 +12,10 @@ from helio.datasets import LabelledStructure, ReadingChoices, count_labelled, re
 from helio.errors import HelioError
 from helio.evaluate.dimers import REFERENCE_KEYS, DimerEvaluation, evaluate_dimers
 from helio.evaluate.structures import Evaluation, evaluate_structures
-from helio.force_field import Electrostatics, ForceField, ModelInfo, load_model, read_model_info
+from helio.force_field import ForceField, ModelInfo, load_model, read_model_info
 from helio.force_field.registry import model_path
+from helio.long_range import DispersionTail, Electrostatics, why_not_comparable
 from helio.precision import Precision
-
-NOT_COMPARABLE = (
-    "Warning: the set holds boxes and molecules. Electrostatics is shifted to zero at 12 A in boxes and taken over all "
-    "pairs in molecules, which are different potentials: energies of the two must not be subtracted (a lattice energy "
-    "is off by 3 to 17 kcal/mol). With --electrostatics ewald boxes have no shift."
-)
 
 
 @dataclass(frozen=True)
@@ -38,6 +33,7 @@ class FileEvaluation:
     reference_key: str | None = None  # of interaction energies
     long_range_cutoff: float | None = None  # A
     electrostatics: str = "shifted"
+    dispersion_tail: str = "none"
     precision: str | None = None  # by default float64 for dimers, else float32
     atoms_per_block: int = 512
     skip_unusable: bool = False
@@ -62,7 +58,9 @@ class FileEvaluation:
         """The model with the cutoff and electrostatics that are asked for."""
         path = model_path(self.model)
         force_field = load_model(path, level=self.level).with_options(
-            long_range_cutoff=self.long_range_cutoff, electrostatics=cast(Electrostatics, self.electrostatics)
+            long_range_cutoff=self.long_range_cutoff,
+            electrostatics=cast(Electrostatics, self.electrostatics),
+            dispersion_tail=cast(DispersionTail, self.dispersion_tail),
         )
         return force_field, read_model_info(path).info.at(self.level)
 
@@ -140,6 +138,7 @@ class FileEvaluation:
             "stride": self.stride,
             "limit": self.limit,
             "electrostatics": self.electrostatics,
+            "dispersion_tail": self.dispersion_tail,
             "precision": self.arithmetic,
             "label_units": self.reference_unit if isinstance(result, DimerEvaluation) else result.units,
             "long_range_cutoff": cutoffs[0] if len(cutoffs) == 1 else cutoffs,
@@ -147,8 +146,9 @@ class FileEvaluation:
 
     def notes(self, settings: dict[str, Any]) -> list[str]:
         """Notes without which the numbers would be misread."""
-        mixed = isinstance(settings["long_range_cutoff"], list) and self.electrostatics == "shifted"
-        return [NOT_COMPARABLE] if mixed else []
+        cutoffs = settings["long_range_cutoff"]
+        problem = why_not_comparable(self.electrostatics, cutoffs if isinstance(cutoffs, list) else [cutoffs])
+        return [] if problem is None else [f"Warning: {problem} (--electrostatics wolf)."]
 
 
 def _recorded(structures: Iterator[LabelledStructure], periodic: set[bool]) -> Iterator[LabelledStructure]:

@@ -8,6 +8,7 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from helio.errors import HelioError
+from helio.long_range import check_long_range
 from helio.neighbors import host_list
 from helio.system import System
 
@@ -21,6 +22,7 @@ def check_system(
     supported_elements: Sequence[int],
     long_range_cutoff: float,
     electrostatics: str,
+    dispersion_tail: str,
 ) -> None:
     """Raise `HelioError` for unsupported elements, overlapping atoms, or options that do not fit the cell."""
     unknown = sorted(set(np.asarray(system.atomic_numbers).tolist()) - {0, *supported_elements})
@@ -30,11 +32,7 @@ def check_system(
             f"the model does not know {', '.join(chemical_symbols[z] for z in unknown)}: it was trained for "
             f"{supported}. Remove these atoms or use a model trained for them (--model)"
         )
-    if electrostatics not in ("shifted", "ewald", "pme"):
-        raise HelioError(f"electrostatics must be shifted, ewald or pme, not {electrostatics!r}")
-    if electrostatics != "shifted" and not all(system.pbc):
-        name = {"ewald": "Ewald", "pme": "particle mesh Ewald"}[electrostatics]
-        raise HelioError(f"{name} electrostatics needs a cell periodic in all three directions; use shifted otherwise")
+    check_long_range(electrostatics, dispersion_tail, fully_periodic=all(system.pbc))
     if not long_range_cutoff > 0:
         raise HelioError(f"the long-range cutoff must be positive, not {long_range_cutoff}")
     _check_overlap(system)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 import equinox as eqx
 import jax
@@ -19,6 +19,7 @@ from helio.force_field.settings import ForceFieldSettings
 from helio.force_field.tabulation import Kernels, filter_tables, physics_compiled, why_plain
 from helio.force_field.uncertainty import Uncertainty
 from helio.kernels import TabulatedFilters
+from helio.long_range import LATTICE_SUMS, DispersionTail, Electrostatics
 from helio.neighbors import (
     NeighborList,
     NeighborPlans,
@@ -32,7 +33,7 @@ from helio.neighbors import (
     widened,
 )
 from helio.network import ChargeHead, EnergyHead, HirshfeldHead, SO3krates
-from helio.physics import dispersion, ewald, pair, pme
+from helio.physics import coulomb, dispersion, dispersion_tail, ewald, pair, pme
 from helio.physics.compiled import compiled_atomic_energies, compiled_repulsion
 from helio.physics.free_atoms import free_atom_table
 from helio.physics.tiles import LongRangePair, tiled_atomic_energies
@@ -42,14 +43,13 @@ from helio.prediction import Prediction
 from helio.rows import ALL_ROWS, Rows
 from helio.system import System
 
-Electrostatics = Literal["shifted", "ewald", "pme"]
-
 
 class Options(TypedDict, total=False):
     """Choices of each simulation; see `ForceField` and `ForceField.with_options`."""
 
     long_range_cutoff: float | None
     electrostatics: Electrostatics
+    dispersion_tail: DispersionTail
     pme_tolerance: float
     kernels: Kernels
 
@@ -62,8 +62,9 @@ class ForceField(eqx.Module):
     kind of electrostatics are choices of each simulation:
 
     - "shifted": erf(r/sigma)/r shifted to zero at the cutoff, as published;
+    - "wolf": the same with the self-term of `coulomb.wolf_self_energies`, an energy term of its own;
     - "ewald": the exact periodic sum; "pme": the same on a mesh, to the relative accuracy of forces `pme_tolerance`.
-      Dispersion keeps its cutoff.
+      Dispersion keeps its cutoff, beyond which `dispersion_tail` may add to it: see `helio.physics.dispersion_tail`.
 
     With `tables` of the radial filters, attention and, on CPUs, long-range pairs run compiled (`helio.kernels`). They
     are made from the parameters that the model has then: whoever changes parameters or differentiates in them, or
@@ -79,6 +80,7 @@ class ForceField(eqx.Module):
     settings: ForceFieldSettings = eqx.field(static=True)
     long_range_cutoff: float | None = eqx.field(static=True, default=None)
     electrostatics: Electrostatics = eqx.field(static=True, default="shifted")
+    dispersion_tail: DispersionTail = eqx.field(static=True, default="none")
     pme_tolerance: float = eqx.field(static=True, default=1e-4)
     tables: tuple[TabulatedFilters, ...] | None = None
     uncertainty: Uncertainty | None = None
@@ -109,7 +111,8 @@ class ForceField(eqx.Module):
         """The same model with other options; those that are not named stay as they are.
 
         Args:
-            options: `long_range_cutoff` (A, None for the automatic one); `electrostatics`; `pme_tolerance`; `kernels`:
+            options: `long_range_cutoff` (A, None for the automatic one); `electrostatics`; `dispersion_tail`;
+                `pme_tolerance`; `kernels`:
                 "auto" lets what is slow run compiled where it can (`why_plain` says why not), "plain" never,
                 "compiled" also where that is not proven.
 
@@ -148,6 +151,7 @@ class ForceField(eqx.Module):
             supported_elements=self.settings.supported_elements,
             long_range_cutoff=self.cutoff_for(system.pbc),
             electrostatics=self.electrostatics,
+            dispersion_tail=self.dispersion_tail,
         )
 
     def neighbors(
@@ -224,17 +228,20 @@ class ForceField(eqx.Module):
         return pairs
 
     def _reciprocal_space(self, system: System) -> tuple[np.ndarray | None, tuple[int, int, int] | None]:
-        """The reciprocal vectors of an Ewald sum, or the mesh of PME (host arrays)."""
-        sigma = self.settings.electrostatics_sigma
+        """The reciprocal vectors of an Ewald sum, and the mesh, where there are such (host arrays)."""
+        reciprocal, sigma = None, self.settings.electrostatics_sigma
         if self.electrostatics == "ewald":
-            return reciprocal_vectors(system.cell, longest=ewald.longest_wave_vector(sigma)), None
-        return None, self.mesh(system.cell)
+            reciprocal = reciprocal_vectors(system.cell, longest=ewald.longest_wave_vector(sigma))
+        return reciprocal, self.mesh(system.cell)
 
     def mesh(self, cell: np.ndarray) -> tuple[int, int, int] | None:
-        """The mesh that a cell (A, host array) needs; None where the electrostatics uses none."""
-        if self.electrostatics != "pme":
-            return None
-        return pme.mesh_for(cell, self.settings.electrostatics_sigma, self.pme_tolerance)
+        """The mesh that a cell (A, host array) needs, for charges and dispersion alike; None where neither uses one."""
+        meshes = []
+        if self.electrostatics == "pme":
+            meshes.append(pme.mesh_for(cell, self.settings.electrostatics_sigma, self.pme_tolerance))
+        if self.dispersion_tail == "mesh":
+            meshes.append(dispersion_tail.mesh_for(cell))
+        return tuple(max(sizes) for sizes in zip(*meshes, strict=True)) or None  # pyright: ignore[reportReturnType]
 
     def __call__(self, system: System, neighbors: Neighbors, rows: Rows = ALL_ROWS) -> Prediction:
         """Energy, forces, stress and per-atom quantities; JAX arrays of one precision.
@@ -309,7 +316,7 @@ class ForceField(eqx.Module):
         """Terms over the long list or in reciprocal space, as energies per atom."""
         settings, terms, cutoff = self.settings, {}, self.cutoff_for(system.pbc)
         positions, cell = system.positions, system.cell
-        in_pairs = settings.electrostatics and self.electrostatics == "shifted"
+        in_pairs = settings.electrostatics and self.electrostatics not in LATTICE_SUMS
         free = jnp.asarray(free_atom_table(), charges.dtype)[rows.own(system.atomic_numbers)]
         polarizability, c6 = dispersion.atoms_in_molecules(free[:, 0], free[:, 1], ratios)
         energy = LongRangePair(
@@ -325,11 +332,37 @@ class ForceField(eqx.Module):
                 terms = tiled_atomic_energies(energy, *where, cutoff=cutoff, rows=rows)
             else:
                 terms = compiled_atomic_energies(energy, *where, rows=rows)
+        if in_pairs and self.electrostatics == "wolf":
+            terms["electrostatics_self"] = coulomb.wolf_self_energies(charges, settings.electrostatics_sigma, cutoff)
         if settings.electrostatics and not in_pairs:
             whole, sigma = (rows.own(positions), charges, cell), settings.electrostatics_sigma
-            if neighbors.mesh is not None:
+            if self.electrostatics == "pme":
+                assert neighbors.mesh is not None
                 terms["electrostatics"] = pme.atomic_energies(*whole, neighbors.mesh, pme.ORDER, sigma, rows)
             else:
                 assert neighbors.reciprocal is not None
                 terms["electrostatics"] = ewald.atomic_energies(*whole, neighbors.reciprocal, sigma, rows)
+        if settings.dispersion and self.dispersion_tail != "none":
+            terms["dispersion_tail"] = self._dispersion_tail(system, neighbors, polarizability, rows)
         return terms
+
+    def _dispersion_tail(
+        self, system: System, neighbors: Neighbors, polarizability: Float[Array, " N"], rows: Rows
+    ) -> Float[Array, " N"]:
+        own = own_part(system, rows)
+        polarizability = jnp.where(own.atom_mask, polarizability, 0)
+        reach = {"cutoff": self.cutoff_for(system.pbc), "switch_width": self.settings.dispersion_switch_width}
+        if self.dispersion_tail == "isotropic":
+            where = own.atomic_numbers, system.cell
+            return dispersion_tail.isotropic_energies(polarizability, *where, **reach, rows=rows)
+        assert neighbors.mesh is not None
+        return dispersion_tail.mesh_energies(
+            polarizability,
+            own.atomic_numbers,
+            own.positions,
+            system.cell,
+            mesh=neighbors.mesh,
+            elements=self.settings.supported_elements,
+            **reach,
+            rows=rows,
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,9 +21,10 @@ from jax._src import xla_bridge
 
 from helio.electrons import stated_electrons
 from helio.errors import HelioError
-from helio.force_field import Electrostatics, ForceField
+from helio.force_field import ForceField
 from helio.force_field.force_field import Options
 from helio.force_field.tabulation import Kernels
+from helio.long_range import DispersionTail, Electrostatics, why_not_comparable
 from helio.neighbors import Neighbors
 from helio.neighbors.host import round_up
 from helio.neighbors.widening import Sizes, sizes, widened
@@ -50,7 +52,10 @@ class HelioCalculator(Calculator):
         long_range_cutoff: in A; None for 12 A where the atoms are periodic and all pairs where they are not, as in
             `helio md`.
         precision: "float32" or "float64".
-        electrostatics: "shifted" (as published), "ewald" (exact periodic sum) or "pme" (the same on a mesh).
+        electrostatics: "shifted" (as published), "wolf" (with a self-term that keeps molecules what they are without a
+            cutoff), "ewald" (exact periodic sum) or "pme" (the same on a mesh).
+        dispersion_tail: dispersion beyond the cutoff of periodic systems: "none" (as published), "isotropic" (for
+            liquids) or "mesh" (for crystals).
         kernels: "auto" computes with compiled operations where that is possible, "plain" never, "compiled" also where
             that is not proven.
         skin: in A, by how much lists reach beyond the cutoffs; larger means fewer new lists, each with more pairs.
@@ -83,6 +88,7 @@ class HelioCalculator(Calculator):
         long_range_cutoff: float | None = None,
         precision: Precision = "float32",
         electrostatics: Electrostatics | None = None,
+        dispersion_tail: DispersionTail | None = None,
         kernels: Kernels | None = None,
         skin: float = 0.5,
     ):
@@ -95,6 +101,8 @@ class HelioCalculator(Calculator):
             options["long_range_cutoff"] = long_range_cutoff
         if electrostatics is not None:
             options["electrostatics"] = electrostatics
+        if dispersion_tail is not None:
+            options["dispersion_tail"] = dispersion_tail
         if kernels is not None:
             options["kernels"] = kernels
         force_field = _force_field(model, level).with_options(**options)
@@ -104,6 +112,7 @@ class HelioCalculator(Calculator):
         self.skin = skin
         self._lists: _Lists | None = None
         self._sizes: dict[tuple[int, tuple[bool, bool, bool]], Sizes] = {}
+        self._cutoffs: set[float] = set()  # A, that energies were computed with
         self._lock = threading.RLock()
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
@@ -137,6 +146,15 @@ class HelioCalculator(Calculator):
         if not np.isfinite(prediction.energy):
             raise HelioError("the energy is not a finite number: the atoms are far from any structure the model knows")
         self.results = _results(prediction)
+        self._compare_with(self.force_field.cutoff_for(system.pbc))
+
+    def _compare_with(self, cutoff: float) -> None:
+        """Warn once where energies of this calculator are not comparable with each other."""
+        if cutoff not in self._cutoffs:
+            self._cutoffs.add(cutoff)
+            problem = why_not_comparable(self.force_field.electrostatics, self._cutoffs)
+            if problem is not None and len(self._cutoffs) == 2:
+                warnings.warn(problem, stacklevel=2)
 
     def export_properties(self) -> Properties:
         """The properties that ASE defines; `hirshfeld_ratios` and `energy_terms` are not among them."""

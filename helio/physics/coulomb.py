@@ -31,6 +31,16 @@ def shifted_coulomb(distance: Float[Array, "..."], sigma: float, cutoff: float) 
     return smeared_coulomb(distance, sigma) - value - (1 - switch) * slope * (distance - cutoff)
 
 
+def wolf_self_energies(charges: Float[Array, " N"], sigma: float, cutoff: float) -> Float[Array, " N"]:
+    """-(k_e / 2) V(R) q_i^2 in eV: takes off what the shift adds to a molecule (Wolf et al., JCP 110, 8254 (1999)).
+
+    The shifts of the pairs of a neutral molecule within the cutoff add up to +(k_e / 2) V(R) sum_i q_i^2, which
+    depends on its geometry through the charges. With this term its energy is that without a cutoff; that of a
+    molecule of charge Q lies (k_e / 2) V(R) Q^2 lower, a constant.
+    """
+    return -COULOMB / 2 * math.erf(cutoff / sigma) / cutoff * charges**2
+
+
 def pair_energy(
     potential: Float[Array, "..."], charge_i: Float[Array, "..."], charge_j: Float[Array, "..."]
 ) -> Float[Array, "..."]:

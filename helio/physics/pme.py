@@ -23,6 +23,7 @@ exp(i k r) is fitted by splines in the least mean square over r, which divides t
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -61,12 +62,45 @@ def atomic_energies(
         sigma: smearing in A.
         rows: whose atoms these are; the mesh is summed over devices and transformed on each.
     """
-    places, weights = _splines(positions @ inverse(cell), mesh, order)
-    density = rows.sum(_spread(charges, places, weights, mesh))
-    transform = jnp.fft.rfftn(density)
-    transform = transform * _interaction(cell, mesh, order, sigma).astype(transform.dtype)
-    potential = _read(jnp.fft.irfftn(transform, s=mesh), places, weights)
+    scale = COULOMB * 4 * math.pi / jnp.abs(determinant(cell))
+
+    def spectrum(square: Float[Array, "X Y Z"]) -> Float[Array, "X Y Z"]:
+        # The term k = 0 is left out: a neutralising background, as in `ewald`.
+        safe = jnp.where(square == 0, 1, square)
+        return scale * jnp.where(square == 0, 0, jnp.exp(-safe * sigma**2 / 4) / safe)
+
+    potential = convolved(charges[:, None], positions, cell, mesh, order, spectrum, rows)[:, 0]
     return charges * potential / 2 - COULOMB * charges**2 / (math.sqrt(math.pi) * sigma)
+
+
+def convolved(
+    sources: Float[Array, "N S"],
+    positions: Float[Array, "N 3"],
+    cell: Float[Array, "3 3"],
+    mesh: Mesh,
+    order: int,
+    spectrum: Callable[[Float[Array, "X Y Z"]], Float[Array, "X Y Z"]],
+    rows: Rows = ALL_ROWS,
+) -> Float[Array, "N S"]:
+    """Sum over waves k and atoms j of spectrum(k^2) q_j exp(i k (r_i - r_j)), for each kind of source q apart.
+
+    Args:
+        sources: of each atom and kind; zero for padding.
+        positions: in A.
+        cell: row vectors in A.
+        mesh: points along each cell vector.
+        order: of the splines.
+        spectrum: of k^2 in 1/A^2, which is exactly 0 for k = 0 alone.
+        rows: whose atoms these are.
+    """
+    places, weights = _splines(positions @ inverse(cell), mesh, order)
+    waves = _waves(cell, mesh, order, spectrum)
+    potentials = []
+    for source in sources.T:
+        transform = jnp.fft.rfftn(rows.sum(_spread(source, places, weights, mesh)))
+        potential = jnp.fft.irfftn(transform * waves.astype(transform.dtype), s=mesh)
+        potentials.append(_read(potential, places, weights))
+    return jnp.stack(potentials, axis=1)
 
 
 def _splines(
@@ -120,18 +154,18 @@ def _read(
     return jnp.einsum("nxyz,nx,ny,nz->n", blocks, *weights)
 
 
-def _interaction(cell: Float[Array, "3 3"], mesh: Mesh, order: int, sigma: float) -> Float[Array, "X Y Z"]:
-    """G(k) in eV / e^2, for a potential that the inverse transform divides by the number of mesh points."""
+def _waves(
+    cell: Float[Array, "3 3"],
+    mesh: Mesh,
+    order: int,
+    spectrum: Callable[[Float[Array, "X Y Z"]], Float[Array, "X Y Z"]],
+) -> Float[Array, "X Y Z"]:
+    """The spectrum with the fit, for a potential that the inverse transform divides by the number of mesh points."""
     triples = np.stack(np.meshgrid(*_frequencies(mesh), indexing="ij"), axis=-1)
     fits = [_fit(m, size, order) for m, size in zip(_frequencies(mesh), mesh, strict=True)]
     fitted = fits[0][:, None, None] * fits[1][:, None] * fits[2]
     wave_vectors = 2 * math.pi * jnp.asarray(triples, cell.dtype) @ inverse(cell).T
-    # The term k = 0 is left out: a neutralising background, as in `ewald`.
-    origin = jnp.asarray(np.all(triples == 0, axis=-1))
-    square = jnp.where(origin, 1, jnp.sum(wave_vectors**2, axis=-1))
-    spectrum = jnp.where(origin, 0, jnp.exp(-square * sigma**2 / 4) / square)
-    scale = COULOMB * 4 * math.pi * math.prod(mesh) / jnp.abs(determinant(cell))
-    return scale * spectrum * jnp.asarray(fitted, cell.dtype)
+    return math.prod(mesh) * spectrum(jnp.sum(wave_vectors**2, axis=-1)) * jnp.asarray(fitted, cell.dtype)
 
 
 def _frequencies(mesh: Mesh) -> list[np.ndarray]:
@@ -188,8 +222,8 @@ def mesh_for(cell: np.ndarray, sigma: float, tolerance: float, order: int = ORDE
         moments = [np.bincount(np.abs(m), spectrum * w) for w in (1, square, np.sign(m) * (wave_vectors @ along))]
         size = order
         while _error(size, order, moments, along @ along) > (tolerance / SAFETY) ** 2 / 3:
-            size = _next_size(size)
-        sizes.append(_next_size(size - 1))
+            size = next_size(size)
+        sizes.append(next_size(size - 1))
     return tuple(sizes)
 
 
@@ -205,8 +239,8 @@ def _error(size: int, order: int, moments: list[np.ndarray], reciprocal_square: 
     return float(np.sum(np.where(known, forces, moments[1])))
 
 
-def _next_size(size: int) -> int:
-    """The next product of 2, 3, 5 and 7: fast in Fourier transforms."""
+def next_size(size: int) -> int:
+    """The next product of 2, 3, 5 and 7 after this number: fast in Fourier transforms."""
     size += 1
     while math.gcd(size, 210**32) != size:
         size += 1

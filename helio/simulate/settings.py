@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from helio.long_range import DISPERSION_TAIL_HELP, ELECTROSTATICS_HELP, DispersionTail, Electrostatics
 from helio.settings.checking import Settings
 from helio.simulate.restraint_settings import RestraintSettings
 
@@ -83,9 +84,8 @@ class MDSettings(Settings):
     long_range_cutoff: float | None = Field(
         None, gt=0, description="in A; by default 12 with periodicity and 1000 (all pairs of a molecule) without"
     )
-    electrostatics: Literal["shifted", "ewald", "pme"] = Field(
-        "shifted", description="shifted at the cutoff as published, or the exact periodic sum: ewald, or pme when large"
-    )
+    electrostatics: Electrostatics = Field("shifted", description=ELECTROSTATICS_HELP)
+    dispersion_tail: DispersionTail = Field("none", description=DISPERSION_TAIL_HELP)
     charge: int | None = Field(
         None, ge=-1_000_000, le=1_000_000, description="total charge in e; by default from the file, else 0"
     )

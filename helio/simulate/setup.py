@@ -63,6 +63,7 @@ def chosen_force_field(settings: MDSettings) -> ForceField:
         kernels=settings.kernels,
         long_range_cutoff=settings.long_range_cutoff,
         electrostatics=settings.electrostatics,
+        dispersion_tail=settings.dispersion_tail,
     ).astype(settings.precision)
 
 

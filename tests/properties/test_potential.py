@@ -1,6 +1,6 @@
 """What must hold for the potential whatever its parameters: gradients, symmetries, extensivity, smooth cutoffs.
 
-In float64 with random weights, over free, periodic and triclinic systems and both kinds of electrostatics.
+In float64 with random weights, over free, periodic and triclinic systems and all kinds of electrostatics.
 """
 
 from __future__ import annotations
@@ -64,9 +64,14 @@ class Setting:
     atoms: Atoms
     cutoff: float | None = 6.0
     electrostatics: str = "shifted"
+    dispersion_tail: str = "none"
 
     def force_field(self, small: ForceField) -> ForceField:
-        return small.with_options(long_range_cutoff=self.cutoff, electrostatics=self.electrostatics)  # pyright: ignore
+        return small.with_options(
+            long_range_cutoff=self.cutoff,
+            electrostatics=self.electrostatics,  # pyright: ignore[reportArgumentType]
+            dispersion_tail=self.dispersion_tail,  # pyright: ignore[reportArgumentType]
+        )
 
 
 def free_molecule() -> Atoms:
@@ -80,6 +85,8 @@ SETTINGS = [
     Setting("free-cutoff", free_molecule(), cutoff=3.0),
     Setting("cubic", water_box(CUBIC)),
     Setting("triclinic", water_box(TRICLINIC)),
+    Setting("free-wolf", free_molecule(), cutoff=3.0, electrostatics="wolf"),
+    Setting("triclinic-wolf", water_box(TRICLINIC), electrostatics="wolf", dispersion_tail="isotropic"),
     Setting("triclinic-ewald", water_box(TRICLINIC), electrostatics="ewald"),
 ]
 PERIODIC = [s for s in SETTINGS if s.atoms.pbc.all()]
@@ -237,8 +244,10 @@ def test_trimmed_lists_change_nothing_until_they_overflow(small_force_field: For
     np.testing.assert_allclose(trimmed.forces, plain.forces, atol=1e-10)
 
 
-def test_the_whole_is_the_sum_of_its_parts(small_force_field: ForceField):
-    prediction = predict(small_force_field, water_box(TRICLINIC))
-    assert set(prediction.energy_terms) == {"network", "zbl", "electrostatics", "dispersion"}
+@pytest.mark.parametrize("setting", [s for s in PERIODIC if s.electrostatics != "ewald"], ids=by_name)
+def test_the_whole_is_the_sum_of_its_parts(small_force_field: ForceField, setting: Setting):
+    prediction = predict(setting.force_field(small_force_field), setting.atoms)
+    more = {"electrostatics_self", "dispersion_tail"} if setting.electrostatics == "wolf" else set()
+    assert set(prediction.energy_terms) == {"network", "zbl", "electrostatics", "dispersion"} | more
     assert sum(float(v) for v in prediction.energy_terms.values()) == pytest.approx(float(prediction.energy), abs=1e-10)
     assert float(prediction.atomic_energies.sum()) == pytest.approx(float(prediction.energy), abs=1e-10)

@@ -65,6 +65,7 @@ def molecules() -> dict[str, System]:
         pytest.param("periodic", "shifted", 8, marks=pytest.mark.slow),
         pytest.param("periodic", "ewald", 4, marks=pytest.mark.slow),
         ("periodic", "pme", 4),
+        pytest.param("periodic", "wolf", 4, marks=pytest.mark.slow),
         pytest.param("slab", "shifted", 4, marks=pytest.mark.slow),
         pytest.param("molecule", "shifted", 8, marks=pytest.mark.slow),
         pytest.param("fragments", "shifted", 4, marks=pytest.mark.slow),
@@ -74,7 +75,10 @@ def test_prediction_is_that_of_one_device(
     small_force_field: ForceField, name: str, electrostatics: Any, devices: int
 ) -> None:
     with numerics("float64"):
-        force_field = small_force_field.with_options(long_range_cutoff=7.0, electrostatics=electrostatics)
+        tail = "mesh" if electrostatics in ("wolf", "pme") else "none"
+        force_field = small_force_field.with_options(
+            long_range_cutoff=7.0, electrostatics=electrostatics, dispersion_tail=tail
+        )
         force_field = force_field.astype("float64")
         host = molecules()[name]
         neighbors = jax.tree.map(jnp.asarray, force_field.neighbors(host))
