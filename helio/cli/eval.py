@@ -38,6 +38,15 @@ def evaluate(
             "charge_b and reference_Eint or benchmark_Eint in their info.",
         ),
     ] = False,
+    crystals: Annotated[
+        bool,
+        typer.Option(
+            "--crystals",
+            help="Lattice energies of molecular crystals; structures give name and lattice_energy_kcal_mol (or "
+            "--reference-key) in their info. Electrostatics is wolf unless stated.",
+        ),
+    ] = False,
+    relax: Annotated[str, typer.Option(help="With --crystals: relax nothing, positions, or cell.")] = "nothing",
     out: Annotated[Path | None, typer.Option(help="Write all numbers to this JSON file.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw a parity plot: .png, .pdf or .svg.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace output files that exist.")] = False,
@@ -51,8 +60,8 @@ def evaluate(
     reference_key: Annotated[
         str | None,
         typer.Option(
-            help="With --dimers: name of the reference interaction energy (kcal/mol); default: reference_Eint or "
-            "benchmark_Eint."
+            help="With --dimers or --crystals: name of the reference energy (kcal/mol); default: reference_Eint or "
+            "benchmark_Eint, lattice_energy_kcal_mol."
         ),
     ] = None,
     length_unit: Annotated[str | None, typer.Option(help="A, nm or bohr; default: that of the layout.")] = None,
@@ -73,7 +82,9 @@ def evaluate(
     long_range_cutoff: Annotated[
         float | None, typer.Option(help="In A; by default 12 with periodicity, 1000 (all pairs) without.", min=0.1)
     ] = None,
-    electrostatics: Annotated[str, typer.Option(help=ELECTROSTATICS_HELP)] = "shifted",
+    electrostatics: Annotated[
+        str | None, typer.Option(help=f"{ELECTROSTATICS_HELP} Default: shifted; with --crystals wolf.")
+    ] = None,
     dispersion_tail: Annotated[str, typer.Option(help=DISPERSION_TAIL_HELP)] = "none",
     precision: Annotated[
         str | None, typer.Option(help="float32 or float64; float64 with --dimers, else float32.")
@@ -86,6 +97,28 @@ def evaluate(
     """Compare a model with reference energies, forces, stresses, dipoles, charges and Hirshfeld ratios."""
     check_inputs([data])
     _check_outputs(data, out, plot, overwrite=overwrite)
+    if crystals:
+        from helio.cli.crystals import evaluate_crystals_of
+
+        if dimers or total_energies or plot is not None:
+            raise HelioError("--crystals goes without --dimers, --total-energies and --plot")
+        settings, result = evaluate_crystals_of(
+            data,
+            model=model,
+            level=level,
+            relaxed=relax,
+            reference_key=reference_key,
+            selection=slice(0, None if limit is None else limit * stride, stride),
+            long_range_cutoff=long_range_cutoff,
+            electrostatics=electrostatics or "wolf",
+            dispersion_tail=dispersion_tail,
+            precision=precision or "float64",
+            skip_unusable=skip_unusable,
+        )
+        if out is not None:
+            _write_json(out, settings, result)
+            typer.echo(f"All numbers: {out}")
+        return
     from helio.cli.compiled import keep_compiled_programs
     from helio.datasets import ReadingChoices
 
@@ -113,7 +146,7 @@ def evaluate(
         limit=limit,
         reference_key=reference_key,
         long_range_cutoff=long_range_cutoff,
-        electrostatics=electrostatics,
+        electrostatics=electrostatics or "shifted",
         dispersion_tail=dispersion_tail,
         precision=precision,
         atoms_per_block=atoms_per_block,

@@ -7,11 +7,15 @@ plotting.
 """
 
 from helio.evaluate.dimers import DimerEvaluation, evaluate_dimers
+from helio.evaluate.lattice_energies import CrystalEvaluation, evaluate_crystals, lattice_energy
 from helio.evaluate.structures import Evaluation, evaluate_structures
 
 __all__ = [
+    "CrystalEvaluation",
     "DimerEvaluation",
     "Evaluation",
+    "evaluate_crystals",
     "evaluate_dimers",
     "evaluate_structures",
+    "lattice_energy",
 ]

@@ -9,14 +9,16 @@ which is another potential within each molecule, lattice energies are too small 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from helio.errors import HelioError
+from helio.evaluate.metrics import ErrorSums
 from helio.simulate.bonds import bonds, make_whole
 from helio.simulate.minimise import minimise
 from helio.units import KCAL_PER_MOL
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
 Relaxed = Literal["nothing", "positions", "cell"]
+REFERENCE_KEY = "lattice_energy_kcal_mol"
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,76 @@ class LatticeEnergy:
     volume: float  # A^3, of the cell as computed
     volume_given: float  # A^3
     converged: bool = True
+
+
+@dataclass(frozen=True)
+class Crystal:
+    """A crystal of a set and its lattice energies in kcal/mol per molecule."""
+
+    name: str
+    reference: float | None
+    predicted: float
+    molecules: int
+    volume_change: float  # of the relaxation, as a share
+    converged: bool
+
+
+@dataclass(frozen=True)
+class CrystalEvaluation:
+    """Lattice energies of a set and their errors."""
+
+    crystals: list[Crystal]
+    unusable: list[tuple[str, str]] = field(default_factory=list)  # names of crystals that were left out, and why
+
+    @property
+    def errors(self) -> np.ndarray:
+        """Prediction - reference of the crystals that have one, in kcal/mol."""
+        return np.array([c.predicted - c.reference for c in self.crystals if c.reference is not None])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as for JSON."""
+        errors = self.errors
+        mean = float(errors.mean()) if len(errors) else None
+        return {
+            "unit": "kcal/mol",
+            "total": ErrorSums().including(errors).to_dict() | {"mean": mean},
+            "unusable": [{"name": name, "reason": reason} for name, reason in self.unusable],
+            "crystals": [asdict(crystal) for crystal in self.crystals],
+        }
+
+
+def evaluate_crystals(
+    crystals: Iterable[Atoms],
+    calculator: Calculator,
+    molecule_calculator: Calculator,
+    *,
+    relaxed: Relaxed = "nothing",
+    reference_key: str = REFERENCE_KEY,
+    skip_unusable: bool = False,
+    advance: Callable[[int], None] = lambda done: None,
+) -> CrystalEvaluation:
+    """Lattice energies of crystals that give `name` and, in kcal/mol, the reference in their `info`.
+
+    Raises:
+        HelioError: a crystal that `lattice_energy` or the potential cannot describe, unless these are skipped.
+    """
+    evaluated: list[Crystal] = []
+    unusable: list[tuple[str, str]] = []
+    for number, crystal in enumerate(crystals):
+        name = str(crystal.info.get("name", number))
+        reference = crystal.info.get(reference_key)
+        try:
+            known = None if reference is None else float(reference)
+            result = lattice_energy(crystal, calculator, molecule_calculator, relaxed=relaxed)
+        except (HelioError, TypeError, ValueError) as error:
+            if not skip_unusable:
+                raise HelioError(f"crystal {name}: {error}") from error
+            unusable.append((name, str(error)))
+        else:
+            change = result.volume / result.volume_given - 1
+            evaluated.append(Crystal(name, known, result.energy, result.molecules, change, result.converged))
+        advance(1)
+    return CrystalEvaluation(evaluated, unusable)
 
 
 def lattice_energy(

@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from helio.errors import counted
-from helio.evaluate import DimerEvaluation, Evaluation
+from helio.evaluate import CrystalEvaluation, DimerEvaluation, Evaluation
 from helio.evaluate.dimers import DimerErrors
 from helio.evaluate.metrics import ErrorSums
 from helio.evaluate.structures import PropertyErrors
@@ -143,6 +143,34 @@ def dimer_group_table(evaluation: DimerEvaluation) -> Table | None:
     """Errors of interaction energies of each group and over all; None without groups."""
     groups = evaluation.by_group
     return _dimer_rows("group", groups, evaluation) if groups else None
+
+
+def crystal_table(evaluation: CrystalEvaluation) -> Table:
+    """Lattice energies of each crystal, and their errors."""
+    table = _table("crystal", "molecules", "reference (kcal/mol)", "predicted", "error", "volume (%)")
+    for crystal in evaluation.crystals:
+        error = None if crystal.reference is None else crystal.predicted - crystal.reference
+        cells = (_number(crystal.reference), _number(crystal.predicted), _number(error))
+        table.add_row(crystal.name, f"{crystal.molecules}", *cells, f"{100 * crystal.volume_change:+.1f}")
+    return table
+
+
+def crystal_notes(evaluation: CrystalEvaluation) -> list[str]:
+    """Notes below the table."""
+    lines, errors = [], evaluation.errors
+    if len(errors):
+        sums = ErrorSums().including(errors)
+        lines.append(
+            f"MAE {_number(sums.mae)}, RMSE {_number(sums.rmse)}, mean error {errors.mean():+.4g} kcal/mol of "
+            f"{len(errors)} crystals."
+        )
+    open_ended = [crystal.name for crystal in evaluation.crystals if not crystal.converged]
+    if open_ended:
+        lines.append(f"Not relaxed to the end: {_listed(open_ended)}.")
+    if evaluation.unusable:
+        name, reason = evaluation.unusable[0]
+        lines.append(f"Left out: {len(evaluation.unusable)}, the first is {name}: {reason.rstrip('.')}.")
+    return lines
 
 
 def dimer_notes(evaluation: DimerEvaluation) -> list[str]:

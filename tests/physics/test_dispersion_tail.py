@@ -18,7 +18,7 @@ from helio.units import BOHR, HARTREE
 
 CELL = np.array([[7.0, 0.2, 0.1], [-0.3, 7.5, 0.4], [0.5, -0.2, 22.0]])  # of a layer: far from uniform
 NUMBERS = np.array([1, 6, 8, 17, 6, 7, 1])
-REACH = {"cutoff": 8.0, "switch_width": 2.0}
+CUTOFF, WIDTH = 8.0, 2.0  # A
 ELEMENTS = (1, 6, 7, 8, 17)
 
 
@@ -39,10 +39,12 @@ def atoms() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def on_mesh(positions, polarizability, strain=None, *, spacing: float = 0.3) -> jax.Array:
     """Energy in eV."""
     deformation = jnp.eye(3) + (jnp.zeros((3, 3)) if strain is None else strain)
-    mesh = tuple(int(np.ceil(np.linalg.norm(row) / spacing)) for row in CELL)
+    x, y, z = (int(np.ceil(np.linalg.norm(row) / spacing)) for row in CELL)
     where = jnp.asarray(positions) @ deformation, jnp.asarray(CELL) @ deformation
     known = jnp.asarray(polarizability), jnp.asarray(NUMBERS)
-    return dispersion_tail.mesh_energies(*known, *where, mesh=mesh, elements=ELEMENTS, **REACH).sum()
+    return dispersion_tail.mesh_energies(
+        *known, *where, mesh=(x, y, z), elements=ELEMENTS, cutoff=CUTOFF, switch_width=WIDTH
+    ).sum()
 
 
 def pairs_within(positions: np.ndarray, reach: float) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -61,7 +63,7 @@ def test_waves_are_the_transform_by_quadrature() -> None:
     switch = np.where(r < 8.0, np.asarray(exponential_switch(jnp.asarray((r - 6.0) / 2.0))), 0.0)
     for n in (6, 8):
         expected = [np.trapezoid(-(1 - switch) * r**-n * 4 * np.pi * r**2 * np.sinc(k * r / np.pi), r) for k in wave]
-        found = dispersion_tail._waves(wave, n, REACH["cutoff"], REACH["switch_width"])
+        found = dispersion_tail._waves(wave, n, CUTOFF, WIDTH)
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6 * abs(expected[0]))
 
 
@@ -83,7 +85,7 @@ def test_mesh_holds_what_the_cutoff_leaves_of_a_lattice_sum() -> None:
     whole = float(on_mesh(positions, polarizability))
     isotropic = float(
         dispersion_tail.isotropic_energies(
-            jnp.asarray(polarizability), jnp.asarray(NUMBERS), jnp.asarray(CELL), **REACH
+            jnp.asarray(polarizability), jnp.asarray(NUMBERS), jnp.asarray(CELL), cutoff=CUTOFF, switch_width=WIDTH
         ).sum()
     )
     assert whole - isotropic == pytest.approx(expected, abs=2e-3 * abs(isotropic))
@@ -102,7 +104,7 @@ def test_isotropic_tail_is_the_integral_over_pairs() -> None:
         energy = np.asarray(dispersion.pair_energy(jnp.asarray(r), *map(jnp.asarray, values), scale=1e-3))
         expected += np.trapezoid(energy * (1 - switch) * 4 * np.pi * r**2, r) / (2 * volume)
     found = dispersion_tail.isotropic_energies(
-        jnp.asarray(free[:, 0]), jnp.asarray(NUMBERS), jnp.asarray(CELL), **REACH
+        jnp.asarray(free[:, 0]), jnp.asarray(NUMBERS), jnp.asarray(CELL), cutoff=CUTOFF, switch_width=WIDTH
     ).sum()
     assert float(found) == pytest.approx(expected, rel=1e-6)
 
