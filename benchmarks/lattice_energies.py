@@ -69,7 +69,7 @@ def main() -> None:
     rows, shifts = result["rows"], result["all_pairs_shift"]
     done = {(row["crystal"], *row["choice"]) for row in rows}
     relaxed = ["cell"] if arguments.relax else ["nothing"]
-    choices = list(product(arguments.electrostatics, arguments.cutoffs, arguments.tails, relaxed))
+    choices: list[Choice] = list(product(arguments.electrostatics, arguments.cutoffs, arguments.tails, relaxed))
     molecules = calculator(arguments.model, electrostatics="wolf")
     for reading in read_all(arguments.crystals):
         name = reading.atoms.info["name"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -169,9 +170,12 @@ def test_choice_of_image_and_of_cell(small_force_field: ForceField, setting: Set
     np.testing.assert_allclose(np.asarray(doubled.stress), np.asarray(before.stress), atol=1e-10)
 
 
-@pytest.mark.parametrize(("name", "distance"), [("short", 4.5), ("long", 6.0)])
-def test_continuous_through_the_cutoffs(small_force_field: ForceField, name: str, distance: float):
-    force_field = small_force_field.with_options(long_range_cutoff=6.0)
+@pytest.mark.parametrize(
+    ("electrostatics", "distance"),
+    [pytest.param("shifted", 4.5, id="short"), pytest.param("shifted", 6.0, id="long"), ("wolf", 6.0)],
+)
+def test_continuous_through_the_cutoffs(small_force_field: ForceField, electrostatics: Any, distance: float):
+    force_field = small_force_field.with_options(long_range_cutoff=6.0, electrostatics=electrostatics)
     pair = Atoms("OH", [[0, 0, 0], [0, 0, distance]])
     energies, forces = [], []
     for offset in (-2e-6, -1e-6, 1e-6, 2e-6):

@@ -1,8 +1,8 @@
 """Spoiled files of every format: one sentence, within bounds, and nothing lost.
 
 Every case is the command line in a process of its own: it must end with an exit status and no traceback, within 20 s of
-processor time and 2 GB of memory, and leave all other files of the folder as they were. The seeds are fixed. Of these 473 cases 60 ended otherwise before there
-was one guard for each format.
+processor time and 2 GB of memory, and leave all other files of the folder as they were. The seeds are fixed. Of these
+473 cases 60 ended otherwise before there was one guard for each format.
 """
 
 from __future__ import annotations
