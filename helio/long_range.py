@@ -44,7 +44,7 @@ def why_not_comparable(electrostatics: str, cutoffs: Iterable[float]) -> str | N
         return None
     return (
         f"electrostatics is shifted to zero at {lengths[0]:g} A in boxes and at {lengths[-1]:g} A in molecules, which "
-        "are different potentials: energies of the two must not be subtracted (a lattice energy is off by 3 to 23 "
+        "are different potentials: energies of the two must not be subtracted (a lattice energy is off by 2 to 14 "
         "kcal/mol). With wolf electrostatics they are comparable"
     )
 

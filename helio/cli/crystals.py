@@ -64,7 +64,7 @@ def evaluate_crystals_of(
     if electrostatics == "shifted":
         console.print(
             "Warning: electrostatics that is shifted at the cutoff is another potential within each molecule than that "
-            "over all pairs: these lattice energies are too small by 3 to 23 kcal/mol. Use --electrostatics wolf.",
+            "over all pairs: these lattice energies are too small by 2 to 14 kcal/mol. Use --electrostatics wolf.",
             soft_wrap=True,
         )
     result = evaluate_crystals(

@@ -4,7 +4,7 @@
 
 with the Z molecules of the cell: positive where the crystal is bound. Molecules have no cutoff, so the crystal's
 electrostatics must be what it is without one: Wolf's self-term or a lattice sum. With the published shift at 12 A,
-which is another potential within each molecule, lattice energies are too small by 3 to 23 kcal/mol.
+which is another potential within each molecule, lattice energies are too small by 2 to 14 kcal/mol.
 """
 
 from __future__ import annotations
