@@ -4,7 +4,7 @@
     python benchmarks/liquid_water.py --table --out benchmarks/results/liquid_water.json
 
 216 molecules at 300 K and 1 atm: Langevin thermostat, stochastic cell rescaling, hydrogens of 3 u, steps of 2 fs, from
-one start that was equilibrated for 3 ps at 0.997 g/cm3. Runs stand in benchmarks/runs/water, each below 1 MB; a run that
+one start that was equilibrated for 3 ps at 0.997 g/cm3. Runs stand in benchmarks/runs/water, each below 1 MB; one that
 is there goes on from its checkpoint. The first fifth of a run, 5 ps at least, is left out; errors are those of
 `helio.analyse.statistics`. g(r) is that of oxygen at the run's own density.
 """
@@ -57,8 +57,8 @@ def go_on(name: str, picoseconds: float) -> None:
         helio("resume", ROOT / name, "--steps", steps)
         return
     helio("md", start(), "--ensemble", "npt", "--temperature", 300, "--pressure", 1.01325, "--electrostatics", kind,
-          "--long-range-cutoff", cutoff, "--hydrogen-mass", 3, "--timestep", TIMESTEP, "--friction", 1, "--steps", steps,
-          "--save-every", SAVE_EVERY, "--checkpoint-every", SAVE_EVERY, "--seed", 1, "--out", ROOT / name)  # fmt: skip
+          "--long-range-cutoff", cutoff, "--hydrogen-mass", 3, "--timestep", TIMESTEP, "--friction", 1,
+          "--steps", steps, "--save-every", SAVE_EVERY, "--checkpoint-every", SAVE_EVERY, "--seed", 1, "--out", ROOT / name)  # fmt: skip
 
 
 def measured(name: str) -> dict[str, Any] | None:
