@@ -56,9 +56,10 @@ def go_on(name: str, picoseconds: float) -> None:
     if (ROOT / name).exists():
         helio("resume", ROOT / name, "--steps", steps)
         return
-    helio("md", start(), "--ensemble", "npt", "--temperature", 300, "--pressure", 1.01325, "--electrostatics", kind,
-          "--long-range-cutoff", cutoff, "--hydrogen-mass", 3, "--timestep", TIMESTEP, "--friction", 1,
-          "--steps", steps, "--save-every", SAVE_EVERY, "--checkpoint-every", SAVE_EVERY, "--seed", 1, "--out", ROOT / name)  # fmt: skip
+    ensemble = ("--ensemble", "npt", "--temperature", 300, "--pressure", 1.01325, "--friction", 1, "--seed", 1)
+    model = ("--electrostatics", kind, "--long-range-cutoff", cutoff, "--hydrogen-mass", 3, "--timestep", TIMESTEP)
+    output = ("--steps", steps, "--save-every", SAVE_EVERY, "--checkpoint-every", SAVE_EVERY, "--out", ROOT / name)
+    helio("md", start(), *ensemble, *model, *output)
 
 
 def measured(name: str) -> dict[str, Any] | None:
