@@ -18,6 +18,10 @@ ELECTROSTATICS_HELP = (
 DISPERSION_TAIL_HELP = (
     "Dispersion beyond the cutoff of a periodic system: none, as published; isotropic, for liquids; mesh, for crystals."
 )
+DEFAULT_REASON = (
+    "shifted at the cutoff, as published and tested for liquids; --electrostatics wolf keeps molecules what they are "
+    "without a cutoff: for crystals, and to compare boxes with molecules"
+)
 
 
 def check_long_range(electrostatics: str, dispersion_tail: str, *, fully_periodic: bool) -> None:

@@ -12,6 +12,7 @@ from helio.cli.paths import check_inputs, check_new_run, is_run_folder
 from helio.cli.run_end import would_write
 from helio.cli.structure_options import ALTLOC_HELP, FRAME_HELP, frame_number
 from helio.cli.weak_classes import warn_before_run, warn_of_weak_classes
+from helio.long_range import DEFAULT_REASON
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -105,6 +106,8 @@ def md(
             typer.echo(reading.summary())
         warn_of_weak_classes(settings.model, readings)
     structures = [reading.atoms for reading in readings] if before is None else list(before.structures)
+    if "electrostatics" not in values and any(atoms.pbc.any() for atoms in structures) and not follows(distributed):
+        typer.echo(f"Electrostatics: {DEFAULT_REASON}")
     from helio.cli.compiled import keep_compiled_programs
 
     keep_compiled_programs()

@@ -10,6 +10,7 @@ import typer
 
 from helio.cli.paths import check_inputs
 from helio.errors import HelioError
+from helio.long_range import DEFAULT_REASON
 
 if TYPE_CHECKING:
     from helio.force_field import ForceField, ForceFieldSettings, ModelInfo
@@ -176,6 +177,8 @@ def _described(settings: ForceFieldSettings) -> dict[str, str]:
     for key, value in settings.to_dict().items():
         if key != "supported_elements":
             rows[key] = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if settings.electrostatics:
+        rows["electrostatics of boxes"] = DEFAULT_REASON
     return rows
 
 

@@ -10,7 +10,7 @@ import typer
 
 from helio.cli.structure_options import ALTLOC_HELP, FRAME_HELP, frame_number
 from helio.cli.weak_classes import warn_of_resemblance, warn_of_weak_classes
-from helio.long_range import DISPERSION_TAIL_HELP, ELECTROSTATICS_HELP
+from helio.long_range import DEFAULT_REASON, DISPERSION_TAIL_HELP, ELECTROSTATICS_HELP
 
 if TYPE_CHECKING:
     from helio.simulate.minimise import Relaxation
@@ -36,7 +36,7 @@ def opt(
     long_range_cutoff: Annotated[
         float | None, typer.Option(help="In A; by default 12 with periodicity, 1000 (all pairs) without.")
     ] = None,
-    electrostatics: Annotated[str, typer.Option(help=ELECTROSTATICS_HELP)] = "shifted",
+    electrostatics: Annotated[str | None, typer.Option(help=f"{ELECTROSTATICS_HELP} Default: shifted.")] = None,
     dispersion_tail: Annotated[str, typer.Option(help=DISPERSION_TAIL_HELP)] = "none",
     charge: Annotated[int | None, typer.Option(help="Total charge; by default from the file, else 0.")] = None,
     spin: Annotated[int | None, typer.Option(help="Unpaired electrons; by default from the file, else 0.")] = None,
@@ -55,6 +55,8 @@ def opt(
     typer.echo(reading.summary())
     warn_of_weak_classes(model, [reading])
     atoms = reading.atoms
+    if electrostatics is None and atoms.pbc.any():
+        typer.echo(f"Electrostatics: {DEFAULT_REASON}")
     from helio.cli.compiled import keep_compiled_programs
 
     keep_compiled_programs()

@@ -151,3 +151,14 @@ def test_terms_stand_in_the_log_of_a_run(model: Path, tmp_path: Path, monkeypatc
     terms = atoms.calc.results["energy_terms"]
     for name in ("electrostatics_self", "dispersion_tail"):
         assert float(row[f"{name}_eV"]) == pytest.approx(terms[name], abs=2e-5) and terms[name] < -1e-5
+
+
+def test_a_run_says_why_its_electrostatics_is_the_default(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("helio.cli.compiled.keep_compiled_programs", lambda: None)
+    ase.io.write(tmp_path / "crystal.extxyz", crystal())
+    options = ("--model", model, "--fmax", 1000, "--overwrite", "--out", tmp_path / "out.extxyz")
+    assert "shifted at the cutoff, as published" in run("opt", tmp_path / "crystal.extxyz", *options)
+    assert "as published" not in run("opt", tmp_path / "crystal.extxyz", "--electrostatics", "wolf", *options)
+    assert "electrostatics of boxes" in run("model", "info", model)
