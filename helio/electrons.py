@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,7 +46,12 @@ class Electrons:
 
 
 def electrons_of(
-    atoms: Atoms, *, charge: float | None = None, unpaired_electrons: float | None = None, check_parity: bool = True
+    atoms: Atoms,
+    *,
+    charge: float | None = None,
+    unpaired_electrons: float | None = None,
+    check_parity: bool = True,
+    words: Mapping[str, str] = MappingProxyType({}),
 ) -> Electrons:
     """Charge and unpaired electrons of `atoms`.
 
@@ -54,14 +60,15 @@ def electrons_of(
         charge: in e; counts instead of what `atoms` say.
         unpaired_electrons: likewise.
         check_parity: whether a number of unpaired electrons that the number of electrons rules out is an error.
+        words: what the file itself calls a key, or `initial_charges`, where it has other words: `M  CHG` for `charge`.
 
     Raises:
         HelioError: a value that is no whole number, keys that contradict each other, or electrons that cannot be.
     """
-    stated, charge_source = _charge(atoms) if charge is None else (_whole(charge, "charge"), "as asked for")
+    stated, charge_source = _charge(atoms, words) if charge is None else (_whole(charge, "charge"), "as asked for")
     count = int(np.sum(atoms.numbers)) - stated
     if unpaired_electrons is None:
-        unpaired, unpaired_source = _unpaired(atoms.info, count)
+        unpaired, unpaired_source = _unpaired(atoms.info, count, words)
     else:
         unpaired, unpaired_source = _whole(unpaired_electrons, "spin"), "as asked for"
     if unpaired < 0:
@@ -89,13 +96,14 @@ def check_electrons(electrons: int, unpaired: int, charge: float) -> None:
         )
 
 
-def _charge(atoms: Atoms) -> tuple[int, str]:
-    given = {key: _whole(atoms.info[key], key) for key in CHARGE_KEYS if atoms.info.get(key) is not None}
+def _charge(atoms: Atoms, words: Mapping[str, str]) -> tuple[int, str]:
+    stated = [key for key in CHARGE_KEYS if atoms.info.get(key) is not None]
+    given = {words.get(key, key): _whole(atoms.info[key], words.get(key, key)) for key in stated}
     if given:
         return _agreed(given, "charges"), f"from {' and '.join(given)}"
     total = _initial_sum(atoms)
     if total is not None and abs(total - round(total)) < _ROUNDING:
-        return round(total), "the sum of initial charges"
+        return round(total), f"the sum of {words.get('initial_charges', 'initial charges')}"
     return 0, "by default"
 
 
@@ -107,7 +115,7 @@ def _initial_sum(atoms: Atoms) -> float | None:
     return total if np.isfinite(total) else None
 
 
-def _unpaired(info: Mapping[str, Any], electrons: int) -> tuple[int, str]:
+def _unpaired(info: Mapping[str, Any], electrons: int, words: Mapping[str, str]) -> tuple[int, str]:
     given: dict[str, int] = {}
     readings = []
     for key in (*UNPAIRED_KEYS, *MULTIPLICITY_KEYS, *SPIN_KEYS):
@@ -117,8 +125,9 @@ def _unpaired(info: Mapping[str, Any], electrons: int) -> tuple[int, str]:
         multiplicity = key in MULTIPLICITY_KEYS or (key in SPIN_KEYS and (electrons - value) % 2 == 1 and value > 0)
         if multiplicity and value < 1:
             raise HelioError(f"{key} is a multiplicity and must be at least 1, not {value}")
-        given[key] = value - 1 if multiplicity else value
-        readings.append(f"{key}={value} as {'multiplicity' if multiplicity else 'unpaired electrons'}")
+        given[words.get(key, key)] = value - 1 if multiplicity else value
+        meaning = f"{key}={value} as {'multiplicity' if multiplicity else 'unpaired electrons'}"
+        readings.append(words.get(key, meaning))
     if not given:
         return 0, "by default"
     return _agreed(given, "numbers of unpaired electrons"), f"from {' and '.join(readings)}"

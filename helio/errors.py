@@ -1,4 +1,4 @@
-"""The errors a user can cause and mend, and how what was received is quoted in them."""
+"""The errors a user can cause and mend, and how what was received is quoted and counted in them."""
 
 from __future__ import annotations
 

@@ -22,12 +22,14 @@ from helio.build.locations import single_locations
 from helio.build.openmm_atoms import add_hydrogens
 from helio.build.residues import define_residues
 from helio.errors import HelioError
+from helio.files.regular_file import read_text, regular_file
 from helio.packages import need
 
 _PDB, _CIF = (".pdb", ".ent"), (".cif", ".pdbx", ".mmcif")
 # Atoms that a standard residue may have besides those of pdbfixer's templates: at the ends of chains.
 _END_ATOMS = frozenset({"OXT", "OP3", "H5T", "H3T"})
 _VEIL = "?"  # before names of residues that pdbfixer would exchange
+_MAX_BYTES = 2**30  # the largest entry of the Protein Data Bank has a quarter of this
 _PARTIAL = 6  # names of atoms that a message lists
 
 
@@ -101,15 +103,11 @@ def _read(path: Path, repair: Repair) -> tuple[Any, list[str]]:
     from openmm.app.element import hydrogen
     from pdbfixer import PDBFixer
 
-    if not path.is_file():
-        raise HelioError(f"there is no file {path}")
+    regular_file(path)
     suffix = path.suffix.lower()
     if suffix not in (*_PDB, *_CIF):
         raise HelioError(f"{path} must be a .pdb or .cif file: residues are recognised by their names")
-    try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise HelioError(f"{path} cannot be read as text: {error}") from None
+    text = read_text(path, "structure file", max_bytes=_MAX_BYTES)
     text, said = single_locations(text, cif=suffix in _CIF, source=str(path), altloc=repair.altloc, frame=repair.frame)
     kind = "pdbxfile" if suffix in _CIF else "pdbfile"
     try:

@@ -57,6 +57,7 @@ def opt(
     atoms = reading.atoms
     if electrostatics is None and atoms.pbc.any():
         typer.echo(f"Electrostatics: {DEFAULT_REASON}")
+    check_writable(out, [atoms], overwrite=overwrite)
     from helio.cli.compiled import keep_compiled_programs
 
     keep_compiled_programs()

@@ -1,7 +1,8 @@
 """GROMACS .gro files.
 
 Read here, and not by ASE, which takes an alpha carbon ("CA") for calcium, a file that is cut off for a smaller system,
-and the first frame of several alone. Source: GROMACS manual, "gro file format".
+and the first frame of several alone. Written here, since ASE leaves the box of a molecule empty and shifts columns
+beyond 99,999 atoms. Source: GROMACS manual, "gro file format".
 """
 
 from __future__ import annotations
@@ -38,28 +39,24 @@ def split_gro(text: str) -> list[GroFrame]:
         HelioError: a frame has no count, or fewer lines than it announces.
     """
     lines = text.splitlines()
-    written = len(lines)
-    while lines and not lines[-1].strip():
-        lines.pop()
+    last = max((number for number, line in enumerate(lines) if line.strip()), default=-1)
     frames: list[GroFrame] = []
     begin = 0
-    while begin < len(lines):
+    while begin <= last:
         count = lines[begin + 1].strip() if begin + 1 < len(lines) else ""
         if not count.isdigit() or len(count) > 12:
             raise HelioError(f"line 2 of frame {len(frames) + 1} holds no number of atoms: {count[:40]!r}")
         end = begin + 2 + int(count)
-        without_box = len(lines) == end < written  # as ASE writes what has no cell: an empty line
-        if len(lines) <= end and not without_box:
+        if len(lines) <= end:
             left = len(lines) - begin - 2
             raise HelioError(f"it is cut off: {count} atoms and a box are announced, {left} lines follow")
-        box = "0 0 0" if without_box else lines[end]
-        frames.append(GroFrame(lines[begin].strip(), tuple(lines[begin + 2 : end]), box))
+        frames.append(GroFrame(lines[begin].strip(), tuple(lines[begin + 2 : end]), lines[end]))
         begin = end + 1
     return frames
 
 
 def gro_atoms(frame: GroFrame) -> Atoms:
-    """Positions, velocities where all atoms have them, names, and the box where it is not zero.
+    """Positions, velocities where all atoms have them, names, and the box where it is neither zero nor empty.
 
     Raises:
         HelioError: a line cannot be read, or an atom has no element.
@@ -81,6 +78,42 @@ def gro_atoms(frame: GroFrame) -> Atoms:
     if cell.any():
         atoms.cell, atoms.pbc = cell, True
     return atoms
+
+
+def gro_text(atoms: Atoms) -> str:
+    """A frame: residues, names, positions, velocities where there are any, and a box of zeros where there is none.
+
+    Raises:
+        ValueError: a name of more than five letters, or a number that is too large for its columns.
+    """
+    from ase import units
+
+    count = len(atoms)
+    names = atoms.arrays.get("atomtypes", np.array(atoms.get_chemical_symbols()))
+    residues = atoms.arrays.get("residuenames", np.full(count, "MOL"))
+    numbers = atoms.arrays.get("residuenumbers", np.ones(count, int))
+    long = next((str(word) for word in (*names, *residues) if len(str(word)) > 5), None)
+    if long is not None:
+        raise ValueError(f"the name {long!r} has more than five letters")
+    # Numbers begin again at 0 after 99,999, as those of GROMACS do.
+    heads = [
+        f"{int(number) % 100_000:5d}{residue!s:<5s}{name!s:>5s}{place % 100_000:5d}"
+        for place, (number, residue, name) in enumerate(zip(numbers, residues, names, strict=True), start=1)
+    ]
+    columns = [_columns(atoms.positions / 10, 8, 3, "positions")]
+    if atoms.has("momenta"):
+        columns.append(_columns(atoms.get_velocities() * 1000 * units.fs / 10, 8, 4, "velocities"))
+    cell = np.asarray(atoms.cell.array) * np.asarray(atoms.pbc)[:, None] / 10
+    box = _columns(cell.reshape(1, 9)[:, _BOX if cell.any() else _BOX[:3]], 10, 5, "box")[0]
+    lines = ["".join(parts) for parts in zip(heads, *columns, strict=True)]
+    return "\n".join(["written by Helio", f"{count:5d}", *lines, box, ""])
+
+
+def _columns(values: np.ndarray, width: int, digits: int, what: str) -> list[str]:
+    """Each row as text."""
+    if not np.all(np.abs(values) < 10.0 ** (width - digits - 2)):
+        raise ValueError(f"the {what} are beyond its columns")
+    return ["".join(f"{value:{width}.{digits}f}" for value in row) for row in values]
 
 
 def _values(line: str) -> np.ndarray:
@@ -115,7 +148,7 @@ def _cell(line: str) -> np.ndarray:
         values = [float(word) for word in line.split()]
     except ValueError:
         values = []
-    if len(values) not in (3, 9):
+    if len(values) not in (3, 9) and line.strip():
         raise HelioError(f"the last line {line[:60]!r} holds no box of 3 or 9 lengths")
     cell = np.zeros(9)
     cell[list(_BOX[: len(values)])] = values

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helio.errors import HelioError
+from helio.errors import HelioError, counted
 from helio.files.atom_names import POLYMERS
 from helio.files.disorder import LARGEST, Site, refusal
 
@@ -34,6 +34,8 @@ _TWO_LETTERS = frozenset(
     "CS BA LA PT AU HG TL PB BI GD".split()
 )
 _TOTALS = re.compile(r"REMARK   1 TOTAL CHARGE ([+-]\d+), UNPAIRED ELECTRONS (\d+)")  # as `totals_remark` writes it
+# What the file calls the charge, the unpaired electrons and the formal charges of atoms, in messages.
+WORDS = {"charge": "REMARK 1", "spin": "REMARK 1", "initial_charges": "columns 79 and 80"}
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,7 @@ def _one_location(lines: Sequence[str], altloc: str | None) -> tuple[list[int], 
         dropped |= {i for label, rows in labels.items() if label != best for i in rows}
     notes = []
     if dropped:
-        notes.append(f"alternate location {altloc} taken, {len(dropped)} atoms of others left out")
+        notes.append(f"alternate location {altloc} taken, {counted(len(dropped), 'atom')} of others left out")
     alone = sum(1 for i in partly if i not in dropped and not lines[i][16:17].strip())
     if alone:
         notes.append(f"{alone} partly occupied atoms are taken as if fully occupied")

@@ -26,6 +26,7 @@ class SdfRecord:
     title: str
     notes: tuple[str, ...]
     unused: tuple[str, ...]  # names of properties and data that were not used
+    words: Mapping[str, str]  # what the file calls charge and unpaired electrons, as in `electrons_of`
 
 
 def split_sdf(text: str) -> list[str]:
@@ -45,7 +46,8 @@ def sdf_record(record: str) -> SdfRecord:
     lines = record.splitlines()
     if len(lines) < 4:
         raise HelioError("it is cut off: a record of an SD file has at least four lines")
-    rows, charges, unpaired, unused = _v3000(lines) if "V3000" in lines[3] else _v2000(lines)
+    is_v3000 = "V3000" in lines[3]
+    rows, charges, unpaired, unused = _v3000(lines) if is_v3000 else _v2000(lines)
     symbols, positions, notes = [], [], []
     for symbol, position in rows:
         symbols.append(_symbol(symbol))
@@ -55,14 +57,29 @@ def sdf_record(record: str) -> SdfRecord:
         atoms.info["charge"] = sum(charges.values())
     if unpaired:
         atoms.info["unpaired_electrons"] = sum(unpaired.values())
+    words = _words(lines, is_v3000=is_v3000) if charges or unpaired else {}
     for name, value in _data(lines):
-        if name.lower() in KEYS:
-            atoms.info[name.lower()] = value
-        else:
+        key = name.lower()
+        if key not in KEYS:
             unused.append(name)
+            continue
+        # A sum of charges that the data contradict stands under another key, so that both are told.
+        other = {"charge": "total_charge", "unpaired_electrons": "num_unpaired_electrons"}.get(key)
+        if key in words and key in atoms.info and other is not None and other not in atoms.info:
+            atoms.info[other], words[other] = atoms.info[key], words.pop(key)
+        atoms.info[key] = value
     if len(lines[1]) > 21 and lines[1][20:22] == "2D" and all(abs(position[2]) < 1e-6 for position in positions):
         notes.append("Warning: the coordinates are those of a drawing (2D), not of a molecule in space")
-    return SdfRecord(atoms, lines[0].strip(), tuple(notes), tuple(dict.fromkeys(unused)))
+    return SdfRecord(atoms, lines[0].strip(), tuple(notes), tuple(dict.fromkeys(unused)), words)
+
+
+def _words(lines: Sequence[str], *, is_v3000: bool) -> dict[str, str]:
+    """Where formal charges and radicals stand."""
+    if is_v3000:
+        return {"charge": "CHG of atoms", "unpaired_electrons": "RAD of atoms"}
+    if any(line.startswith(("M  CHG", "M  RAD")) for line in lines):
+        return {"charge": "M  CHG", "unpaired_electrons": "M  RAD"}
+    return {"charge": "charges in the atom block", "unpaired_electrons": "charges in the atom block"}
 
 
 def charge_items(info: Mapping[str, Any]) -> str:

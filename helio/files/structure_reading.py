@@ -5,15 +5,15 @@ Of PDB, CIF, mol2 and SD files the first structure is read by default, as other 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from helio.electrons import KEYS, Electrons, electrons_of
-from helio.errors import HelioError, listed
+from helio.errors import HelioError, counted, listed
 from helio.files.ase_formats import (
     ase_structures,
     check_readable,
@@ -60,12 +60,12 @@ class Reading:
         atoms, electrons = self.atoms, self.electrons
         fixed = int(fixed_atoms(atoms).sum())
         parts = [
-            f"{len(atoms):,} atoms ({atoms.get_chemical_formula()})",
+            f"{counted(len(atoms), 'atom')} ({atoms.get_chemical_formula()})",
             f"charge {electrons.charge:+d} ({electrons.charge_source})" if electrons.charge else
             f"charge 0 ({electrons.charge_source})",
-            f"{electrons.unpaired} unpaired electrons ({electrons.unpaired_source})",
+            f"{counted(electrons.unpaired, 'unpaired electron')} ({electrons.unpaired_source})",
             _periodicity(atoms),
-            f"{fixed} fixed atoms" if fixed else "no fixed atoms",
+            counted(fixed, "fixed atom") if fixed else "no fixed atoms",
             "velocities" if atoms.has("momenta") else "no velocities",
             f"frame {self.frame} of {self.frames}",
             *self.notes,
@@ -127,7 +127,7 @@ def read_atoms(path: str | Path, *, every: bool = False) -> list[Atoms]:
     source = _opened(path)
     numbers = range(source.count) if every else [0 if source.first else source.count - 1]
     with reading_errors(path):
-        structures = [source.take(number, None)[0] for number in numbers]
+        structures = [source.take(number, None).atoms for number in numbers]
     if any(len(atoms) == 0 for atoms in structures):
         raise HelioError(f"{path} holds no atoms")
     return structures
@@ -144,8 +144,18 @@ def each_atoms(path: str | Path) -> Iterator[Atoms]:
     source = _opened(path)
     for number in range(source.count):
         with reading_errors(path):
-            atoms = source.take(number, None)[0]
+            atoms = source.take(number, None).atoms
         yield atoms
+
+
+@dataclass(frozen=True, eq=False)
+class _Taken:
+    """One structure of a file."""
+
+    atoms: Atoms
+    notes: Sequence[str] = ()
+    unused: Sequence[str] = ()
+    words: Mapping[str, str] = field(default_factory=dict)  # as in `electrons_of`
 
 
 @dataclass(frozen=True)
@@ -154,8 +164,7 @@ class _Source:
 
     count: int
     first: bool  # whether the first is taken by default
-    # Of a structure from 0: atoms, notes, unused records; the second argument is `altloc`.
-    take: Callable[[int, str | None], tuple[Atoms, list[str], list[str]]]
+    take: Callable[[int, str | None], _Taken]  # structure from 0, and `altloc`
 
 
 def _opened(path: Path) -> _Source:
@@ -177,6 +186,7 @@ def _opener(path: Path) -> Callable[[Path], _Source]:
 
 
 def _open_pdb(path: Path) -> _Source:
+    from helio.files.pdb import WORDS as PDB_WORDS
     from helio.files.pdb import pdb_atoms, split_pdb
 
     with open_text(path, errors="replace") as lines:
@@ -184,9 +194,9 @@ def _open_pdb(path: Path) -> _Source:
     if not file.models:
         raise HelioError(f"{path} holds no atoms")
 
-    def take(number: int, altloc: str | None) -> tuple[Atoms, list[str], list[str]]:
+    def take(number: int, altloc: str | None) -> _Taken:
         atoms, notes = pdb_atoms(file, number, altloc=altloc)
-        return atoms, [*file.notes, *notes], list(file.unused)
+        return _Taken(atoms, (*file.notes, *notes), file.unused, PDB_WORDS)
 
     return _Source(len(file.models), True, take)
 
@@ -199,9 +209,9 @@ def _open_sdf(path: Path) -> _Source:
     if not records:
         raise HelioError(f"{path} holds no molecules")
 
-    def take(number: int, altloc: str | None) -> tuple[Atoms, list[str], list[str]]:
+    def take(number: int, altloc: str | None) -> _Taken:
         record = sdf_record(records[number])
-        return record.atoms, list(record.notes), list(record.unused)
+        return _Taken(record.atoms, record.notes, record.unused, record.words)
 
     return _Source(len(records), True, take)
 
@@ -211,8 +221,8 @@ def _open_mol2(path: Path) -> _Source:
 
     molecules = read_mol2(path)
 
-    def take(number: int, altloc: str | None) -> tuple[Atoms, list[str], list[str]]:
-        return molecules[number].atoms, [], list(molecules[number].unused)
+    def take(number: int, altloc: str | None) -> _Taken:
+        return _Taken(molecules[number].atoms, (), molecules[number].unused, {"initial_charges": "atomic charges"})
 
     return _Source(len(molecules), True, take)
 
@@ -226,8 +236,8 @@ def _open_gro(path: Path) -> _Source:
         raise HelioError(f"{path} holds no atoms")
     note = "elements from the names of atoms, charge and spin are not in a .gro file"
 
-    def take(number: int, altloc: str | None) -> tuple[Atoms, list[str], list[str]]:
-        return gro_atoms(frames[number]), [note], []
+    def take(number: int, altloc: str | None) -> _Taken:
+        return _Taken(gro_atoms(frames[number]), (note,))
 
     return _Source(len(frames), False, take)
 
@@ -235,10 +245,10 @@ def _open_gro(path: Path) -> _Source:
 def _open_by_ase(path: Path) -> _Source:
     count = structure_count(path)
 
-    def take(number: int, altloc: str | None) -> tuple[Atoms, list[str], list[str]]:
+    def take(number: int, altloc: str | None) -> _Taken:
         atoms = ase_structures(path, str(number))[0]
         atoms, notes = without_alternatives(atoms, altloc)
-        return atoms, notes, []
+        return _Taken(atoms, notes)
 
     return _Source(count, Path(uncompressed_name(path)).suffix.lower() == ".cif", take)
 
@@ -259,7 +269,7 @@ def _number(frame: int | None, count: int, *, first: bool, path: Path) -> int:
         return 0 if first else count - 1
     if frame == 0 or not -count <= frame <= count:
         raise HelioError(
-            f"{path} holds {count} structures: --frame must be 1 to {count}, or -1 for the last, not {frame}"
+            f"{path} holds {counted(count, 'structure')}: --frame must be 1 to {count}, or -1 for the last, not {frame}"
         )
     return frame - 1 if frame > 0 else count + frame
 
@@ -275,12 +285,13 @@ def _understood(
 ) -> Reading:
     try:
         with reading_errors(path):
-            atoms, notes, unused = source.take(number, altloc)
+            taken = source.take(number, altloc)
+        atoms, notes, unused = taken.atoms, [*taken.notes], [*taken.unused]
         if len(atoms) == 0:
             raise HelioError("it holds no atoms")
         if path.suffix.lower() == ".gro" and atoms.has("momenta") and not atoms.get_momenta().any():
             del atoms.arrays["momenta"]  # writers of this format put zeros where there are no velocities
-        electrons = electrons_of(atoms, charge=charge, unpaired_electrons=unpaired_electrons)
+        electrons = electrons_of(atoms, charge=charge, unpaired_electrons=unpaired_electrons, words=taken.words)
     except HelioError as error:
         where = str(path) if source.count == 1 else f"structure {number + 1} of {path}"
         raise _with_place(error, path, where) from None

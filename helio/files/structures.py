@@ -11,8 +11,10 @@ import numpy as np
 
 from helio.errors import HelioError
 from helio.files.atomic import atomic_path, disk_errors
+from helio.files.gro import gro_text
 from helio.files.pdb import totals_remark
 from helio.files.sdf import charge_items
+from helio.files.selective_dynamics import selective_flags, with_selective_dynamics
 from helio.files.structure_reading import read_atoms
 
 if TYPE_CHECKING:
@@ -53,19 +55,17 @@ def write_structure(path: str | Path, atoms: Atoms | Sequence[Atoms], *, overwri
     Extended xyz holds everything that Helio reads; `docs/structure-files.md` says what others do.
 
     Raises `HelioError` if the file exists and `overwrite` is not set, if the format is unknown or cannot hold the
-    periodic directions, or if the place cannot be written.
+    periodic directions or constraints, or if the place cannot be written.
     """
     import ase.io
 
     path = Path(path)
-    kind = check_writable(path, overwrite=overwrite)
     images = list(atoms) if isinstance(atoms, Sequence) else [atoms]
-    if kind in _ALL_OR_NO_DIRECTIONS and any(image.pbc.any() and not image.pbc.all() for image in images):
-        raise HelioError(f"{path} cannot say that some directions alone are periodic; .extxyz can")
-    if kind in _WITH_A_CELL and any(not image.pbc.all() for image in images):
-        raise HelioError(f"{path} needs a cell, which the structure has not; .extxyz and .xyz do without")
+    kind = check_writable(path, images, overwrite=overwrite)
     if kind == "extxyz":
         images = [_with_written_names(image) for image in images]
+    if kind == "vasp":
+        images = [with_selective_dynamics(image) for image in images]
     with atomic_path(path) as temporary:
         try:
             content = images if len(images) > 1 else images[0]
@@ -77,8 +77,12 @@ def write_structure(path: str | Path, atoms: Atoms | Sequence[Atoms], *, overwri
             raise HelioError(f"{path} cannot be written as {kind}: {error}; .extxyz holds everything") from error
 
 
-def check_writable(path: str | Path, *, overwrite: bool = False) -> str:
-    """The ASE format that the name of `path` stands for; `HelioError` if it exists or has no such name."""
+def check_writable(path: str | Path, images: Sequence[Atoms] = (), *, overwrite: bool = False) -> str:
+    """The ASE format that the name of `path` stands for.
+
+    Raises `HelioError` if it exists and `overwrite` is not set, if it has no such name, or if the format cannot hold
+    periodic directions or constraints of `images`.
+    """
     from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
     path = Path(path)
@@ -92,21 +96,30 @@ def check_writable(path: str | Path, *, overwrite: bool = False) -> str:
         kind = ""
     if kind not in ioformats or not ioformats[kind].can_write:
         raise HelioError(f"{path} has no extension of a format that ASE writes; use for example {path.stem}.extxyz")
+    for image in images:
+        _check_holds(path, kind, image)
     return kind
 
 
-def _text(images: Sequence[Atoms], kind: str) -> str:
-    """The content of a PDB or SD file with the charge and the unpaired electrons, or of a gro file with a box.
+def _check_holds(path: Path, kind: str, atoms: Atoms) -> None:
+    if kind in _ALL_OR_NO_DIRECTIONS and atoms.pbc.any() and not atoms.pbc.all():
+        raise HelioError(f"{path} cannot say that some directions alone are periodic; .extxyz can")
+    if kind in _WITH_A_CELL and not atoms.pbc.all():
+        raise HelioError(f"{path} needs a cell, which the structure has not; .extxyz and .xyz do without")
+    if kind == "vasp":
+        try:
+            selective_flags(atoms)
+        except ValueError as error:
+            raise HelioError(f"{path} cannot hold the constraints of the structure: {error}; .traj can") from None
 
-    ASE leaves these out.
-    """
+
+def _text(images: Sequence[Atoms], kind: str) -> str:
+    """The content of a gro, PDB or SD file, the latter with charge and unpaired electrons, which ASE leaves out."""
     import ase.io
 
-    text = io.StringIO()
     if kind == "gromacs":
-        ase.io.write(text, images, format=kind)
-        # ASE leaves the box out where there is no cell; GROMACS writes one of zeros.
-        return text.getvalue() if images[-1].pbc.any() else text.getvalue().rstrip() + "\n" + 3 * "   0.00000" + "\n"
+        return "".join(gro_text(image) for image in images)
+    text = io.StringIO()
     if kind == "proteindatabank":
         if any(((image.positions < -999) | (image.positions > 9999)).any() for image in images):
             raise ValueError("positions are beyond its columns")

@@ -12,7 +12,7 @@ from ase import Atoms
 from jax.sharding import Mesh
 from jaxtyping import Array
 
-from helio.errors import HelioError
+from helio.errors import HelioError, counted
 from helio.force_field import ForceField
 from helio.force_field.registry import load_model
 from helio.force_field.sharded import Sharded, everywhere, sharded
@@ -158,8 +158,8 @@ def _freedom(atoms: Atoms, system: System, settings: MDSettings) -> tuple[Freedo
     frozen = frozen_atoms(atoms, settings.frozen)
     if frozen is not None and settings.ensemble == "npt":
         raise HelioError(
-            f"the structure fixes {int(frozen.sum())} atoms, which excludes constant pressure: use --ensemble nvt, or "
-            "let them move by --frozen none"
+            f"the structure fixes {counted(int(frozen.sum()), 'atom')}, which excludes constant pressure: use "
+            "--ensemble nvt, or let them move by --frozen none"
         )
     mobile = None if frozen is None else ~frozen
     constraints: Constraints | None = None

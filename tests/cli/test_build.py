@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,16 @@ def test_mistakes_are_one_line(arguments: list[str], message: str) -> None:
     status, said = build(*arguments, "--no-relax", "--out", "out.extxyz")
     assert status == 1 and message in " ".join(said.split()) and "Traceback" not in said and len(said) < 1000
     assert not Path("out.extxyz").exists()
+
+
+def test_a_structure_is_read_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("long.pdb").write_text("REMARK\n" * 200)
+    monkeypatch.setattr("helio.build.repair._MAX_BYTES", 1000)
+    status, said = build("solvate", "long.pdb", "--no-relax", "--out", "out.extxyz")
+    assert status == 1 and "long.pdb is larger than any structure file (1,000 bytes)" in " ".join(said.split()), said
+    os.mkfifo("pipe.pdb")
+    status, said = build("solvate", "pipe.pdb", "--no-relax", "--out", "out.extxyz")
+    assert status == 1 and "pipe.pdb is a pipe or a device" in " ".join(said.split()), said
 
 
 def test_a_name_without_extension() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import molecule
-from ase.constraints import FixAtoms, FixScaled
+from ase.constraints import FixAtoms, FixBondLength, FixCartesian, FixScaled
 from typer.testing import CliRunner
 
 from helio.cli import app
@@ -56,7 +56,7 @@ def test_a_run_that_is_exported_is_the_same_system(tmp_path: Path) -> None:
     write_structure("a.extxyz", hydroxide())
     first = short_run("a.extxyz", "--frozen", "0")
     assert first.exit_code == 0, first.output
-    assert "charge -3 (from total_charge)" in first.output and "1 fixed atoms" in first.output
+    assert "charge -3 (from total_charge)" in first.output and "1 fixed atom;" in first.output
     assert helio("export", "run", "--format", "extxyz", "--out", "b.extxyz").exit_code == 0
     exported = read("b.extxyz")
     assert exported.electrons.charge == -3 and exported.frames == 3
@@ -89,12 +89,36 @@ def test_constraints_that_md_does_not_hold(tmp_path: Path) -> None:
     assert "constraints besides fixed atoms: atom 1 fixed along" in held.output, held.output
 
 
+def test_directions_that_are_held_stand_in_a_poscar() -> None:
+    water = molecule("H2O", vacuum=4.0, pbc=True)
+    water.set_constraint([FixCartesian(1, (True, False, False)), FixAtoms([0])])
+    write_structure("a.traj", water)
+    options = ["--model", "small.safetensors", "--steps", "3"]
+    result = helio("opt", "a.traj", *options, "--out", "POSCAR")
+    assert result.exit_code in (0, 1) and "Wrote POSCAR" in result.output, result.output
+    relaxed = read("POSCAR")
+    assert fixed_atoms(relaxed.atoms).tolist() == [True, False, False]
+    assert "atom 1 fixed along a alone" in relaxed.summary()
+    moved = relaxed.atoms.positions - water.positions
+    assert not moved[0].any() and abs(moved[1, 0]) < 1e-12 and np.abs(moved[1:, 1:]).max() > 1e-4
+    # In this cell no coordinate alone holds x, and a bond has no flag.
+    skewed, bonded = water.copy(), water.copy()
+    skewed.set_cell([[9, 0, 0], [3, 9, 0], [0, 0, 9]])
+    skewed.set_constraint(FixCartesian(1, (True, False, False)))
+    bonded.set_constraint(FixBondLength(0, 1))
+    for atoms, words in ((skewed, "directions that no vector of this cell has"), (bonded, "have no FixBondLength")):
+        write_structure("b.traj", atoms, overwrite=True)
+        refused = helio("opt", "b.traj", *options, "--out", "b.vasp")
+        assert refused.exit_code == 1 and words in " ".join(refused.output.split()), refused.output
+        assert "step" not in refused.output and not Path("b.vasp").exists()
+
+
 def test_fixed_atoms_and_constant_pressure(tmp_path: Path) -> None:
     water = molecule("H2O", cell=[30, 30, 30], pbc=True)
     water.set_constraint(FixAtoms([0]))
     write_structure("a.extxyz", water)
     refused = short_run("a.extxyz", "--ensemble", "npt")
-    assert refused.exit_code == 1 and "fixes 1 atoms, which excludes constant pressure" in refused.output
+    assert refused.exit_code == 1 and "fixes 1 atom, which excludes constant pressure" in refused.output
     assert short_run("a.extxyz", "--ensemble", "npt", "--frozen", "none", "--dry-run").exit_code == 0
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ase import units
+from ase import Atoms, units
 
 from helio.errors import HelioError
 from helio.files.structure_reading import read
+from helio.files.structures import write_structure
 
 LINES = """\
 two atoms of alanine and ions, t= 0.0
@@ -44,6 +45,19 @@ def test_frames_precision_triclinic_boxes_and_no_box(tmp_path: Path) -> None:
     np.testing.assert_allclose(reading.atoms.cell.array, [[20, 0, 0], [5, 20, 0], [0, 0, 20]])
     (tmp_path / "b.gro").write_text("none\n1\n    1SOL     OW    1   1.000   2.000   3.000\n 0 0 0\n")
     assert not read(tmp_path / "b.gro").atoms.pbc.any()
+
+
+def test_columns_hold_many_atoms_and_refuse_what_is_too_wide(tmp_path: Path) -> None:
+    argon = Atoms("Ar100001", np.zeros((100_001, 3)) + np.arange(100_001)[:, None] % 900)
+    write_structure(tmp_path / "a.gro", argon)
+    np.testing.assert_allclose(read(tmp_path / "a.gro").atoms.positions, argon.positions, atol=5.1e-3)
+    with pytest.raises(HelioError, match="the positions are beyond its columns"):
+        write_structure(tmp_path / "b.gro", Atoms("Ar", [[1e5, 0, 0]]))
+    named = Atoms("Ar")
+    named.set_array("residuenames", np.array(["KRYPTON"]))
+    with pytest.raises(HelioError, match="the name 'KRYPTON' has more than five letters"):
+        write_structure(tmp_path / "b.gro", named)
+    assert not (tmp_path / "b.gro").exists()
 
 
 @pytest.mark.parametrize(

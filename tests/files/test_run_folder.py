@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,16 @@ def test_a_run_is_replaced_as_a_whole(tmp_path: Path, marked: bool) -> None:
     assert json.loads((path / ".helio-run.json").read_text())["kind"] == "run of Helio"
     with claim_new(path):  # it never began: there is nothing to replace
         pass
+
+
+def test_a_checkpoint_that_would_fill_the_memory_is_no_mark_of_a_run(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "checkpoint.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("header.npy", bytes(2**27))
+    (tmp_path / "settings.yaml").write_text("steps: 5\n")
+    before = content(tmp_path)
+    with pytest.raises(HelioError, match="is no run folder"), claim_new(tmp_path, overwrite=True):
+        pass
+    assert content(tmp_path) == before
 
 
 def test_a_working_folder_with_settings_is_no_run(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from ase.io import write
 from helio.errors import HelioError
 from helio.files.fixed_atoms import fixed_atoms, other_constraints
 from helio.files.structure_reading import Reading, read, read_all
+from helio.files.structures import write_structure
 
 CASES = Path(__file__).parent / "cases"
 
@@ -48,6 +49,26 @@ def test_charges_of_sd_files(tmp_path: Path) -> None:
     data = "> <multiplicity>\n3\n\n> <IC50>\n12 nM\n\n$$$$\n"
     stated = read_text(tmp_path, "o.sdf", radical + "M  END\n" + data)
     assert stated.electrons.unpaired == 2 and stated.unused == ("IC50",) and "not used: IC50" in stated.summary()
+
+
+def test_charge_and_spin_are_told_in_the_words_of_the_file(tmp_path: Path) -> None:
+    assert "charge -2 (from M  CHG)" in read(CASES / "succinate.sdf").summary()
+    head = "\n     x\n\n  1  0  0  0  0  0  0  0  0  0999 V2000\n    0.0000    0.0000    0.0000 O   0  {code}\n"
+    column = read_text(tmp_path, "a.mol", head.format(code=6) + "M  END\n").electrons
+    assert (column.charge, column.charge_source) == (-2, "from charges in the atom block")
+    lines = head.format(code=0) + "M  CHG  1   1  -1\nM  RAD  1   1   2\nM  END\n"
+    radical = read_text(tmp_path, "b.mol", lines)
+    assert "charge -1 (from M  CHG); 1 unpaired electron (from M  RAD)" in radical.summary()
+    agreed = read_text(tmp_path, "c.sdf", lines + "> <charge>\n-1\n\n$$$$\n").electrons
+    assert agreed.charge == -1 and "M  CHG" in agreed.charge_source and "charge" in agreed.charge_source
+    contradiction = lines + "> <charge>\n1\n\n$$$$\n"
+    with pytest.raises(HelioError, match=r"different charges: .*M  CHG gives -1"):
+        read_text(tmp_path, "d.sdf", contradiction)
+    assert read(tmp_path / "d.sdf", charge=1).electrons.charge_source == "as asked for"
+    ion = read_text(tmp_path, "a.pdb", pdb_line(1, "NA  ", "NA", 0.0, kind="HETATM", element="NA", charge="1+"))
+    assert ion.electrons.charge_source == "the sum of columns 79 and 80"
+    write_structure(tmp_path / "b.pdb", ion.atoms)
+    assert "charge +1 (from REMARK 1); 0 unpaired electrons (from REMARK 1)" in read(tmp_path / "b.pdb").summary()
 
 
 def test_v3000(tmp_path: Path) -> None:
@@ -99,7 +120,7 @@ def test_alternate_locations_of_a_pdb_file(tmp_path: Path) -> None:
     with pytest.raises(HelioError, match=r"OG of SER A1 \(location A\) 0.3.*--altloc"):
         read_text(tmp_path, "a.pdb", text)
     taken = read(tmp_path / "a.pdb", altloc="A")
-    assert taken.atoms.positions[1, 0] == 1.4 and "alternate location A taken, 1 atoms of others" in taken.summary()
+    assert taken.atoms.positions[1, 0] == 1.4 and "alternate location A taken, 1 atom of others" in taken.summary()
     assert read(tmp_path / "a.pdb", altloc="largest").atoms.positions[1, 0] == 1.5
     with pytest.raises(HelioError, match="no alternate location C: give --altloc A, B"):
         read(tmp_path / "a.pdb", altloc="C")
@@ -132,7 +153,7 @@ def test_fixed_atoms(tmp_path: Path) -> None:
         atoms.set_constraint([FixAtoms([0]), partly])
         write(tmp_path / name, atoms)
         reading = read(tmp_path / name)
-        assert fixed_atoms(reading.atoms).sum() == 1 and "1 fixed atoms" in reading.summary()
+        assert fixed_atoms(reading.atoms).sum() == 1 and "1 fixed atom;" in reading.summary()
         assert "constraints besides fixed atoms: atom" in reading.summary()
     atoms.set_constraint([FixBondLength(0, 1)])
     assert not fixed_atoms(atoms).any() and other_constraints(atoms) == ["FixBondLengths"]
@@ -150,7 +171,7 @@ def test_structures_are_read_without_heavy_imports(tmp_path: Path) -> None:
         "assert not {'jax', 'MDAnalysis'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "a.xyz"], capture_output=True, text=True)
-    assert done.returncode == 0 and "1 atoms (He)" in done.stdout, done.stderr
+    assert done.returncode == 0 and "1 atom (He)" in done.stdout, done.stderr
 
 
 def test_pdb_positions_are_kept(tmp_path: Path) -> None:
