@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from helio.datasets.choices import ReadingChoices
+from helio.datasets.database_units import DatabaseUnits, database_units
 from helio.datasets.electrons import stated_electrons
 from helio.datasets.labels import LABELS, VIRIAL, VOIGT_ORDER, converted, key_names
 from helio.datasets.structure import LabelledStructure
@@ -51,9 +53,10 @@ def count(path: Path, choices: ReadingChoices) -> int | None:
 
 def read(path: Path, choices: ReadingChoices) -> Iterator[LabelledStructure]:
     """The structures, one after another."""
-    order = _voigt_order(path, choices)
+    order, stated = _voigt_order(path, choices), _stated_units(path)
     for number, atoms in enumerate(_atoms(path)):
-        yield from_atoms(atoms, choices, number=number, where=f"structure {number} of {path}", voigt_order=order)
+        where = f"structure {number} of {path}"
+        yield from_atoms(atoms, choices, number=number, where=where, voigt_order=order, stated=stated)
 
 
 def from_atoms(
@@ -63,6 +66,7 @@ def from_atoms(
     number: int = 0,
     where: str = "the structure",
     voigt_order: str = VOIGT_ORDER,
+    stated: DatabaseUnits | None = None,
 ) -> LabelledStructure:
     """The structure of `atoms` and the labels in their `info`, `arrays` and calculator's results.
 
@@ -72,12 +76,12 @@ def from_atoms(
         number: of the structure in its file.
         where: names it in errors.
         voigt_order: of a stress of six components.
+        stated: units that the file names, if any.
 
     Raises:
-        HelioError: a label that is not made of numbers or has another shape.
+        HelioError: a label that is not made of numbers or has another shape, or a unit that is not known.
     """
     choices = choices or ReadingChoices()
-    units = Units().changed(choices.units)
     places: list[Mapping[str, Any]] = [atoms.info, atoms.arrays, getattr(atoms.calc, "results", {})]
     raw = {}
     for label in (*LABELS, VIRIAL):
@@ -85,6 +89,10 @@ def from_atoms(
         if (entry := _find(places, keys)) is not None:
             raw[label] = entry
     _one_tensor(raw)
+    if stated is None:
+        units = Units().changed(choices.units)
+    else:
+        units = stated.of({label: key for label, (key, _) in raw.items()}, choices.units)
     cell = np.asarray(atoms.cell.array, np.float64) * units.to_angstrom * np.asarray(atoms.pbc)[:, None]
     volume = abs(float(np.linalg.det(cell))) if atoms.pbc.all() else 0.0
     labels = converted(raw, atoms=len(atoms), units=units, where=where, volume=volume or None, voigt_order=voigt_order)
@@ -148,16 +156,33 @@ def _voigt_order(path: Path, choices: ReadingChoices) -> str:
         return VOIGT_ORDER if _NINE.search(file.readline(2**16)) else choices.voigt_order
 
 
-def _rows(path: Path) -> Iterator[Atoms]:
-    """Rows of an ASE database, in the order of their numbers, with their data in `info`."""
-    import sqlite3
-
+def _stated_units(path: Path) -> DatabaseUnits | None:
+    """The units in the metadata of a database; None of other files."""
+    if path.suffix != ".db":
+        return None
     import ase.db
 
-    try:
+    with _database_errors(path):
+        metadata: Any = ase.db.connect(path, type="db").metadata
+    return database_units(path, metadata)
+
+
+def _rows(path: Path) -> Iterator[Atoms]:
+    """Rows of an ASE database, in the order of their numbers, with their data in `info`."""
+    import ase.db
+
+    with _database_errors(path):
         for row in ase.db.connect(path, type="db").select():
             atoms = row.toatoms()
             atoms.info = {**row.key_value_pairs, **row.data}
             yield atoms
-    except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
+
+
+@contextmanager
+def _database_errors(path: Path) -> Iterator[None]:
+    import sqlite3
+
+    try:
+        yield
+    except (sqlite3.Error, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise HelioError(f"{path} is damaged or no database of ASE ({error})") from error

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_SIGMAS = 3.0  # of a correlation that is not zero by chance
+_CERTAIN = 0.999  # the largest correlation, whose z is finite
+_FEWEST = 8  # structures: of fewer one that is unlike the others decides
+
 
 @dataclass(frozen=True)
 class ErrorSums:
@@ -51,6 +55,47 @@ def without_group_means(values: np.ndarray, groups: Sequence[Hashable]) -> np.nd
     size = np.bincount(member, minlength=len(numbers))
     mean = np.bincount(member, weights=values, minlength=len(numbers)) / np.maximum(size, 1)
     return np.where(size[member] > 1, values - mean[member], np.nan)
+
+
+@dataclass(frozen=True)
+class SlopeSums:
+    """Sums over (reference, prediction) of structures of as many values each: a mean is taken off each place.
+
+    The mean of a place is that over structures, so that a constant error of a model, as of its pressure, has no effect.
+    """
+
+    structures: int = 0
+    means: np.ndarray | None = None  # of reference and prediction, (2, V)
+    products: np.ndarray | None = None  # of the differences from the means, (2, 2), summed over values and structures
+
+    def including(self, reference: np.ndarray, prediction: np.ndarray) -> SlopeSums:
+        """These sums and those of one more structure (Welford, Technometrics 4, 419 (1962))."""
+        values = np.stack([np.ravel(reference), np.ravel(prediction)]).astype(np.float64)
+        means = np.zeros_like(values) if self.means is None else self.means
+        products = np.zeros((2, 2)) if self.products is None else self.products
+        shift, count = values - means, self.structures + 1
+        return SlopeSums(count, means + shift / count, products + shift @ shift.T * (self.structures / count))
+
+    @property
+    def slope(self) -> float | None:
+        """By how much the prediction rises where the reference rises by 1; None where the reference does not change."""
+        if self.products is None or self.products[0, 0] <= 0:
+            return None
+        return float(self.products[0, 1] / self.products[0, 0])
+
+    @property
+    def correlation(self) -> float | None:
+        """Between reference and prediction, -1 to 1; None where one of them does not change."""
+        if self.products is None or self.products.diagonal().min() <= 0:
+            return None
+        return float(np.clip(self.products[0, 1] / np.sqrt(self.products[0, 0] * self.products[1, 1]), -1, 1))
+
+    @property
+    def opposite(self) -> bool:
+        """Whether the two have opposite signs beyond chance: z of Fisher is below -3, each structure counted once."""
+        if self.correlation is None or self.structures < _FEWEST:
+            return False
+        return bool(np.arctanh(max(self.correlation, -_CERTAIN)) * np.sqrt(self.structures - 3) < -_SIGMAS)
 
 
 class PairSample:

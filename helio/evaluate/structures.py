@@ -21,7 +21,7 @@ from ase.data import chemical_symbols
 from helio.datasets import LABELS, LabelledStructure, Units
 from helio.errors import HelioError
 from helio.evaluate.batches import predict_many
-from helio.evaluate.metrics import ErrorSums, PairSample, without_group_means
+from helio.evaluate.metrics import ErrorSums, PairSample, SlopeSums, without_group_means
 from helio.force_field import ForceField
 from helio.precision import Precision
 from helio.prediction import Prediction
@@ -43,6 +43,7 @@ class PropertyErrors:
     not_finite: int = 0  # labels that are NaN or infinite, among the unlabelled
     found_as: Counter[str] = field(default_factory=Counter)  # names of the labels in the file
     sample: PairSample = field(default_factory=PairSample)
+    slope: SlopeSums = field(default_factory=SlopeSums)  # of the stress
 
     def add_elements(self, atomic_numbers: np.ndarray, difference: np.ndarray) -> None:
         """Count the errors of atoms, (N,) or (N, 3), by their element."""
@@ -97,6 +98,20 @@ class Evaluation:
                 return f"the reference forces are {self.force_scale:.3g} times the predicted: are they in {name}?"
         return None
 
+    def stress_line(self) -> str | None:
+        """How the predicted stress follows the labels, and whether their sign is wrong; None where neither changes."""
+        sums = self.properties["stress"].slope
+        if sums.slope is None or sums.correlation is None:
+            return None
+        line = f"Stress, between structures: slope {sums.slope:.2f}, correlation {sums.correlation:.2f}."
+        if not sums.opposite:
+            return line
+        names = ", ".join(self.properties["stress"].found_as)
+        return (
+            f"{line} Warning: it falls where {names} rises, so that the sign of the labels is opposite to Helio's (a "
+            "tension is positive, as in ASE; a virial is minus the stress times the volume): change it before training"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as for JSON."""
         properties = {
@@ -113,6 +128,8 @@ class Evaluation:
         }
         properties["energy"]["per_atom"] = self.energy_per_atom.to_dict()
         properties["energy"]["alone_in_composition"] = self.alone
+        stress = self.properties["stress"].slope
+        properties["stress"] |= {"slope": stress.slope, "correlation": stress.correlation}
         return {
             "properties": properties,
             "unusable": [{"index": index, "reason": reason} for index, reason in self.unusable],
@@ -258,6 +275,8 @@ class _Collected:
         if name == "forces":
             entry.forces_rmse = sums.rmse
             self.force_products += [(reference * predicted).sum(), (predicted**2).sum()]
+        if name == "stress":
+            errors.slope = errors.slope.including(reference, predicted)
         if LABELS[name].per_atom:
             errors.add_elements(system.atomic_numbers, difference)
 

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from helio.errors import HelioError
+from helio.errors import HelioError, excerpt
 from helio.files.structure_bounds import check_counts, open_bytes, open_text
 
 if TYPE_CHECKING:
@@ -150,6 +150,8 @@ def _source(path: Path) -> Iterator[tuple[IO[str] | str, str]]:
     # ASE takes names that begin with "mysql" or "postgres" for addresses of servers.
     kind = filetype(str(path.absolute()))
     check_counts(path, kind)
+    if kind == "db":
+        _check_lengths(path)
     try:
         details: Any = get_ioformat(kind)
     except UnknownFileTypeError:
@@ -162,3 +164,16 @@ def _source(path: Path) -> Iterator[tuple[IO[str] | str, str]]:
         return
     with open_text(path, encoding=details.encoding or "utf-8") as file:
         yield file, kind
+
+
+def _check_lengths(path: Path) -> None:
+    """Raise `HelioError` where the metadata of a database, as SchNetPack writes them, name another unit than A."""
+    import ase.db
+
+    metadata: Any = ase.db.connect(path, type="db").metadata
+    unit = metadata.get("_distance_unit") if isinstance(metadata, dict) else None
+    if unit not in (None, "A", "Ang", "ang", "Angstrom", "angstrom"):
+        raise HelioError(
+            f"{path} has its positions in the unit {excerpt(unit)}, not in A: convert it (helio data import and helio "
+            "eval read it as it is)"
+        )

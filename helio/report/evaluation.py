@@ -93,6 +93,8 @@ def notes(evaluation: Evaluation) -> list[str]:
             f"{counted(len(evaluation.unusable), 'structure', 'were')} left out, the first is structure {index}: "
             f"{reason.rstrip('.')}."
         )
+    if line := evaluation.stress_line():
+        lines.append(line)
     if hint := evaluation.unit_hint():
         lines.append(f"Check the units: {hint}")
     return lines

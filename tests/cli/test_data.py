@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import ase.db
 import ase.io
+import numpy as np
 import pytest
 from ase.build import molecule
+from ase.units import GPa
 from typer.testing import CliRunner
 
 from helio.cli import app
 from helio.datasets import Store
 from helio.train.split import split_store
+from helio.units import BOHR, DIPOLE_UNITS, HARTREE
 
 
 @pytest.fixture
@@ -128,3 +133,70 @@ def test_groups_stay_together(tmp_path):
     assert joined.exit_code == 0 and "5 groups" in joined.output
     blocks = run("import", data, store, "--group-by", "block:10", "--overwrite", "--trust-units")
     assert blocks.exit_code == 0 and "4 groups" in blocks.output
+
+
+def write_schnetpack(path, distance, properties, frames):
+    """A database as SchNetPack writes it: properties in the data of rows, units in the metadata."""
+    database: Any = ase.db.connect(path)
+    database.metadata = {"_distance_unit": distance, "_property_unit_dict": properties, "atomrefs": {}}
+    for atoms, data in frames:
+        database.write(atoms, data=data)
+
+
+def test_units_that_a_database_of_schnetpack_names(tmp_path):
+    rng, frames, labels = np.random.default_rng(3), [], []
+    for _ in range(4):
+        atoms = molecule("CH4", cell=[9.0, 9, 9], pbc=True)
+        atoms.rattle(0.05, rng=rng)
+        label = {"energy": rng.normal(-40, 0.1, 1), "forces": rng.normal(0, 1, (5, 3))}
+        label |= {"stress": np.diag(rng.normal(0, 0.01, 3)), "dipole": rng.normal(0, 0.2, 3)}
+        labels.append((atoms.positions.copy(), atoms.cell.array.copy(), label))
+        atoms.set_cell(atoms.cell.array / BOHR, scale_atoms=True)
+        data = {"energy": label["energy"] / HARTREE, "forces": label["forces"] * BOHR / HARTREE}
+        data |= {"stress": label["stress"] / GPa, "dipole": label["dipole"] / DIPOLE_UNITS["debye"]}
+        frames.append((atoms, data))
+    units = {"energy": "Ha", "forces": "Hartree/Bohr", "stress": "GPa", "dipole": "Debye", "mu": "furlong"}
+    write_schnetpack(tmp_path / "ch4.db", "Bohr", units, frames)
+    result = run("import", tmp_path / "ch4.db", tmp_path / "store.h5", "--trust-units")
+    assert result.exit_code == 0, result.output
+    words = " ".join(result.output.split())
+    assert "lengths in bohr, energies in hartree, forces in hartree/bohr, dipole in debye, stress in GPa" in words
+    assert "named in the file" in words
+    store = Store(tmp_path / "store.h5")
+    for row, (positions, cell, label) in enumerate(labels):
+        np.testing.assert_allclose(store.system(row).positions, positions, atol=1e-9)
+        np.testing.assert_allclose(store.system(row).cell, cell, atol=1e-9)
+        for name, value in label.items():
+            np.testing.assert_allclose(store.labels(row)[name], np.squeeze(value), atol=1e-9, err_msg=name)
+
+    # What is not known is refused, unless the user says what it is; a choice counts before the file.
+    write_schnetpack(tmp_path / "odd.db", "Bohr", units | {"energy": "erg"}, frames)
+    refused = run("import", tmp_path / "odd.db", tmp_path / "odd.h5", "--trust-units")
+    words = " ".join(refused.output.split())
+    assert refused.exit_code == 1 and "names the unit 'erg' of energy" in words and "--energy-unit" in words, words
+    told = ("--trust-units", "--energy-unit", "hartree", "--length-unit", "A")
+    assert run("import", tmp_path / "odd.db", tmp_path / "odd.h5", *told).exit_code == 0
+    odd = Store(tmp_path / "odd.h5")
+    np.testing.assert_allclose(odd.labels(0)["energy"], labels[0][2]["energy"][0], atol=1e-9)
+    np.testing.assert_allclose(odd.system(0).positions, labels[0][0] / BOHR, atol=1e-9)
+
+    # A run takes positions in A alone.
+    run_of = CliRunner().invoke(app, ["md", str(tmp_path / "ch4.db"), "--steps", "1", "--out", str(tmp_path / "run")])
+    words = " ".join(run_of.output.split())
+    assert run_of.exit_code == 1 and "in the unit 'Bohr', not in A: convert it" in words, words
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [("eV/Ang/Ang/Ang", "eV/A^3"), ("eV/Ang**3", "eV/A^3"), ("Hartree/Bohr^3", "hartree/bohr^3"), ("eV Ang", None),
+     ("eV/", None), ("eV^3", None), ("GeV", None), ("eV/A^99999999999", None), ("", "eV/A^3")],
+)  # fmt: skip
+def test_units_of_a_stress(tmp_path, text, unit):
+    atoms = molecule("H2", cell=[5.0, 5, 5], pbc=True)
+    write_schnetpack(tmp_path / "h2.db", "Ang", {"stress": text}, [(atoms, {"stress": 0.01 * np.eye(3)})])
+    result = run("import", tmp_path / "h2.db", tmp_path / "h2.h5", "--trust-units")
+    words = " ".join(result.output.split())
+    if unit is None:
+        assert result.exit_code == 1 and "of stress, which is none of eV/A^3, GPa" in words, words
+    else:
+        assert result.exit_code == 0 and f"stress in {unit}" in words, words

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from helio.cli import app
 from helio.force_field import ModelInfo, save_model
+from helio.interfaces.ase import HelioCalculator
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +207,36 @@ def test_output_that_is_a_circle_of_links(model, data):
 def test_numbers_are_finite(model, data):
     result = run(data, "--model", model, "--long-range-cutoff", "nan")
     assert result.exit_code == 2 and "greater" in result.output
+
+
+def strained_waters(model, sign, count):
+    """Boxes of one molecule under strains, labelled with the stress of the model times `sign`, a pressure and noise."""
+    rng, frames = np.random.default_rng(4), []
+    for _ in range(count):
+        atoms = molecule("H2O", cell=[7.0, 7, 7], pbc=True)
+        strain = rng.normal(0, 0.03, (3, 3))
+        atoms.set_cell(atoms.cell.array @ (np.eye(3) + (strain + strain.T) / 2), scale_atoms=True)
+        atoms.calc = HelioCalculator(model)
+        stress = atoms.get_stress(voigt=False)
+        frames.append((atoms, stress))
+    spread = np.std([stress for _, stress in frames])
+    for atoms, stress in frames:
+        noise = rng.normal(0, 0.02 * spread, (3, 3))
+        label = sign * stress + 5 * spread * np.eye(3) + (noise + noise.T) / 2
+        atoms.calc = None
+        atoms.info["REF_stress"] = label.ravel()
+    return [atoms for atoms, _ in frames]
+
+
+@pytest.mark.parametrize(("sign", "count", "warned"), [(1, 10, False), (-1, 10, True), (-1, 5, False)])
+def test_a_stress_of_the_wrong_sign_is_told(model, tmp_path, sign, count, warned):
+    """A constant difference of pressure is no wrong sign, and few structures prove none."""
+    data, out = tmp_path / "boxes.extxyz", tmp_path / "errors.json"
+    ase.io.write(data, strained_waters(model, sign, count))
+    result = run(data, "--model", model, "--atoms-per-block", 16, "--out", out)
+    assert result.exit_code == 0, result.output
+    words = " ".join(result.output.split())
+    stress = json.loads(out.read_text())["properties"]["stress"]
+    assert stress["slope"] == pytest.approx(sign, abs=0.1) and sign * stress["correlation"] > 0.95
+    assert f"Stress, between structures: slope {stress['slope']:.2f}" in words
+    assert ("the sign of the labels is opposite to Helio's" in words) == warned, words
