@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from ase.data import chemical_symbols
 
-from helio.errors import HelioError
+from helio.errors import HelioError, counted
 
 # Those of the so3lr model.
 SUPPORTED = ("H", "C", "N", "O", "F", "P", "S", "Cl")
@@ -18,5 +18,5 @@ def check_elements(atomic_numbers: Iterable[int], source: str, advice: str) -> N
     symbols = Counter(chemical_symbols[int(number)] for number in atomic_numbers)
     foreign = {symbol: count for symbol, count in symbols.items() if symbol not in SUPPORTED}
     if foreign:
-        found = ", ".join(f"{symbol} ({count} atom{'s' * (count > 1)})" for symbol, count in foreign.items())
+        found = ", ".join(f"{symbol} ({counted(count, 'atom')})" for symbol, count in foreign.items())
         raise HelioError(f"{source} holds {found}, but only {' '.join(SUPPORTED)} are supported: {advice}")

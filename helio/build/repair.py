@@ -21,7 +21,7 @@ from helio.build.elements import SUPPORTED
 from helio.build.locations import single_locations
 from helio.build.openmm_atoms import add_hydrogens
 from helio.build.residues import define_residues
-from helio.errors import HelioError
+from helio.errors import HelioError, counted
 from helio.files.regular_file import read_text, regular_file
 from helio.packages import need
 
@@ -135,7 +135,7 @@ def _drop(fixer: Any, names: Collection[str]) -> list[str]:
     if model.topology.getNumAtoms() == 0:
         raise HelioError(f"nothing is left without {','.join(sorted(wanted))}")
     fixer.topology, fixer.positions = model.topology, model.positions
-    return [f"left out {len(dropped)} residues {' '.join(sorted(wanted))}"]
+    return [f"left out {counted(len(dropped), 'residue')} {' '.join(sorted(wanted))}"]
 
 
 def _names(fixer: Any) -> str:
@@ -186,7 +186,7 @@ def _check_elements(fixer: Any, path: Path, replaceable: Mapping[str, str]) -> N
             residues.add(atom.residue.name)
     if not foreign:
         return
-    listed = ", ".join(f"{symbol} ({count} atom{'s' * (count > 1)})" for symbol, count in foreign.items())
+    listed = ", ".join(f"{symbol} ({counted(count, 'atom')})" for symbol, count in foreign.items())
     advice = f"leave out residues with --drop {','.join(sorted(residues))}"
     changes = [name for name in sorted(residues) if name in replaceable]
     if changes:

@@ -15,7 +15,7 @@ from helio.build.chemistry import read_chemistry
 from helio.build.openmm_atoms import to_atoms
 from helio.build.repair import CompleteStructure, Repair, complete_structure
 from helio.build.solvent import SOLUTE_VOLUME, WATER_VOLUME, ammonium, chloride, surrounded
-from helio.errors import HelioError
+from helio.errors import HelioError, counted
 
 CounterIons = Literal["chloride", "any", "none"]
 Shape = Literal["cube", "box"]
@@ -80,12 +80,15 @@ def solvate(
         report(line)
     solute = to_atoms(structure.topology, structure.positions, structure.formal_charges)
     solute.info = {"charge": _charge(structure, charge, path), "spin": structure.unpaired_electrons}
-    report(f"the solute has {len(solute)} atoms and charge {solute.info['charge']:+d}")
+    report(f"the solute has {counted(len(solute), 'atom')} and charge {solute.info['charge']:+d}")
     if existing_water == "only":
         return _as_box(solute, structure, path, report)
     _check_not_solvated(solute, structure, existing_water, path)
     if structure.waters:
-        report(f"kept {structure.waters} waters of the file, beside those that are added (--existing-water drop: none)")
+        report(
+            f"kept {counted(structure.waters, 'water')} of the file, beside those that are added (--existing-water "
+            "drop: none)"
+        )
     ion = _counter_ion(solute.info["charge"], counter_ions)
 
     edges = _edges(solute, padding, shape)
@@ -93,7 +96,10 @@ def solvate(
     count = abs(solute.info["charge"]) if ion else 0
     solution = surrounded(solute, ion or chloride(), count, edges, seed=seed)
     waters = (len(solution) - len(solute) - count * len(ion or [])) // 3
-    report(f"added {waters} waters and {count} ions in a box of {' x '.join(f'{edge:.1f}' for edge in edges)} A")
+    report(
+        f"added {counted(waters, 'water')} and {counted(count, 'ion')} in a box of "
+        f"{' x '.join(f'{edge:.1f}' for edge in edges)} A"
+    )
     return solution
 
 
@@ -108,7 +114,7 @@ def _as_box(solute: Atoms, structure: CompleteStructure, path: str | Path, repor
         )
     solute.set_cell(np.array(vectors.value_in_unit(unit.angstrom), float))
     solute.pbc = True
-    report(f"took the {structure.waters} waters and the cell of the file; no water and no ions were added")
+    report(f"took the {counted(structure.waters, 'water')} and the cell of the file; no water and no ions were added")
     return solute
 
 
@@ -124,7 +130,8 @@ def _check_not_solvated(
     filled = structure.waters * WATER_VOLUME
     if filled > _FULL * room:
         raise HelioError(
-            f"{path} holds {structure.waters} waters, which fill the space about the solute: it is solvated already. "
+            f"{path} holds {counted(structure.waters, 'water')}, which fill the space about the solute: it is "
+            "solvated already. "
             "Choose --existing-water only (the box as it is), drop (new water instead) or keep (more water about it)"
         )
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from helio.errors import counted
+
 EPILOG = "Examples: helio analyse list run · helio analyse rdf run --set pairs=O-O --reference goo.dat --out figures"
 
 
@@ -82,7 +84,7 @@ def analyse(
             typer.echo(note)
     if out is not None:
         files = write_observable(result, out, runs=results if len(results) > 1 else (), overwrite=overwrite)
-        typer.echo(f"Wrote {len(files)} files to {out}: {', '.join(file.name for file in files)}")
+        typer.echo(f"Wrote {counted(len(files), 'file')} to {out}: {', '.join(file.name for file in files)}")
 
 
 def _print_list(opened: list) -> None:

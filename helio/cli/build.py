@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from helio.cli.paths import check_inputs
-from helio.errors import HelioError, excerpt
+from helio.errors import HelioError, counted, excerpt
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -229,7 +229,7 @@ def bilayer(
     """Build a bilayer of one or more lipids with water on both sides."""
     given = _numbers(charges, "--charges")
     if given and len(given) != len(lipids):
-        raise HelioError(f"--charges {charges} must have one number for each of the {len(lipids)} lipids")
+        raise HelioError(f"--charges {charges} must have one number for each of the {counted(len(lipids), 'lipid')}")
 
     def make() -> Atoms:
         from helio.build import bilayer
@@ -288,17 +288,21 @@ def _build(make: Callable[[], Atoms], out: Path, overwrite: bool, model: str | N
 
     atoms = make()
     if model is not None:
-        typer.echo(f"Relaxing {len(atoms)} atoms with {model} ...")
+        typer.echo(f"Relaxing {counted(len(atoms), 'atom')} with {model} ...")
         last = relax(atoms, model, steps=steps, report=_print_step)
         if not last.converged:
             typer.echo(
-                f"The largest force is still {last.largest_force:.2f} eV/A after {last.step} steps: go on with "
+                f"The largest force is still {last.largest_force:.2f} eV/A after {counted(last.step, 'step')}: go on "
+                "with "
                 f"helio opt {out} --fmax 0.5"
             )
     write_built(out, atoms, overwrite=overwrite)
     charge = atoms.info["charge"]
     box = f" in {' x '.join(f'{edge:.2f}' for edge in atoms.cell.lengths())} A" if atoms.pbc.any() else ""
-    typer.echo(f"Wrote {out}: {len(atoms)} atoms{box}, charge {charge:+d}, {atoms.info['spin']} unpaired electrons")
+    typer.echo(
+        f"Wrote {out}: {counted(len(atoms), 'atom')}{box}, charge {charge:+d}, "
+        f"{counted(atoms.info['spin'], 'unpaired electron')}"
+    )
     options = [] if holds_charge(out, atoms) else [f"--charge {charge}"]
     options += [] if holds_spin(out, atoms) else [f"--spin {atoms.info['spin']}"]
     if options:

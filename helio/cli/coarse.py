@@ -16,7 +16,7 @@ from helio.cli.coarse_train import EPILOG as TRAIN_EPILOG
 from helio.cli.coarse_train import train
 from helio.cli.lines import counting_bar
 from helio.cli.paths import check_inputs
-from helio.errors import HelioError
+from helio.errors import HelioError, counted
 
 app = typer.Typer(
     no_args_is_help=True, help="Coarse-grained simulation with very large time steps: data, models, roll-outs, scores."
@@ -89,7 +89,7 @@ def prepare(
         keep_fine=keep_fine,
         least_frames=history + 1,
         overwrite=overwrite,
-        report=lambda name, frames: typer.echo(f"  {name}: {frames:,} frames"),
+        report=lambda name, frames: typer.echo(f"  {name}: {counted(frames, 'frame')}"),
     )
     _tell(out)
 
@@ -219,9 +219,11 @@ def _tell(path: Path) -> None:
     from helio.coarse.store import Store
 
     with Store(path) as store:
-        typer.echo(f"{path}: {len(store)} systems, types {', '.join(store.type_names)}")
+        typer.echo(f"{path}: {counted(len(store), 'system')}, types {', '.join(store.type_names)}")
         for part in PARTS:
             names = store.part(part)
             groups = sum(len(store.groups(name)) for name in names)
             frames = sum(store.frames(name) for name in names)
-            typer.echo(f"  {part}: {len(names)} systems, {groups:,} groups, {frames:,} frames")
+            typer.echo(
+                f"  {part}: {counted(len(names), 'system')}, {counted(groups, 'group')}, {counted(frames, 'frame')}"
+            )

@@ -12,7 +12,7 @@ import typer
 
 from helio.cli.paths import check_inputs
 from helio.cli.run_end import is_run, leave_if_interrupted, would_write
-from helio.errors import HelioError
+from helio.errors import HelioError, counted
 
 if TYPE_CHECKING:
     from helio.coarse.rollout import Outcome, Progress
@@ -108,7 +108,7 @@ def _carry_out(work: Callable[..., Outcome], folder: Path) -> None:
     with changing_line("Preparing and compiling ...") as show:
         outcome = work(report=lambda found: show(_line(found)))
     leave_if_interrupted(outcome, folder)
-    typer.echo(f"Done: {outcome.step} steps. Motion: {folder / 'rollout.h5'}, speed: {folder / 'log.csv'}")
+    typer.echo(f"Done: {counted(outcome.step, 'step')}. Motion: {folder / 'rollout.h5'}, speed: {folder / 'log.csv'}")
 
 
 def _line(found: Progress) -> str:
@@ -134,11 +134,12 @@ def _explain(settings: SimulateSettings, out: Path) -> None:
     shown = ", ".join(names[:_SEVERAL]) + (f" and {len(names) - _SEVERAL} more" if len(names) > _SEVERAL else "")
     groups = sum(len(groups) for _, groups in scene.motion.systems)
     frames = settings.steps // settings.save_every
-    typer.echo(f"{len(names)} systems of {groups} groups in all: {shown}")
+    typer.echo(f"{counted(len(names), 'system')} of {counted(groups, 'group')} in all: {shown}")
     typer.echo(
-        f"{settings.steps} steps of {info.step_time:g} {info.time_unit}, {settings.steps * info.step_time:g} "
-        f"{info.time_unit} of each system, after a history of {history} frames of simulation"
+        f"{counted(settings.steps, 'step')} of {info.step_time:g} {info.time_unit}, "
+        f"{settings.steps * info.step_time:g} "
+        f"{info.time_unit} of each system, after a history of {counted(history, 'frame')} of simulation"
     )
     for name, value in settings.model_dump(mode="json").items():
         typer.echo(f"  {name}: {value}")
-    would_write(out, f"{frames} frames, {frames * groups * 12 / 1e6:.1f} MB")
+    would_write(out, f"{counted(frames, 'frame')}, {frames * groups * 12 / 1e6:.1f} MB")

@@ -137,8 +137,10 @@ def info(
     opened = Store(store)
     found, console = overview(opened), Console()
     console.print(
-        f"{store}: {found.structures:,} structures of {found.atoms.min()} to {found.atoms.max()} atoms, "
-        f"{found.atoms.sum():,} atoms in all; {found.periodic:,} periodic; closest atoms {found.closest:.2f} A apart; "
+        f"{store}: {counted(found.structures, 'structure')} of {found.atoms.min()} to "
+        f"{counted(found.atoms.max(), 'atom')}, "
+        f"{counted(found.atoms.sum(), 'atom')} in all; {found.periodic:,} periodic; closest atoms "
+        f"{found.closest:.2f} A apart; "
         f"charges {', '.join(f'{charge:+d}' if charge else '0' for charge in found.charges)}",
         soft_wrap=True,
     )
@@ -190,7 +192,7 @@ def _report(report: ImportReport, store: Path) -> None:
     console.print(training_data.import_table(report))
     labels: Counter[str] = sum((file.labels for file in report.files), Counter())
     have = ", ".join(f"{name} {count:,}" for name, count in labels.most_common()) or "none"
-    console.print(f"{store}: {report.kept:,} structures; labels: {have}", soft_wrap=True, highlight=False)
+    console.print(f"{store}: {counted(report.kept, 'structure')}; labels: {have}", soft_wrap=True, highlight=False)
     assumed = sum(file.assumed_charge for file in report.files)
     if assumed:
         console.print(

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from helio.cli.paths import check_inputs
+from helio.errors import counted
 
 
 class _Format(StrEnum):
@@ -38,4 +39,4 @@ def export(
     frames = export_trajectory(
         folder, out, kind=kind.value, stride=stride, selection=selection, wrap=wrap, overwrite=overwrite
     )
-    typer.echo(f"Wrote {frames} frames to {out}")
+    typer.echo(f"Wrote {counted(frames, 'frame')} to {out}")

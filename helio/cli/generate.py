@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from helio.cli.paths import check_inputs
+from helio.errors import counted
 
 if TYPE_CHECKING:
     from helio.distillation.generation import Progress
@@ -51,7 +52,9 @@ def make_store(
         wanted = wanted.model_copy(update={"teacher_level": level})
     with _live() as report:
         done = make(wanted, store, overwrite=overwrite, report=report)
-    typer.echo(f"{store}: {done.kept:,} structures" + (f", held out {done.held_out:,}" if done.held_out else ""))
+    typer.echo(
+        f"{store}: {counted(done.kept, 'structure')}" + (f", held out {done.held_out:,}" if done.held_out else "")
+    )
     for reason, count in done.left_out.most_common():
         typer.echo(f"  left out {count:,}: {reason}")
 
@@ -88,5 +91,5 @@ def _line(progress: Progress) -> str:
     share = 100 * progress.starts / max(1, progress.all_starts)
     return (
         f"{share:5.1f} %  {progress.part}  {progress.starts:,}/{progress.all_starts:,} starts  "
-        f"{progress.kept + progress.held_out:,} structures  {progress.rate:.1f} per s{left}"
+        f"{counted(progress.kept + progress.held_out, 'structure')}  {progress.rate:.1f} per s{left}"
     )

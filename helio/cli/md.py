@@ -12,6 +12,7 @@ from helio.cli.paths import check_inputs, check_new_run, is_run_folder
 from helio.cli.run_end import would_write
 from helio.cli.structure_options import ALTLOC_HELP, FRAME_HELP, frame_number
 from helio.cli.weak_classes import warn_before_run, warn_of_weak_classes
+from helio.errors import counted
 from helio.long_range import DEFAULT_REASON
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _tell(before: Ending, folder: Path, settings: MDSettings) -> None:
     """Say from where the run goes on, and what is not taken over."""
     typer.echo(
         f"{folder}: goes on from step {before.step} ({before.time_ps:g} ps) with its positions, velocities, cell, "
-        f"charge and settings, as {settings.ensemble.upper()} for {settings.steps} steps"
+        f"charge and settings, as {settings.ensemble.upper()} for {counted(settings.steps, 'step')}"
     )
     for name in before.not_taken:
         if getattr(settings, name) in (None, ()):
@@ -147,12 +148,14 @@ def _explain(structures: list[Atoms], settings: MDSettings, out: Path) -> None:
     settings, atoms = completed(settings, structures), structures[0]
     found = estimate(atoms, settings)
     if len(structures) > 1:
-        typer.echo(f"{len(structures)} replicas in one batch, of which each needs memory and time as follows:")
-    typer.echo(f"{len(atoms)} atoms ({atoms.get_chemical_formula()}), periodic: {atoms.pbc.tolist()}")
+        typer.echo(
+            f"{counted(len(structures), 'replica')} in one batch, of which each needs memory and time as follows:"
+        )
+    typer.echo(f"{counted(len(atoms), 'atom')} ({atoms.get_chemical_formula()}), periodic: {atoms.pbc.tolist()}")
     for name, value in settings.model_dump(mode="json").items():
         typer.echo(f"  {name}: {value}")
     typer.echo(f"Simulated time: {settings.steps * settings.timestep / 1000:g} ps")
-    of_each = f" of each of {settings.devices} devices" if settings.devices > 1 else ""
+    of_each = f" of each of {counted(settings.devices, 'device')}" if settings.devices > 1 else ""
     typer.echo(
         f"Memory{of_each}: about {found.memory_bytes / 1e6:.0f} MB (state {found.state_bytes / 1e6:.1f} MB, "
         f"neighbour lists {found.list_bytes / 1e6:.1f} MB, work {found.working_bytes / 1e6:.0f} MB), besides the "
@@ -162,4 +165,7 @@ def _explain(structures: list[Atoms], settings: MDSettings, out: Path) -> None:
         f"Speed: about {found.steps_per_second:.3g} steps per second, {found.ns_per_day:.3g} ns/day; the run would "
         f"take {clock(settings.steps / found.steps_per_second)}"
     )
-    would_write(out, f"{found.frames} frames of {found.saved_atoms} atoms, {found.written_bytes / 1e6:.1f} MB")
+    would_write(
+        out,
+        f"{counted(found.frames, 'frame')} of {counted(found.saved_atoms, 'atom')}, {found.written_bytes / 1e6:.1f} MB",
+    )

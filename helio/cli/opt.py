@@ -10,6 +10,7 @@ import typer
 
 from helio.cli.structure_options import ALTLOC_HELP, FRAME_HELP, frame_number
 from helio.cli.weak_classes import warn_of_resemblance, warn_of_weak_classes
+from helio.errors import counted
 from helio.long_range import DEFAULT_REASON, DISPERSION_TAIL_HELP, ELECTROSTATICS_HELP
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def opt(
     warn_of_resemblance(atoms.calc.force_field, [atoms])
     if not last.converged:
         raise HelioError(
-            f"not converged after {last.step} steps: the largest force is {last.largest_force:.4f} eV/A. Go on "
+            f"not converged after {counted(last.step, 'step')}: the largest force is {last.largest_force:.4f} eV/A. "
+            "Go on "
             f"from {out}, with more --steps or another --optimizer"
         )
 

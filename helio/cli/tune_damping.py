@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from helio.cli.paths import check_inputs
+from helio.errors import counted
 
 
 def tune_damping(
@@ -52,7 +53,7 @@ def tune_damping(
         sigmas=sigma,
         scales=scale,
     )
-    typer.echo(f"{found.count} dimers; mean absolute error of the interaction energy, kcal/mol:")
+    typer.echo(f"{counted(found.count, 'dimer')}; mean absolute error of the interaction energy, kcal/mol:")
     for title, number in (("before", 0), ("after", 1)):
         typer.echo(
             f"  {title:6}  sigma {found.sigma[number]:.4g} A, dispersion scale {found.scale[number]:.4g}: "

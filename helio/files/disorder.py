@@ -70,7 +70,8 @@ def without_alternatives(atoms: Atoms, altloc: str | None) -> tuple[Atoms, list[
     chosen.arrays.pop("occupancy", None)
     left_out = len(partly) - len(kept)
     return chosen, [
-        f"{len(kept)} partly occupied atoms are taken as if fully occupied, {left_out} alternatives left out"
+        f"{counted(len(kept), 'partly occupied atom', 'are')} taken as if fully occupied, "
+        f"{counted(left_out, 'alternative')} left out"
     ]
 
 

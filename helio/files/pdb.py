@@ -225,7 +225,7 @@ def _one_location(lines: Sequence[str], altloc: str | None) -> tuple[list[int], 
         notes.append(f"alternate location {altloc} taken, {counted(len(dropped), 'atom')} of others left out")
     alone = sum(1 for i in partly if i not in dropped and not lines[i][16:17].strip())
     if alone:
-        notes.append(f"{alone} partly occupied atoms are taken as if fully occupied")
+        notes.append(f"{counted(alone, 'partly occupied atom', 'are')} taken as if fully occupied")
     return [i for i in range(len(lines)) if i not in dropped], notes
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from ase.data import chemical_symbols
 
+from helio.errors import counted
 from helio.frameworks.connectivity import nets
 from helio.frameworks.contacts import least_contact
 from helio.frameworks.crystal import Crystal
@@ -93,7 +94,7 @@ def _bonds(crystal: Crystal, demands: Demands) -> str:
         return ""
     worst = bad[np.abs(lengths[bad] - usual[bad]).argmax()]
     first, second = (chemical_symbols[number] for number in crystal.numbers[crystal.bonds[worst]])
-    return f"{_counted(len(bad), 'bond')} of wrong length, such as {first}-{second} of {lengths[worst]:.2f} A"
+    return f"{counted(len(bad), 'bond')} of wrong length, such as {first}-{second} of {lengths[worst]:.2f} A"
 
 
 def _coordination(crystal: Crystal, demands: Demands) -> str:
@@ -102,13 +103,13 @@ def _coordination(crystal: Crystal, demands: Demands) -> str:
         own = degrees[crystal.numbers == number]
         wrong = own[(own < fewest) | (own > most)]
         if len(wrong):
-            return f"{chemical_symbols[number]} with {_counted(int(wrong[0]), 'bond')}"
+            return f"{chemical_symbols[number]} with {counted(int(wrong[0]), 'bond')}"
     light = crystal.bonds[~is_metal(crystal.numbers)[crystal.bonds].any(axis=1)]
     to_light = np.bincount(light.ravel(), minlength=len(crystal))
     for atom in np.flatnonzero(np.isin(crystal.numbers, _HALOGENS) & ((degrees == 0) | (to_light > 1))):
-        return f"{chemical_symbols[crystal.numbers[atom]]} with {_counted(int(degrees[atom]), 'bond')}"
+        return f"{chemical_symbols[crystal.numbers[atom]]} with {counted(int(degrees[atom]), 'bond')}"
     bent = [atom for atom in np.flatnonzero((crystal.numbers == 6) & (degrees == 2)) if _angle(crystal, int(atom)) < _LEAST_ANGLE]  # fmt: skip  # noqa: E501
-    return f"{_counted(len(bent), 'carbon atom')} with two bonds that is bent" if bent else ""
+    return f"{counted(len(bent), 'carbon atom')} with two bonds that is bent" if bent else ""
 
 
 def _angle(crystal: Crystal, atom: int) -> float:
@@ -124,10 +125,10 @@ def _connectivity(crystal: Crystal, demands: Demands) -> str:
     found = nets(crystal)
     loose = [size for size, dimensions in found if dimensions == 0]
     if loose:
-        return f"{_counted(len(loose), 'loose fragment')}, the largest of {_counted(max(loose), 'atom')}"
+        return f"{counted(len(loose), 'loose fragment')}, the largest of {counted(max(loose), 'atom')}"
     least = min(dimensions for _, dimensions in found)
     if least < demands.dimensions:
-        return f"a net goes on in {_counted(least, 'dimension')}, not {demands.dimensions}"
+        return f"a net goes on in {counted(least, 'dimension')}, not {demands.dimensions}"
     if demands.dimensions == 3 and len(found) > 1:
         return f"{len(found)} nets that are not bonded to each other"
     return ""
@@ -135,11 +136,7 @@ def _connectivity(crystal: Crystal, demands: Demands) -> str:
 
 def _valence(crystal: Crystal, demands: Demands) -> str:
     loose = loose_valences(crystal)
-    return f"{_counted(loose, 'valence')} left over: radicals, missing hydrogen or charges" if loose else ""
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    return f"{counted(loose, 'valence')} left over: radicals, missing hydrogen or charges" if loose else ""
 
 
 _CHECKS: dict[str, Callable[[Crystal, Demands], str]] = {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from helio.errors import counted
 from helio.frameworks.split import combination
 from helio.frameworks.store import PARTS, FrameworkStore
 
@@ -34,12 +35,15 @@ def summarise(path: str | Path) -> list[str]:
         library = store.library
         nodes = sum(block.node for block in library.blocks)
         lines = [
-            f"{path}: {len(store)} frameworks of {len(library)} blocks ({nodes} nodes, {len(library) - nodes} linkers; "
+            f"{path}: {counted(len(store), 'framework')} of {counted(len(library), 'block')} "
+            f"({counted(nodes, 'node')}, {counted(len(library) - nodes, 'linker')}; "
             f"{len(set(library.keys))} different)"
         ]
         for part in PARTS:
             found = [combination(framework, library) for framework in store.frameworks(part)]
-            lines.append(f"  {part}: {len(found)} frameworks, {len(set(found))} combinations of blocks")
+            lines.append(
+                f"  {part}: {counted(len(found), 'framework')}, {counted(len(set(found)), 'combination')} of blocks"
+            )
         return lines
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from helio.errors import HelioError
+from helio.errors import HelioError, counted
 from helio.frameworks.periodic import nearest_images
 
 
@@ -30,7 +30,7 @@ def join(
     points = np.concatenate(connections)
     left, right = np.flatnonzero(nodes[owner]), np.flatnonzero(~nodes[owner])
     if len(left) != len(right):
-        raise HelioError(f"the nodes have {len(left)} connections and the linkers {len(right)}")
+        raise HelioError(f"the nodes have {counted(len(left), 'connection')} and the linkers {len(right)}")
     vectors, images = nearest_images(points[right][None] - points[left][:, None], cell)
     distances = np.linalg.norm(vectors, axis=-1)
     rows, columns = linear_sum_assignment(distances)

@@ -15,7 +15,7 @@ import numpy as np
 from ase import Atoms
 from jaxtyping import Array
 
-from helio.errors import HelioError
+from helio.errors import HelioError, counted
 from helio.files.atomic import disk_errors
 from helio.files.run_folder import RunFolder
 from helio.force_field import ForceField
@@ -297,7 +297,9 @@ def make_batch(
     """
     count = len(structures)
     if settings.replica_temperatures and len(settings.replica_temperatures) != count:
-        raise HelioError(f"there are {count} replicas, but {len(settings.replica_temperatures)} temperatures for them")
+        raise HelioError(
+            f"there are {counted(count, 'replica')}, but {len(settings.replica_temperatures)} temperatures for them"
+        )
     if count > 1 and settings.restraints and len({str(atoms.symbols) for atoms in structures}) > 1:
         raise HelioError("different molecules cannot share restraints; simulate them apart")
     if count > 1 and settings.devices > 1:

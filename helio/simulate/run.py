@@ -16,7 +16,7 @@ import numpy as np
 from ase import Atoms
 from jaxtyping import Array
 
-from helio.errors import HelioError
+from helio.errors import HelioError, counted
 from helio.files.atomic import write_text
 from helio.files.checkpoint import damaged, read_arrays, read_checkpoint, reading_info, write_checkpoint
 from helio.files.interrupt import stop_signal
@@ -90,7 +90,9 @@ def run_md(
     """
     structures = [atoms] * settings.replicas if isinstance(atoms, Atoms) else list(atoms)
     if settings.replicas not in (1, len(structures)):
-        raise HelioError(f"there are {len(structures)} structures; leave out --replicas, each is simulated once")
+        raise HelioError(
+            f"there are {counted(len(structures), 'structure')}; leave out --replicas, each is simulated once"
+        )
     settings = settings.model_copy(update={"replicas": len(structures)})
     settings = completed(settings, structures)
     prepare_devices(settings.devices)

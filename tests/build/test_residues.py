@@ -338,4 +338,4 @@ def test_water_that_is_there(tmp_path: Path) -> None:
     crystal.write_text(bare.read_text().replace("END\n", f"{atom_line(900, 'O', 'HOH', 90, (9, 0, 0), 'O')}\nEND\n"))
     said.clear()
     solvate(crystal, padding=4, shape="box", report=said.append)
-    assert any("kept 1 waters of the file" in line for line in said)
+    assert any("kept 1 water of the file" in line for line in said)

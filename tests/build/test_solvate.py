@@ -53,7 +53,7 @@ def test_a_positive_peptide_gets_chloride(made, tmp_path: Path) -> None:
     water, chloride = residues_of(whole, "HOH"), residues_of(whole, "CL")
     assert (chloride, whole.info) == (1, {"charge": 0, "spin": 0})
     assert len(whole) == len(peptide("AK", caps=True)) + 1 + 3 * water
-    assert f"added {water} waters and 1 ions" in said[-1]
+    assert f"added {water} waters and 1 ion in" in said[-1]
     System.from_ase(whole)
 
     solute = ~np.isin(whole.arrays["residuenames"], ["HOH", "CL"])

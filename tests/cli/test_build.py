@@ -62,7 +62,7 @@ def test_peptide_into_water() -> None:
     assert build("peptide", "AK", "--helix", "--no-relax", "--out", "peptide.pdb")[0] == 0
     arguments = ["solvate", "peptide.pdb", "--padding", "3", "--shape", "box", "--no-relax", "--out", "solvated.extxyz"]
     status, said = build(*arguments)
-    assert status == 0 and "charge +1" in said and "1 ions" in said
+    assert status == 0 and "charge +1" in said and "1 ion in" in said
     atoms = read_structure("solvated.extxyz")
     assert atoms.info["charge"] == 0 and (atoms.numbers == 17).sum() == 1
     System.from_ase(atoms)

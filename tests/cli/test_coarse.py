@@ -81,7 +81,7 @@ def test_electrolytes() -> None:
     arguments += ["--frames", "30", "--test-frames", "35", "--interval", "0.1", "--equilibration", "0.5"]
     status, said = coarse("reference", "electrolytes", *arguments, "--out", "salts.h5")
     assert status == 0 and "types A, P1, P2, P3, P4, Li+, X-" in said, said
-    assert "test: 1 systems" in said and "35 frames" in said, said
+    assert "test: 1 system," in said and "35 frames" in said, said
     with Store("salts.h5") as store:
         for name in store.names:
             boxes, system = store.boxes(name, 0, 1), store.system(name)

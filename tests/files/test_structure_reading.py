@@ -131,7 +131,7 @@ def test_partial_occupancy_of_a_cif() -> None:
         read(CASES / "half_oxygen.cif")
     reading = read(CASES / "half_oxygen.cif", altloc="largest")
     assert reading.atoms.get_chemical_formula() == "C2H6O"
-    assert "1 alternatives left out" in reading.summary()
+    assert "1 alternative left out" in reading.summary()
 
 
 def test_spin_and_keys_of_extended_xyz(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ def frameworks(*arguments: str) -> str:
 
 def test_info_says_what_a_store_holds_and_draws_it(two_frameworks: Path, tmp_path: Path) -> None:
     told = frameworks("info", str(two_frameworks), "--plot", str(tmp_path / "two.png"))
-    assert "2 frameworks of 2 blocks (1 nodes, 1 linkers; 2 different)" in told
-    assert "train: 1 frameworks, 1 combinations of blocks" in told
+    assert "2 frameworks of 2 blocks (1 node, 1 linker; 2 different)" in told
+    assert "train: 1 framework, 1 combination of blocks" in told
     assert "blocks in a framework: 4 to 4, 4.0 on average" in told
     assert "density: 1.5 (1.5 to 1.5) g/cm3, of 2" in told
     assert (tmp_path / "two.png").read_bytes().startswith(b"\x89PNG")
@@ -38,7 +38,7 @@ def test_an_import_tells_what_it_refused(shared: Path, tmp_path: Path) -> None:
         (folder / f"{name}.cif").write_bytes((shared / "data" / "cofs" / f"{name}.cif").read_bytes())
     out, table = tmp_path / "cofs.h5", tmp_path / "refused.csv"
     told = frameworks("import", str(folder), "--out", str(out), "--no-pores", "--refused", str(table))
-    assert "1 frameworks of" in told and "1 files imported, 1 refused" in told and "1: solvent inside" in told
+    assert "1 framework of" in told and "1 file imported, 1 refused" in told and "1: solvent inside" in told
     with table.open() as file:
         rows = list(csv.DictReader(file))
     assert [Path(row["file"]).name for row in rows] == ["17200C3.cif"]

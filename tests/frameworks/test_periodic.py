@@ -65,7 +65,7 @@ def test_connections_join_across_the_boundary_of_a_skewed_cell() -> None:
     edges, ends, gaps = join(SKEWED, [node, linker + shift @ SKEWED], np.array([True, False]))
     assert edges.tolist() == [[0, 1, -1, 1, 0]] and ends.tolist() == [[0, 0]]
     assert gaps[0] == pytest.approx(np.linalg.norm(node - linker))
-    with pytest.raises(HelioError, match="the nodes have 1 connections and the linkers 2"):
+    with pytest.raises(HelioError, match="the nodes have 1 connection and the linkers 2"):
         join(SKEWED, [node, np.concatenate([linker, linker])], np.array([True, False]))
 
 

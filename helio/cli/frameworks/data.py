@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from helio.cli.lines import counting_bar
-from helio.errors import HelioError
+from helio.errors import HelioError, counted
 
 BUILD_EPILOG = "Example: helio frameworks build --nets pcu,acs,bcu,nbo --count 1000 --seed 1 --out mofs.h5"
 IMPORT_EPILOG = "Example: helio frameworks import cofs/ --out cofs.h5 --workers 4"
@@ -116,7 +116,7 @@ def import_(
             report=report,
         )
     _tell(out)
-    typer.echo(f"  {summary.imported} files imported, {len(summary.refused)} refused")
+    typer.echo(f"  {counted(summary.imported, 'file')} imported, {len(summary.refused)} refused")
     for reason, files in summary.reasons:
         typer.echo(f"    {len(files)}: {reason}" + (f", such as {files[0]}" if len(files) > 1 else f" ({files[0]})"))
     if refused is not None:
@@ -162,7 +162,8 @@ def label(
             report=report,
         )
     typer.echo(
-        f"{store}: {summary.labelled} of {summary.wanted} frameworks labelled, {summary.computed} computed now, "
+        f"{store}: {summary.labelled} of {counted(summary.wanted, 'framework')} labelled, {summary.computed} "
+        "computed now, "
         f"{len(summary.failures)} failed"
     )
     for name, reason in sorted(summary.failures.items()):

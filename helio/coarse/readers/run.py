@@ -12,7 +12,7 @@ from ase.data import chemical_symbols
 from helio.coarse.system import fine_system
 from helio.coarse.trajectory import Block, FineTrajectory, block_frames
 from helio.coarse.unwrapping import offsets_to_whole
-from helio.errors import HelioError
+from helio.errors import HelioError, counted
 from helio.files.run_folder import RunFolder
 from helio.files.trajectory import Frame, read_frames, read_particles
 
@@ -32,7 +32,7 @@ def read_run(folder: str | Path) -> FineTrajectory:
     particles = read_particles(path)
     first = list(islice(read_frames(path), 2))
     if len(first) < 2:
-        raise HelioError(f"the trajectory of {folder} is too short: {len(first)} frames")
+        raise HelioError(f"the trajectory of {folder} is too short: {counted(len(first), 'frame')}")
     if any(particles.pbc) and not all(particles.pbc):
         raise HelioError(f"{folder} is periodic in some directions only; it must be in all or none")
     place = np.full(int(particles.ids.max()) + 1, -1)

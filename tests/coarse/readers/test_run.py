@@ -65,7 +65,7 @@ def test_without_box(tmp_path):
     [
         ([[10, 0, 0], [3, 10, 0], [0, 0, 10]], (True, True, True), 3, "step 0 is not orthogonal"),
         ([[10, 0, 0], [0, 10, 0], [0, 0, 10]], (True, True, False), 3, "periodic in some directions only"),
-        ([[10, 0, 0], [0, 10, 0], [0, 0, 10]], (True, True, True), 1, "too short: 1 frames"),
+        ([[10, 0, 0], [0, 10, 0], [0, 0, 10]], (True, True, True), 1, "too short: 1 frame"),
     ],
 )
 def test_mistakes(tmp_path, cell, pbc, frames, message):
